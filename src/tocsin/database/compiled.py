@@ -1,0 +1,277 @@
+"""Signatures as the machine index stores them: plain tuples that `marshal` can write.
+
+`marshal` reads a tuple of bytes in a microsecond and needs no import, which no other
+serialiser does; it is no format for untrusted data, and the index is not that: it is made on
+this machine, verified when it is opened, and tied to the Python version (see ADR 3).
+
+The layouts below are the contract between the index compiler and the engine.
+
+    PART       (literal, regex, anchor, anchor_at, shortest, longest)
+               literal: the whole part when it is nothing but bytes, lower-case if nocase
+               regex: source of a Python `re` for the whole part otherwise, else None
+               anchor: longest literal at a fixed place in it, or b""; anchor_at: that place
+    FORM       (PARTs, gaps); a gap is (low, high), high -1 for no bound
+    OFFSET     (anchor, distance, index, max_shift), or None for anywhere
+    CONTENT    (0, OFFSET, FORMs, nocase, number): equal numbers are equal patterns
+    MACRO      (1, group, low, high)
+    PCRE       (2, OFFSET, EXPRESSION, regex bytes, flags)
+    BYTES      (3, trigger, offset, base, little, exact, length, comparisons)
+    EXPRESSION leaf (index, operator, matches) or
+               branch (operator, left, right, count operator, matches, distinct)
+    SIGNATURE  (name, source, pua, conditions, EXPRESSION, subs, indexed, counted)
+               conditions: (file_size, entry_point, sections, container, intermediates)
+               indexed: numbers of the subs whose every match an atom reports
+               counted: whether some count matters, so that all matches are wanted
+    USE        (CONTENT, form, part, distance, ((signature, sub), ...))
+               distance: bytes from the start of the part to the end of the atom
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tocsin.signatures.clamav.body import (
+    Alternatives,
+    Body,
+    Boundary,
+    Element,
+    Form,
+    Masked,
+)
+from tocsin.signatures.clamav.byte_compare import ByteCompare
+from tocsin.signatures.clamav.expression import Branch, Expression, Leaf
+from tocsin.signatures.clamav.logical import Conditions, Content, Macro, SubSignature
+from tocsin.signatures.clamav.offset import Anchor, Offset
+from tocsin.signatures.clamav.pcre import Pcre, pattern_bytes
+
+Compiled = tuple[Any, ...]
+
+CONTENT, MACRO, PCRE, BYTES = range(4)
+NO_BOUND = -1
+
+_WORD = rb"[0-9A-Za-z]"
+_BOUNDARY_BEFORE = rb" \-./<@_"
+_BOUNDARY_AFTER = rb"\n\r \"'\-/=>_"
+_BOUNDARY_BYTE = rb"\n\r \"'\-./<=>@_"
+
+
+class PatternNumbers:
+    """Gives equal patterns equal numbers, so that the engine looks each up once a file."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+
+    def number(self, forms: Compiled, nocase: bool) -> int:
+        """The number of a pattern, new or known."""
+        return self._numbers.setdefault((forms, nocase), len(self._numbers))
+
+
+def compile_subsignature(sub: SubSignature, numbers: PatternNumbers) -> Compiled:
+    """Lay out one sub-signature as a tuple."""
+    if isinstance(sub, Content):
+        return compile_content(sub.offset, sub.body, numbers)
+    if isinstance(sub, Macro):
+        return (MACRO, sub.group, sub.low, sub.high)
+    if isinstance(sub, Pcre):
+        return (
+            PCRE,
+            compile_offset(sub.offset),
+            compile_expression(sub.trigger),
+            pattern_bytes(sub.regex, sub.flags),
+            sub.flags,
+        )
+    if isinstance(sub, ByteCompare):
+        return (BYTES, *sub)
+    raise AssertionError(f"{sub!r} is not evaluated and must not reach the compiler")
+
+
+def compile_content(offset: Offset, body: Body, numbers: PatternNumbers) -> Compiled:
+    """Lay out a body pattern with its offset."""
+    forms = tuple(_compile_form(form, body) for form in body.forms)
+    number = numbers.number(forms, body.nocase)
+    return (CONTENT, compile_offset(offset), forms, body.nocase, number)
+
+
+def compile_offset(offset: Offset) -> Compiled | None:
+    """Lay out an offset; None stands for anywhere."""
+    if offset.anchor is Anchor.ANY:
+        return None
+    return (str(offset.anchor), offset.distance, offset.index, offset.max_shift)
+
+
+def compile_expression(expression: Expression) -> Compiled:
+    """Lay out a logical expression."""
+    count = expression.count
+    if isinstance(expression, Leaf):
+        return (expression.index, count.operator if count else "", count.matches if count else 0)
+    return (
+        expression.operator,
+        compile_expression(expression.left),
+        compile_expression(expression.right),
+        count.operator if count else "",
+        count.matches if count else 0,
+        count.distinct if count else 0,
+    )
+
+
+def counts_matter(expression: Expression) -> bool:
+    """Whether an expression asks how often something matches, beyond once or never."""
+    count = expression.count
+    if isinstance(expression, Branch):
+        return bool(count) or counts_matter(expression.left) or counts_matter(expression.right)
+    return count is not None and (count.operator, count.matches) not in (("=", 0), (">", 0))
+
+
+def compile_conditions(conditions: Conditions) -> Compiled:
+    """Lay out what a target description block asks of the object."""
+    return (
+        conditions.file_size,
+        conditions.entry_point,
+        conditions.sections,
+        conditions.container,
+        conditions.intermediates,
+    )
+
+
+def _compile_form(form: Form, body: Body) -> Compiled:
+    last = len(form.parts) - 1
+    parts = tuple(
+        _compile_part(
+            part,
+            body.nocase,
+            _word_edge(form.wide, before=True) if body.fullword and place == 0 else b"",
+            _word_edge(form.wide, before=False) if body.fullword and place == last else b"",
+        )
+        for place, part in enumerate(form.parts)
+    )
+    gaps = tuple((gap.low, NO_BOUND if gap.high is None else gap.high) for gap in form.gaps)
+    return (parts, gaps)
+
+
+def _word_edge(wide: bool, *, before: bool) -> bytes:
+    unit = _WORD + (rb"\x00" if wide else b"")
+    return b"(?<!" + unit + b")" if before else b"(?!" + unit + b")"
+
+
+def _compile_part(
+    part: tuple[Element, ...], nocase: bool, before: bytes, after: bytes
+) -> Compiled:
+    if len(part) == 1 and isinstance(part[0], bytes) and not before and not after:
+        literal = part[0].lower() if nocase else part[0]
+        return (literal, None, literal, 0, len(literal), len(literal))
+    anchor, anchor_at = _longest_literal(part)
+    if nocase:
+        anchor = anchor.lower()
+    source = before + _regex(part, nocase) + after
+    shortest, longest = part_lengths(part)
+    return (None, source, anchor, anchor_at, shortest, longest)
+
+
+def _longest_literal(part: tuple[Element, ...]) -> tuple[bytes, int]:
+    best, best_at, at = b"", 0, 0
+    for place, element in enumerate(part):
+        if isinstance(element, bytes) and len(element) > len(best):
+            best, best_at = element, at
+        shortest, longest = element_lengths(element, place, len(part))
+        if shortest != longest:
+            break
+        at += shortest
+    return best, best_at
+
+
+def part_lengths(part: tuple[Element, ...]) -> tuple[int, int]:
+    """Fewest and most bytes a part takes."""
+    lengths = [element_lengths(element, place, len(part)) for place, element in enumerate(part)]
+    return sum(low for low, _ in lengths), sum(high for _, high in lengths)
+
+
+def element_lengths(element: Element, place: int, count: int) -> tuple[int, int]:
+    """Fewest and most bytes that the element at `place` of `count` takes."""
+    if isinstance(element, bytes):
+        return len(element), len(element)
+    if isinstance(element, Masked):
+        return 1, 1
+    if isinstance(element, Boundary):
+        if place in (0, count - 1):
+            return 0, 0
+        return 1, 2 if element.kind == "L" else 1
+    options = [part_lengths_inside(option) for option in element.options]
+    return min(low for low, _ in options), max(high for _, high in options)
+
+
+def part_lengths_inside(option: tuple[Element, ...]) -> tuple[int, int]:
+    """Fewest and most bytes of an alternative, where no element stands at an edge."""
+    lengths = [element_lengths(element, 1, 3) for element in option]
+    return sum(low for low, _ in lengths), sum(high for _, high in lengths)
+
+
+def _regex(part: tuple[Element, ...], nocase: bool) -> bytes:
+    count = len(part)
+    return b"".join(
+        _boundary(element, place, count)
+        if isinstance(element, Boundary)
+        else _element(element, nocase)
+        for place, element in enumerate(part)
+    )
+
+
+def _element(element: Element, nocase: bool) -> bytes:
+    if isinstance(element, bytes):
+        escaped = re.escape(element)
+        return b"(?i:" + escaped + b")" if nocase else escaped
+    if isinstance(element, Masked):
+        return masked_class(element)
+    if isinstance(element, Boundary):
+        return _boundary(element, 1, 3)
+    options = b"|".join(b"".join(_element(e, nocase) for e in o) for o in element.options)
+    if element.negated:
+        return b"(?!" + options + b").{%d}" % (element.length or 0)
+    return b"(?:" + options + b")"
+
+
+def masked_class(element: Masked) -> bytes:
+    """A masked byte as a character class that Python's `re` and Hyperscan both read."""
+    if element.mask == 0:
+        return b"."
+    if element.mask == 0xF0:
+        return rb"[\x%02x-\x%02x]" % (element.value, element.value | 0x0F)
+    if element.mask == 0x0F:
+        return b"[" + b"".join(rb"\x%02x" % (high | element.value) for high in _HIGH) + b"]"
+    return rb"\x%02x" % element.value
+
+
+_HIGH = range(0, 256, 16)
+
+
+def _boundary(element: Boundary, place: int, count: int) -> bytes:
+    if place == 0:
+        table = _BEFORE
+    elif place == count - 1:
+        table = _AFTER
+    else:
+        table = _BETWEEN
+    return table[element.kind][element.negated]
+
+
+_BEFORE = {
+    "B": (b"(?<![^" + _BOUNDARY_BEFORE + b"])", b"(?<=[^" + _BOUNDARY_BEFORE + b"])"),
+    "W": (b"(?<!" + _WORD + b")", b"(?<=" + _WORD + b")"),
+    "L": (rb"(?<![^\n])", rb"(?<=[^\n])"),
+}
+_AFTER = {
+    "B": (b"(?![^" + _BOUNDARY_AFTER + b"])", b"(?=[^" + _BOUNDARY_AFTER + b"])"),
+    "W": (b"(?!" + _WORD + b")", b"(?=" + _WORD + b")"),
+    "L": (rb"(?=\n|\r\n|\Z)", rb"(?!\n|\r\n|\Z)"),
+}
+_BETWEEN = {
+    "B": (b"[" + _BOUNDARY_BYTE + b"]", b"[^" + _BOUNDARY_BYTE + b"]"),
+    "W": (b"[^0-9A-Za-z]", _WORD),
+    "L": (rb"(?:\r?\n)", rb"[^\n]"),
+}
+
+
+def alternatives_fixed(element: Alternatives) -> bool:
+    """Whether every alternative takes the same number of bytes."""
+    shortest, longest = element_lengths(element, 1, 3)
+    return shortest == longest

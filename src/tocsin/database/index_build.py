@@ -1,0 +1,325 @@
+"""From parsed signatures to the sections of a machine index.
+
+Enters: parsed records, in the order in which exceptions (`.ign2`) come before what they
+except. Leaves: named sections for `sections.write_sections`. What is recognised and not
+evaluated is counted by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tocsin.database import atoms as atom_choice
+from tocsin.database import compiled
+from tocsin.database.digest_table import ALGORITHM_BYTES, pack_row, pack_table
+from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.container import ContainerSignature
+from tocsin.signatures.clamav.digests import Digest
+from tocsin.signatures.clamav.extended import Extended
+from tocsin.signatures.clamav.lists import ArchivePassword, FileTypeMagic, Ignored
+from tocsin.signatures.clamav.logical import Content, Logical
+from tocsin.signatures.clamav.offset import Anchor
+from tocsin.signatures.records import Kind, Record, Source
+from tocsin.signatures.sources import Parsed
+from tocsin.signatures.yara import compile_rules
+
+NAME_HEAD = 5
+"""Bytes before a name: source (2), flags (1), length (2)."""
+
+PUA_FLAG = 1
+ANY_TARGET = 0
+UNEVALUATED_TARGETS = {3: "normalised HTML", 7: "normalised text", 8: "target 8", 13: "target 13"}
+"""Targets whose objects this engine does not produce yet."""
+
+SPARE_ATOM_LEVEL = 32
+"""A signature whose rarest atom is at least this common gets a second one."""
+
+SPARE_ATOM_CEILING = 200
+"""… unless that one is as common as this, and would cost more than it saves."""
+
+_DIGEST_PURPOSES = {
+    Kind.FILE_DIGEST: "file",
+    Kind.SECTION_DIGEST: "section",
+    Kind.IMPORT_DIGEST: "import",
+    Kind.ALLOW_DIGEST: "allow",
+}
+
+
+class IndexBuilder:
+    """Collects signatures and lays them out.
+
+    Args:
+        lenient: leave out YARA rules that do not compile instead of raising.
+
+    Attributes:
+        counts: signatures taken, by kind.
+        unevaluated: signatures recognised and not evaluated, by what they need.
+        problems: YARA rules left out, when lenient.
+    """
+
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
+        self.counts: Counter[str] = Counter()
+        self.unevaluated: Counter[str] = Counter()
+        self.problems: list[SignatureError] = []
+        self._sources: dict[Source, int] = {}
+        self._names = bytearray()
+        self._rows: dict[tuple[str, str], list[bytes]] = {}
+        self._ignored: dict[str, set[str]] = {}
+        self._numbers = compiled.PatternNumbers()
+        self._signatures: list[bytes] = []
+        self._uses: dict[tuple[bytes, bool], dict[Any, list[tuple[int, int]]]] = {}
+        self._targets: dict[tuple[bytes, bool], set[int]] = {}
+        self._always: dict[int, list[int]] = {}
+        self._macros: dict[int, list[tuple[int, Any]]] = {}
+        self._containers: list[tuple[Any, ...]] = []
+        self._file_types: list[tuple[Any, ...]] = []
+        self._passwords: list[tuple[str, str, bytes]] = []
+        self._yara: list[Record] = []
+
+    def add_all(self, signatures: Iterable[Parsed]) -> None:
+        """Add every signature."""
+        for parsed in signatures:
+            self.add(parsed.record, parsed.value)
+
+    def add(self, record: Record, value: object | None) -> None:
+        """Add one signature with what its text says."""
+        if value is None:
+            self.counts["for another engine"] += 1
+            return
+        if isinstance(value, Ignored):
+            self._ignored.setdefault(value.name, set()).add(value.line_md5)
+        elif isinstance(value, Digest):
+            if self._is_ignored(value.name, record):
+                return
+            self._add_digest(record, value)
+        elif isinstance(value, Logical):
+            if self._is_ignored(value.name, record):
+                return
+            self._add_logical(record, value)
+        elif isinstance(value, Extended):
+            if self._is_ignored(value.name, record):
+                return
+            self._add_extended(record, value)
+        elif isinstance(value, ContainerSignature):
+            if self._is_ignored(value.name, record):
+                return
+            self._containers.append((*value, self._source(record), record.pua))
+        elif isinstance(value, FileTypeMagic):
+            self._add_file_type(value)
+        elif isinstance(value, ArchivePassword):
+            self._passwords.append(tuple(value))
+        elif record.kind is Kind.YARA:
+            self._yara.append(record)
+            return
+        elif record.kind is Kind.UNEVALUATED:
+            self.unevaluated[record.detail] += 1
+        else:
+            self.unevaluated["engine settings"] += 1
+        self.counts[record.kind.value] += 1
+
+    def sections(self) -> Iterator[tuple[str, bytes | bytearray]]:
+        """Lay everything out; the builder is used up afterwards."""
+        yield from self._yara_sections()
+        for (purpose, algorithm), rows in sorted(self._rows.items()):
+            table, sizes = pack_table(rows, ALGORITHM_BYTES[algorithm])
+            yield f"{purpose}.{algorithm}", table
+            yield f"{purpose}.{algorithm}.sizes", sizes
+            rows.clear()
+        yield "names", self._names
+        yield from self._pattern_sections()
+        meta = {
+            "sources": [tuple(source) for source in self._sources],
+            "counts": dict(self.counts),
+            "unevaluated": dict(self.unevaluated),
+            "ignored": {name: sorted(md5s) for name, md5s in self._ignored.items()},
+            "always": self._always,
+            "macros": self._macros,
+            "containers": self._containers,
+            "file_types": self._file_types,
+            "passwords": self._passwords,
+        }
+        yield "meta", marshal.dumps(meta, 4)
+
+    # --- digests --------------------------------------------------------------------------
+
+    def _add_digest(self, record: Record, value: Digest) -> None:
+        name = len(self._names)
+        encoded = value.name.encode("utf-8", "surrogateescape")[:0xFFFF]
+        self._names += self._source(record).to_bytes(2, "little")
+        self._names += bytes([PUA_FLAG if record.pua else 0])
+        self._names += len(encoded).to_bytes(2, "little") + encoded
+        key = (_DIGEST_PURPOSES[record.kind], value.algorithm)
+        self._rows.setdefault(key, []).append(pack_row(value.digest, value.size, name))
+
+    # --- body and logical signatures ------------------------------------------------------
+
+    def _add_extended(self, record: Record, value: Extended) -> None:
+        content = compiled.compile_content(value.offset, value.body, self._numbers)
+        if value.offset.anchor is Anchor.MACRO:
+            self._macros.setdefault(value.offset.index, []).append((value.target, content))
+            return
+        if self._count_unevaluated_target(value.target):
+            return
+        levels = [_level(Content(value.offset, value.body))]
+        signature = (
+            value.name,
+            self._source(record),
+            record.pua,
+            (None, None, None, "", ()),
+            (0, "", 0),
+            (content,),
+        )
+        indexed = [0] if levels[0] is not None else []
+        self._store(signature, value.target, indexed, {0: value.body}, counted=False)
+
+    def _add_logical(self, record: Record, value: Logical) -> None:
+        if value.unevaluated:
+            self.unevaluated[value.unevaluated] += 1
+            return
+        conditions = value.conditions
+        if self._count_unevaluated_target(conditions.target):
+            return
+        subs = value.subsignatures
+        levels = [_level(sub) for sub in subs]
+        need = atom_choice.required(value.expression, subs, levels)
+        indexed: list[int] = []
+        if need is not None:
+            indexed = sorted(need.subs)
+            if need.level >= SPARE_ATOM_LEVEL:
+                order = atom_choice.rarity_order(subs, levels, below=SPARE_ATOM_CEILING)
+                indexed += [i for i in order if i not in need.subs][:1]
+        signature = (
+            value.name,
+            self._source(record),
+            record.pua,
+            compiled.compile_conditions(conditions),
+            compiled.compile_expression(value.expression),
+            tuple(compiled.compile_subsignature(sub, self._numbers) for sub in subs),
+        )
+        bodies = {i: sub.body for i in indexed if isinstance(sub := subs[i], Content)}
+        counted = compiled.counts_matter(value.expression)
+        self._store(signature, conditions.target, indexed, bodies, counted=counted)
+
+    def _store(
+        self,
+        signature: tuple[Any, ...],
+        target: int,
+        indexed: list[int],
+        bodies: dict[int, Any],
+        *,
+        counted: bool,
+    ) -> None:
+        number = len(self._signatures)
+        self._signatures.append(marshal.dumps((*signature, frozenset(indexed), counted), 4))
+        if not indexed:
+            self._always.setdefault(target, []).append(number)
+        for sub, body in bodies.items():
+            for form, atom in enumerate(atom_choice.body_atoms(body)):
+                key = (atom.pattern, atom.nocase)
+                use = (signature[5][sub], form, atom.part, atom.distance)
+                self._uses.setdefault(key, {}).setdefault(use, []).append((number, sub))
+                self._targets.setdefault(key, set()).add(target)
+
+    def _pattern_sections(self) -> Iterator[tuple[str, bytes | bytearray]]:
+        offsets, blobs = _blobs(self._signatures)
+        yield "signatures.offsets", offsets
+        yield "signatures", blobs
+        keys = sorted(self._uses)
+        offsets, blobs = _blobs(
+            [
+                marshal.dumps(tuple((*use, tuple(at)) for use, at in self._uses[key].items()), 4)
+                for key in keys
+            ]
+        )
+        yield "atoms.offsets", offsets
+        yield "atoms", blobs
+        targets = {target for key in keys for target in self._targets[key]}
+        for target in sorted(targets | {ANY_TARGET}):
+            wanted = [
+                (number, key)
+                for number, key in enumerate(keys)
+                if not self._targets[key].isdisjoint((target, ANY_TARGET))
+            ]
+            if wanted:
+                yield f"search.{target}", _compile_search(wanted)
+
+    # --- the rest -------------------------------------------------------------------------
+
+    def _add_file_type(self, value: FileTypeMagic) -> None:
+        content = compiled.compile_content(value.offset, value.magic, self._numbers)
+        self._file_types.append((value.fixed, content, value.required, value.result))
+
+    def _yara_sections(self) -> Iterator[tuple[str, bytes]]:
+        if not self._yara:
+            return
+        texts = [record.text for record in self._yara]
+        names = [record.source.name for record in self._yara]
+        result = compile_rules(texts, names, lenient=self.lenient)
+        for place, rule, reason in result.ignored:
+            self.problems.append(SignatureError(f"rule {rule}: {reason}", names[place]))
+        from io import BytesIO
+
+        buffer = BytesIO()
+        result.rules.serialize_into(buffer)
+        self.counts[Kind.YARA.value] += sum(1 for _ in result.rules)
+        yield "yara", buffer.getvalue()
+        sources = [self._source(record) for record in self._yara]
+        yield "yara.sources", marshal.dumps(sources, 4)
+
+    def _count_unevaluated_target(self, target: int) -> bool:
+        name = UNEVALUATED_TARGETS.get(target)
+        if name is None:
+            return False
+        self.unevaluated[name] += 1
+        return True
+
+    def _source(self, record: Record) -> int:
+        return self._sources.setdefault(record.source, len(self._sources))
+
+    def _is_ignored(self, name: str, record: Record) -> bool:
+        md5s = self._ignored.get(name)
+        if md5s is None:
+            return False
+        line = hashlib.md5(record.text.encode("latin-1", "replace"), usedforsecurity=False)
+        if "" in md5s or line.hexdigest() in md5s:
+            self.counts["excepted by .ign2"] += 1
+            return True
+        return False
+
+
+def _level(sub: object) -> int | None:
+    if not isinstance(sub, Content):
+        return None
+    chosen = atom_choice.body_atoms(sub.body)
+    return sum(atom.level for atom in chosen) if chosen else None
+
+
+def _blobs(items: list[bytes]) -> tuple[bytes, bytes]:
+    offsets = array("I", [0])
+    position = 0
+    for item in items:
+        position += len(item)
+        offsets.append(position)
+    return offsets.tobytes(), b"".join(items)
+
+
+def _compile_search(wanted: list[tuple[int, tuple[bytes, bool]]]) -> bytes:
+    import hyperscan
+
+    search = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    search.compile(
+        expressions=[pattern for _, (pattern, _) in wanted],
+        ids=[number for number, _ in wanted],
+        elements=len(wanted),
+        flags=[
+            hyperscan.HS_FLAG_DOTALL | (hyperscan.HS_FLAG_CASELESS if nocase else 0)
+            for _, (_, nocase) in wanted
+        ],
+    )
+    return bytes(hyperscan.dumpb(search))

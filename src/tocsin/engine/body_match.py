@@ -1,0 +1,238 @@
+"""Finding a body pattern in an object.
+
+A part is found by its anchor, the longest literal at a fixed place in it, and checked around
+that place only; parts are joined by their gaps from left to right. Three rules of clamscan's
+are kept: gaps do not overlap parts, a pattern without gaps counts once for each place it
+starts at, and one with gaps once for each place its last part stands at.
+
+Sources: ClamAV manual, "Body-based Signature Content Format"; counting measured with
+clamscan 1.4.6. Layout of the tuples: `database.compiled`.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from tocsin.database.compiled import NO_BOUND
+from tocsin.engine.view import ObjectView, Range
+from tocsin.errors import LimitReached
+
+MAX_PLACES = 1_000_000
+"""Places of one part that are remembered; a hostile object could have one a byte."""
+
+CHECK_EVERY = 4096
+
+
+@lru_cache(maxsize=4096)
+def part_regex(source: bytes) -> re.Pattern[bytes]:
+    """The compiled form of a part's regular expression."""
+    return re.compile(source, re.DOTALL)
+
+
+def part_end(part: tuple[Any, ...], nocase: bool, view: ObjectView, start: int) -> int:
+    """End of the part when it stands at `start`, else -1."""
+    literal, source = part[0], part[1]
+    if start < 0:
+        return -1
+    if literal is not None:
+        data = view.lower if nocase else view.data
+        return start + len(literal) if data.startswith(literal, start) else -1
+    match = part_regex(source).match(view.data, start)
+    return match.end() if match else -1
+
+
+def content_matches(
+    content: tuple[Any, ...], view: ObjectView, *, every: bool, within: Range | None = None
+) -> list[int]:
+    """Where a body pattern matches.
+
+    Args:
+        content: the pattern, as CONTENT.
+        view: the object.
+        every: find all matches; otherwise stop at the first.
+        within: only matches that start in this range, both ends included.
+
+    Returns:
+        Starts in ascending order; of a pattern with gaps one for each place of its last
+        part, so that the length is the count.
+    """
+    _, offset, forms, nocase, number = content
+    key = (number, offset, every, within)
+    found = view.found.get(key)
+    if found is None:
+        ranges = [within] if within is not None else view.starts(offset)
+        found = []
+        for form in forms:
+            found += _form_matches(form, nocase, view, ranges, every)
+            if found and not every:
+                break
+        if len(forms) > 1:
+            found.sort()
+        view.found[key] = found
+    return found
+
+
+def _form_matches(
+    form: tuple[Any, ...], nocase: bool, view: ObjectView, ranges: list[Range] | None, every: bool
+) -> list[int]:
+    parts, gaps = form
+    if len(parts) == 1:
+        starts: list[int] = []
+        for start, _ in _places_in(parts[0], nocase, view, ranges):
+            starts.append(start)
+            if not every:
+                break
+        return starts
+    return _chain(parts, gaps, nocase, view, ranges, every)
+
+
+def _places_in(
+    part: tuple[Any, ...], nocase: bool, view: ObjectView, ranges: list[Range] | None
+) -> Iterator[Range]:
+    if ranges is None:
+        yield from part_places(part, nocase, view, 0, view.size)
+        return
+    for low, high in ranges:
+        yield from part_places(part, nocase, view, max(low, 0), high)
+
+
+def part_places(
+    part: tuple[Any, ...], nocase: bool, view: ObjectView, low: int, high: int
+) -> Iterator[Range]:
+    """Start and end of each place of a part that starts from `low` to `high`, both included."""
+    _, _, anchor, anchor_at, shortest, _ = part
+    high = min(high, view.size - shortest)
+    if low > high:
+        return
+    if low == high:
+        end = part_end(part, nocase, view, low)
+        if end >= 0:
+            yield low, end
+        return
+    if not anchor:
+        yield from _places_by_regex(part, view, low, high)
+        return
+    data = view.lower if nocase else view.data
+    last = high + anchor_at + len(anchor)
+    place = data.find(anchor, low + anchor_at, last)
+    seen = 0
+    while place >= 0:
+        start = place - anchor_at
+        end = part_end(part, nocase, view, start)
+        if end >= 0:
+            yield start, end
+        seen += 1
+        if seen % CHECK_EVERY == 0:
+            view.check_time()
+        place = data.find(anchor, place + 1, last)
+
+
+def _places_by_regex(
+    part: tuple[Any, ...], view: ObjectView, low: int, high: int
+) -> Iterator[Range]:
+    regex = part_regex(part[1])
+    match = regex.search(view.data, low)
+    seen = 0
+    while match and match.start() <= high:
+        yield match.span()
+        seen += 1
+        if seen % CHECK_EVERY == 0:
+            view.check_time()
+        match = regex.search(view.data, match.start() + 1)
+
+
+def _chain(
+    parts: tuple[Any, ...],
+    gaps: tuple[Any, ...],
+    nocase: bool,
+    view: ObjectView,
+    ranges: list[Range] | None,
+    every: bool,
+) -> list[int]:
+    """Starts of the chains, one for each place of the last part."""
+    if not _all_present(parts, nocase, view):
+        return []
+    ends, starts = _first_places(parts[0], nocase, view, ranges, stop_at_one=gaps[0][1] < 0)
+    for place, (low, high) in enumerate(gaps):
+        if not ends:
+            return []
+        last = place == len(gaps) - 1
+        follows_freely = last or gaps[place + 1][1] == NO_BOUND
+        stop_at_one = (last and not every) or (not last and follows_freely)
+        ends, starts = _next_places(
+            parts[place + 1], nocase, view, ends, starts, low, high, stop_at_one=stop_at_one
+        )
+    return starts
+
+
+def _all_present(parts: tuple[Any, ...], nocase: bool, view: ObjectView) -> bool:
+    """Whether every anchor stands somewhere: one search each, the longest first."""
+    data = view.lower if nocase else view.data
+    anchors = sorted((part[2] for part in parts if part[2]), key=len, reverse=True)
+    return all(anchor in data for anchor in anchors)
+
+
+def _first_places(
+    part: tuple[Any, ...],
+    nocase: bool,
+    view: ObjectView,
+    ranges: list[Range] | None,
+    *,
+    stop_at_one: bool,
+) -> tuple[list[int], list[int]]:
+    ends: list[int] = []
+    starts: list[int] = []
+    for start, end in _places_in(part, nocase, view, ranges):
+        ends.append(end)
+        starts.append(start)
+        if stop_at_one:
+            break  # the earliest end reaches whatever a later one reaches
+        _bound(ends)
+    return _by_end(part, ends, starts)
+
+
+def _next_places(
+    part: tuple[Any, ...],
+    nocase: bool,
+    view: ObjectView,
+    ends: list[int],
+    starts: list[int],
+    low: int,
+    high: int,
+    *,
+    stop_at_one: bool,
+) -> tuple[list[int], list[int]]:
+    """Places of the part that one of `ends` reaches over a gap of `low` to `high` bytes."""
+    next_ends: list[int] = []
+    next_starts: list[int] = []
+    furthest = view.size if high == NO_BOUND else ends[-1] + high
+    for start, end in part_places(part, nocase, view, ends[0] + low, furthest):
+        newest = bisect_right(ends, start - low) - 1
+        oldest = 0 if high == NO_BOUND else bisect_left(ends, start - high)
+        if newest < oldest:
+            continue
+        next_ends.append(end)
+        next_starts.append(starts[oldest])
+        if stop_at_one:
+            break
+        _bound(next_ends)
+    return _by_end(part, next_ends, next_starts)
+
+
+def _by_end(
+    part: tuple[Any, ...], ends: list[int], starts: list[int]
+) -> tuple[list[int], list[int]]:
+    """Order by end, which a part of varying length does not do by itself."""
+    if part[4] == part[5] or len(ends) < 2:
+        return ends, starts
+    pairs = sorted(zip(ends, starts, strict=True))
+    return [end for end, _ in pairs], [start for _, start in pairs]
+
+
+def _bound(places: list[int]) -> None:
+    if len(places) > MAX_PLACES:
+        raise LimitReached(f"a part of a signature matches at more than {MAX_PLACES} places")

@@ -1,0 +1,65 @@
+"""Every error this package raises on purpose, in families a caller can act on.
+
+A message says what happened and, where there is something to do, what to do. Whatever
+else escapes from a reader or a matcher is a defect of this package.
+"""
+
+from __future__ import annotations
+
+
+class TocsinError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+# --- what somebody wrote ------------------------------------------------------------------
+
+
+class SignatureError(TocsinError):
+    """A signature that cannot be read.
+
+    Attributes:
+        reason: what is wrong with it, without the place.
+        source: file the signature stands in, or an empty string.
+        line: line in that file, counted from 1, or 0 when unknown.
+    """
+
+    def __init__(self, reason: str, source: str = "", line: int = 0) -> None:
+        self.reason = reason
+        self.source = source
+        self.line = line
+        place = f"{source}:{line}: " if source and line else f"{source}: " if source else ""
+        super().__init__(place + reason)
+
+
+class UsageError(TocsinError):
+    """Arguments that contradict each other or name something that does not exist."""
+
+
+# --- what lies on disk --------------------------------------------------------------------
+
+
+class DatabaseError(TocsinError):
+    """A detection database that is missing, damaged, altered or of another version."""
+
+
+class VerificationError(DatabaseError):
+    """A digest or a digital signature that does not fit what it covers."""
+
+
+class SettingsError(TocsinError):
+    """A file of the user's own (allow list, state) that cannot be read or written."""
+
+
+# --- what is being scanned ----------------------------------------------------------------
+
+
+class ScanError(TocsinError):
+    """An object that could not be looked at; the scan of the others goes on."""
+
+
+class FormatError(ScanError):
+    """A container or header that does not follow its format."""
+
+
+class LimitReached(ScanError):
+    """A bound set for the scan was hit; what lies beyond it was not looked at."""

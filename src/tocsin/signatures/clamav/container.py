@@ -1,0 +1,86 @@
+"""Container signatures (`.cdb`): a member's name, sizes, encryption and place in its archive.
+
+Source: ClamAV manual, "Container metadata signatures".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.level import parse_levels
+
+Range = tuple[int, int | None]
+
+
+class ContainerSignature(NamedTuple):
+    """A parsed container signature; None in a field asks for nothing.
+
+    Attributes:
+        name: name of the detection.
+        container: type name of the container without `CL_TYPE_`, or None for any.
+        container_size: bytes of the container, both ends included.
+        member_name: regular expression searched for in the member's name, or None.
+        packed_size: bytes of the member inside the container.
+        size: bytes of the member taken out.
+        encrypted: whether the member is encrypted.
+        position: number of the member, counted from 1.
+        crc: CRC-32 of the member, as RAR and zip state it.
+    """
+
+    name: str
+    container: str | None
+    container_size: Range | None
+    member_name: str | None
+    packed_size: Range | None
+    size: Range | None
+    encrypted: bool | None
+    position: Range | None
+    crc: int | None
+
+
+def parse_container(line: str) -> ContainerSignature | None:
+    """Read `NAME:CONTAINER:CSIZE:REGEX:FSIZEC:FSIZER:ENC:POS:RES1:RES2[:MINFL[:MAXFL]]`.
+
+    Returns:
+        The signature, or None when meant for another engine.
+
+    Raises:
+        SignatureError: the line is malformed.
+    """
+    fields = line.split(":")
+    if not 10 <= len(fields) <= 12 or not fields[0]:
+        raise SignatureError("a container signature has 10 to 12 fields divided by ':'")
+    if not parse_levels(fields[10:]):
+        return None
+    name, container, csize, regex, packed, size, encrypted, position, crc = fields[:9]
+    if container != "*" and not container.startswith("CL_TYPE_"):
+        raise SignatureError(f"container {container!r} is neither CL_TYPE_… nor *")
+    if encrypted not in ("*", "0", "1"):
+        raise SignatureError(f"encryption {encrypted!r} is neither 0, 1 nor *")
+    try:
+        checksum = None if crc in ("*", "") else int(crc, 16)
+    except ValueError:
+        raise SignatureError(f"CRC {crc!r} is not hexadecimal") from None
+    return ContainerSignature(
+        name=name,
+        container=None if container == "*" else container.removeprefix("CL_TYPE_"),
+        container_size=_range(csize),
+        member_name=None if regex == "*" else regex,
+        packed_size=_range(packed),
+        size=_range(size),
+        encrypted=None if encrypted == "*" else encrypted == "1",
+        position=_range(position),
+        crc=checksum,
+    )
+
+
+def _range(text: str) -> Range | None:
+    if text == "*":
+        return None
+    low, dash, high = text.partition("-")
+    if not dash:
+        high = low
+    if (low and not low.isdigit()) or (high and not high.isdigit()) or not (low or high):
+        raise SignatureError(f"{text!r} is not N, N-M, N-, -M or *")
+    return int(low or 0), int(high) if high else None

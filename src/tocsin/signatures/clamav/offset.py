@@ -1,0 +1,107 @@
+"""Where a body signature may match: the offset field of `.ndb` lines and sub-signatures.
+
+Source: ClamAV manual, "Extended signature format".
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from tocsin.errors import SignatureError
+
+
+class Anchor(StrEnum):
+    """What an offset counts from."""
+
+    ANY = "*"
+    START = "start"
+    END = "EOF"
+    ENTRY_POINT = "EP"
+    SECTION = "S"
+    LAST_SECTION = "SL"
+    WITHIN_SECTION = "SE"
+    VERSION_INFO = "VI"
+    MACRO = "$"
+
+
+EXECUTABLE_ANCHORS = frozenset(
+    {
+        Anchor.ENTRY_POINT,
+        Anchor.SECTION,
+        Anchor.LAST_SECTION,
+        Anchor.WITHIN_SECTION,
+        Anchor.VERSION_INFO,
+    }
+)
+EXECUTABLE_TARGETS = frozenset({1, 6, 9})
+
+
+class Offset(NamedTuple):
+    """A parsed offset field.
+
+    Attributes:
+        anchor: what `distance` counts from.
+        distance: bytes; negative before the anchor.
+        index: number of the section, or of the macro group.
+        max_shift: how many bytes later than the offset the match may still start.
+    """
+
+    anchor: Anchor
+    distance: int = 0
+    index: int = 0
+    max_shift: int = 0
+
+
+ANYWHERE = Offset(Anchor.ANY)
+
+_FORM = re.compile(
+    r"(?:(?P<start>\d+|(?=,))"
+    r"|EOF-(?P<end>\d+)"
+    r"|EP(?P<ep>[+-]\d+)"
+    r"|SL\+(?P<last>\d+)"
+    r"|SE(?P<within>\d*)"
+    r"|S(?P<section>\d+)\+(?P<into>\d+)"
+    r"|(?P<version>VI[^,]*)"
+    r"|\$(?P<macro>\d+)\$"
+    r")(?:,(?P<shift>\d*))?\Z"
+)
+MAX_MACRO_GROUPS = 32
+
+
+def parse_offset(text: str, target: int) -> Offset:
+    """Read an offset field.
+
+    Args:
+        text: the field, for example `EP+0,40`.
+        target: number of the signature's target; some anchors need an executable.
+
+    Raises:
+        SignatureError: not an offset, or one the target does not have.
+    """
+    if text == "*" or not text:
+        return ANYWHERE
+    form = _FORM.match(text)
+    if form is None:
+        raise SignatureError(f"not an offset: {text!r}")
+    shift = int(form["shift"] or 0)
+    if form["start"] is not None:
+        return Offset(Anchor.START, int(form["start"] or 0), max_shift=shift)
+    if form["end"]:
+        return Offset(Anchor.END, -int(form["end"]), max_shift=shift)
+    if form["macro"]:
+        if shift or int(form["macro"]) >= MAX_MACRO_GROUPS:
+            raise SignatureError(f"a macro group is $0$ to ${MAX_MACRO_GROUPS - 1}$: {text!r}")
+        return Offset(Anchor.MACRO, index=int(form["macro"]))
+    if target not in EXECUTABLE_TARGETS:
+        raise SignatureError(f"offset {text!r} needs target 1, 6 or 9, not {target}")
+    if form["ep"]:
+        return Offset(Anchor.ENTRY_POINT, int(form["ep"]), max_shift=shift)
+    if form["last"]:
+        return Offset(Anchor.LAST_SECTION, int(form["last"]), max_shift=shift)
+    if form["within"] is not None:
+        return Offset(Anchor.WITHIN_SECTION, index=int(form["within"] or 0), max_shift=shift)
+    if form["version"]:
+        return Offset(Anchor.VERSION_INFO)
+    return Offset(Anchor.SECTION, int(form["into"]), int(form["section"]), shift)

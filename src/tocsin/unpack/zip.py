@@ -1,0 +1,245 @@
+"""zip files and what is built on them: office documents, self-extracting archives.
+
+Programs disagree about which of a zip file's structures to believe, and malware lives from
+that. Where clamscan believes the central directory alone, this also hands on what only a
+local header leads to: members no directory lists, archives whose directory is missing, and
+the second reading of a member whose two headers contradict each other. So it finds more.
+
+Source: APPNOTE 6.3.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from tocsin.errors import FormatError, LimitReached
+from tocsin.unpack.interface import Budget, Member, Reason, Skipped
+from tocsin.unpack.stream import Meta, Taken, report, skipped, take
+from tocsin.unpack.zip_directory import (
+    DESCRIPTOR,
+    ENCRYPTED,
+    STRONGLY_ENCRYPTED,
+    Entry,
+    Gaps,
+    Local,
+    holds_end_record,
+    read_central,
+    read_local,
+)
+from tocsin.unpack.zip_methods import AES, DEFLATED, METHODS, STORED, Chunks, method_name
+
+_ENTRIES_PER_FILE = 8
+"""Directory entries read for each object there may be: directories and members that cannot
+be had are entries too, and a directory of millions must not fill the memory."""
+
+_MOST_CANDIDATES = 8
+"""Passwords that pass the check byte and are tried on the whole member."""
+
+
+class ZipUnpacker:
+    """Unpacks zip.
+
+    Members come in the order of their data in the file; their `position` is their place in
+    the central directory, directories included, and goes on counting with members that are
+    not listed there. Entries of directories are passed over, and so is an entry whose data
+    is that of another one, but for its metadata.
+    """
+
+    types = frozenset({"ZIP", "ZIPSFX", "OOXML_WORD", "OOXML_XL", "OOXML_PPT", "OOXML_HWP"})
+
+    def members(
+        self, data: bytes, budget: Budget, passwords: Sequence[bytes]
+    ) -> Iterator[Member | Skipped]:
+        """See `Unpacker.members`."""
+        most = budget.limits.max_files * _ENTRIES_PER_FILE or None
+        listed = read_central(data, most)
+        archive = _Archive(data, budget, passwords)
+        for entry in sorted(listed, key=lambda entry: (entry.offset, entry.position)):
+            yield from archive.listed(entry)
+        found = len(listed)
+        for entry in archive.unlisted(found + 1):
+            found += 1
+            yield from archive.found(entry)
+            if most is not None and found >= most:
+                break
+        if not found and not holds_end_record(data):
+            raise FormatError("not zip: neither a directory nor a member")
+        if most is not None and found >= most:
+            raise LimitReached(f"more than {most} entries in one archive (--max-files)")
+
+
+class _Archive:
+    """One archive while its members are taken out."""
+
+    def __init__(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> None:
+        self._data = data
+        self._budget = budget
+        self._passwords = passwords
+        self._occupied: list[tuple[int, int]] = []
+        self._end = 0
+        self._last_offset = -1
+        self._last_position = 0
+
+    def listed(self, entry: Entry) -> Iterator[Member | Skipped]:
+        """Take out an entry of the central directory, in each way it can be read."""
+        self._budget.check_time()
+        local = read_local(self._data, entry.offset, entry.position)
+        if local is None:
+            detail = "no local header where the directory says"
+            yield skipped(_meta(entry), Reason.DAMAGED, detail)
+            return
+        if entry.offset == self._last_offset:
+            detail = f"the same data as member {self._last_position}"
+            yield skipped(_meta(entry), Reason.DAMAGED, detail)
+            return
+        self._last_offset, self._last_position = entry.offset, entry.position
+        notes = ["overlaps another member"] if entry.offset < self._end else []
+        end = local.start + entry.packed_size
+        self._occupied.append((entry.offset, end))
+        self._end = max(self._end, end)
+        if _is_directory(entry):
+            return
+        yield from self._read(entry, local.start, notes)
+        if _contradicts(entry, local):
+            yield from self._read(local.entry, local.start, ["read as its local header says"])
+
+    def found(self, entry: Entry) -> Iterator[Member | Skipped]:
+        """Take out a member that no directory lists."""
+        self._budget.check_time()
+        local = read_local(self._data, entry.offset, entry.position)
+        if local is not None and not _is_directory(entry):
+            yield from self._read(entry, local.start, ["not in the central directory"])
+
+    def unlisted(self, position: int) -> Iterator[Entry]:
+        """Find members between and behind those of the directory."""
+        gaps: Gaps | None = None
+        at = 0
+        for start, end in [*self._occupied, (len(self._data), len(self._data))]:
+            if self._data.find(b"PK\x03\x04", at, start) >= 0:
+                gaps = gaps or Gaps(self._data)
+                for entry in gaps.entries(at, start, position):
+                    yield entry
+                    position += 1
+            at = max(at, end)
+
+    def _read(self, entry: Entry, start: int, notes: list[str]) -> Iterator[Member | Skipped]:
+        meta = _meta(entry)
+        reader = METHODS.get(entry.method)
+        if entry.flags & STRONGLY_ENCRYPTED or entry.method == AES:
+            yield skipped(meta, Reason.ENCRYPTED, "encrypted with AES or another strong cipher")
+        elif reader is None:
+            yield skipped(meta, Reason.UNSUPPORTED, method_name(entry.method))
+        elif self._is_bound_to_exceed(entry):
+            bound = self._budget.limits.max_file_size
+            yield skipped(meta, Reason.LIMIT, f"more than {bound} bytes (--max-file-size)")
+        elif entry.flags & ENCRYPTED:
+            yield from self._read_encrypted(entry, start, notes)
+        else:
+            self._budget.charge_file()
+            taken = take(reader(self._data, start, entry), self._budget)
+            yield from report(meta, taken, [*notes, *_remarks(entry, taken)])
+
+    def _is_bound_to_exceed(self, entry: Entry) -> bool:
+        """Whether the packed size alone says that a member is too big to be handed on."""
+        sized = entry.method == STORED or entry.flags & ENCRYPTED
+        return bool(sized) and not self._budget.fits_file(entry.packed_size)
+
+    def _read_encrypted(
+        self, entry: Entry, start: int, notes: list[str]
+    ) -> Iterator[Member | Skipped]:
+        self._budget.charge_file()
+        best: Taken | None = None
+        for chunks in self._decrypted(entry, start):
+            taken = take(chunks, self._budget)
+            if taken.stop is not None or _fits(entry, taken):
+                best = taken
+                break
+            if taken.data and taken.reason is None and best is None:
+                best = taken
+        else:
+            if best is None and self._is_plain(entry, start):
+                best = take(METHODS[entry.method](self._data, start, entry), self._budget)
+                notes = [*notes, "marked as encrypted and is not"]
+                if not _fits(entry, best) and best.stop is None:
+                    best = None
+        if best is None:
+            detail = "no password fits" if self._passwords else "no password is known"
+            yield skipped(_meta(entry), Reason.ENCRYPTED, detail)
+            return
+        yield from report(_meta(entry), best, [*notes, *_remarks(entry, best)])
+
+    def _decrypted(self, entry: Entry, start: int) -> Iterator[Chunks]:
+        """The member's chunks under each password that may be right."""
+        from tocsin.unpack.zip_crypto import HEADER_SIZE, decrypt_all, fitting_keys
+
+        end = min(start + entry.packed_size, len(self._data))
+        header = self._data[start : start + HEADER_SIZE]
+        size = entry.packed_size - HEADER_SIZE
+        if end - start < HEADER_SIZE:
+            return
+        checks = {entry.crc >> 24}
+        if entry.flags & DESCRIPTOR:
+            checks.add(entry.time >> 8)
+        candidates = fitting_keys(header, frozenset(checks), self._passwords)
+        for keys in islice(candidates, _MOST_CANDIDATES):
+            alive = self._budget.check_time
+            plain = decrypt_all(self._data, start + HEADER_SIZE, end, keys, alive)
+            yield METHODS[entry.method](plain, 0, entry._replace(packed_size=size))
+
+    def _is_plain(self, entry: Entry, start: int) -> bool:
+        """Whether a member marked as encrypted may not be: Android ignores the mark."""
+        if entry.method == STORED:
+            end = start + entry.packed_size
+            return entry.packed_size > 0 and _crc(memoryview(self._data)[start:end]) == entry.crc
+        return entry.method == DEFLATED
+
+
+def _meta(entry: Entry) -> Meta:
+    return Meta(
+        name=entry.name.decode("utf-8", "surrogateescape"),
+        size=entry.size,
+        packed_size=entry.packed_size,
+        position=entry.position,
+        encrypted=bool(entry.flags & ENCRYPTED),
+        crc=entry.crc,
+    )
+
+
+def _is_directory(entry: Entry) -> bool:
+    """A name with a slash at its end and no room for data; deflate needs two bytes for none."""
+    return entry.name.endswith(b"/") and entry.packed_size <= 2
+
+
+def _contradicts(entry: Entry, local: Local) -> bool:
+    """Whether the two headers of a member lead to different data."""
+    other = local.entry
+    if other.method != entry.method or (other.flags ^ entry.flags) & ENCRYPTED:
+        return True
+    sized = other.method == STORED and not other.flags & DESCRIPTOR
+    return sized and 0 < other.packed_size != entry.packed_size
+
+
+def _crc(data: bytes | memoryview) -> int:
+    return zlib.crc32(data)
+
+
+def _fits(entry: Entry, taken: Taken) -> bool:
+    return taken.reason is None and bool(taken.data) and _crc(taken.data) == entry.crc
+
+
+def _remarks(entry: Entry, taken: Taken) -> list[str]:
+    """What the headers state and the data does not bear out."""
+    unstated = entry.flags & DESCRIPTOR and not (entry.crc or entry.size)
+    if taken.reason is not None or unstated:
+        return []
+    remarks = []
+    if len(taken.data) != entry.size:
+        remarks.append(f"{entry.size} bytes are stated")
+    if _crc(taken.data) != entry.crc:
+        remarks.append("CRC-32 does not match")
+    return remarks
+
+
+UNPACKER = ZipUnpacker()

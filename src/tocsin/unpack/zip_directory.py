@@ -1,0 +1,261 @@
+"""Where the members of a zip file lie: its central directory, and what hides beside it.
+
+`zipfile` refuses whole files for one odd field and believes the central directory alone,
+while programs that unpack zip files disagree about which structure to believe. This reads
+both and lists every place where some program would find a member.
+
+Source: APPNOTE 6.3, sections 4.3 to 4.5.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+LOCAL_SIGNATURE = b"PK\x03\x04"
+_CENTRAL_SIGNATURE = b"PK\x01\x02"
+_END_SIGNATURE = b"PK\x05\x06"
+_END64_SIGNATURE = b"PK\x06\x06"
+_LOCATOR64_SIGNATURE = b"PK\x06\x07"
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_END64 = struct.Struct("<4sQ2H2I4Q")
+_LOCATOR64 = struct.Struct("<4sIQI")
+
+_ZIP64_EXTRA = 1
+_IN_ZIP64 = 0xFFFFFFFF
+_MOST_END_RECORDS = 64
+_MOST_DESCRIPTORS = 200_000
+_HIGHEST_VERSION = 63
+_METHODS = frozenset((*range(21), *range(93, 100)))
+
+ENCRYPTED = 0x0001
+DESCRIPTOR = 0x0008
+STRONGLY_ENCRYPTED = 0x0040
+
+
+class Entry(NamedTuple):
+    """A member as one header describes it.
+
+    Attributes:
+        name: name as stored.
+        flags: general purpose bit flag.
+        method: compression method.
+        time: time of modification as DOS writes it; part of the password check.
+        crc: CRC-32 of the member.
+        packed_size: bytes in the archive as stated.
+        size: bytes unpacked as stated.
+        offset: where the local header begins in the file.
+        position: place in the central directory counted from 1.
+    """
+
+    name: bytes
+    flags: int
+    method: int
+    time: int
+    crc: int
+    packed_size: int
+    size: int
+    offset: int
+    position: int
+
+
+class Local(NamedTuple):
+    """A local header: what it says, and where the data behind it begins."""
+
+    entry: Entry
+    start: int
+
+
+def read_local(data: bytes, offset: int, position: int) -> Local | None:
+    """Read the local header at a position, or None when there is none.
+
+    Source: APPNOTE 4.3.7.
+    """
+    if offset < 0 or offset + _LOCAL.size > len(data):
+        return None
+    (signature, _version, flags, method, time, _date, crc, packed, size, name_size, extra_size) = (
+        _LOCAL.unpack_from(data, offset)
+    )
+    if signature != LOCAL_SIGNATURE:
+        return None
+    at = offset + _LOCAL.size
+    name = data[at : at + name_size]
+    extra = data[at + name_size : at + name_size + extra_size]
+    size, packed, _ = _widen(extra, size, packed, 0)
+    entry = Entry(name, flags, method, time, crc, packed, size, offset, position)
+    return Local(entry, at + name_size + extra_size)
+
+
+def _widen(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
+    """Replace the fields that did not fit by those of the zip64 extra field.
+
+    Source: APPNOTE 4.5.3.
+    """
+    values = [size, packed, offset]
+    if _IN_ZIP64 not in values:
+        return size, packed, offset
+    at = 0
+    while at + 4 <= len(extra):
+        tag, length = struct.unpack_from("<HH", extra, at)
+        at += 4
+        if tag == _ZIP64_EXTRA:
+            field = extra[at : at + length]
+            for index, value in enumerate(values):
+                if value == _IN_ZIP64 and len(field) >= 8:
+                    values[index] = int.from_bytes(field[:8], "little")
+                    field = field[8:]
+            break
+        at += length
+    return values[0], values[1], values[2]
+
+
+def read_central(data: bytes, most: int | None) -> list[Entry]:
+    """Read the central directory.
+
+    Of several end records the last one whose directory holds an entry counts. Bytes in front
+    of the archive, which make every stated position too small, are allowed for.
+
+    Args:
+        data: the file.
+        most: entries to read at most, or None for all.
+
+    Returns:
+        The entries in the directory's order; none when there is no usable directory.
+    """
+    end = len(data)
+    for _ in range(_MOST_END_RECORDS):
+        end = data.rfind(_END_SIGNATURE, 0, end)
+        if end < 0:
+            break
+        for start, shift in _directory_starts(data, end):
+            entries = list(islice(_central_entries(data, start, shift), most))
+            if entries:
+                return entries
+        end += len(_END_SIGNATURE) - 1
+    return []
+
+
+def holds_end_record(data: bytes) -> bool:
+    """Whether there is an end record, as an archive without members has."""
+    return _END_SIGNATURE in data
+
+
+def _directory_starts(data: bytes, end: int) -> Iterator[tuple[int, int]]:
+    """Where the directory of an end record may begin, and by how much positions are off.
+
+    Source: APPNOTE 4.3.14 to 4.3.16.
+    """
+    if end + _END.size > len(data):
+        return
+    *_, size, offset, _comment = _END.unpack_from(data, end)
+    wide = _read_end64(data, end) if _IN_ZIP64 in (size, offset) else None
+    after = end
+    if wide is not None:
+        after, size, offset = wide
+    yield offset, 0
+    yield after - size, after - size - offset
+
+
+def _read_end64(data: bytes, end: int) -> tuple[int, int, int] | None:
+    """Position of the zip64 end record in front of an end record, its size and offset."""
+    at = end - _LOCATOR64.size
+    if at < 0:
+        return None
+    signature, _disk, offset, _disks = _LOCATOR64.unpack_from(data, at)
+    if signature != _LOCATOR64_SIGNATURE:
+        return None
+    for place in (offset, at - _END64.size):
+        if 0 <= place <= len(data) - _END64.size:
+            record = _END64.unpack_from(data, place)
+            if record[0] == _END64_SIGNATURE:
+                return place, record[-2], record[-1]
+    return None
+
+
+def _central_entries(data: bytes, at: int, shift: int) -> Iterator[Entry]:
+    """Read entries until something else comes; the stated number is not believed.
+
+    Source: APPNOTE 4.3.12.
+    """
+    position = 0
+    while 0 <= at <= len(data) - _CENTRAL.size:
+        fields = _CENTRAL.unpack_from(data, at)
+        if fields[0] != _CENTRAL_SIGNATURE:
+            return
+        (flags, method, time), (crc, packed, size) = fields[3:6], fields[7:10]
+        name_size, extra_size, comment_size = fields[10:13]
+        at += _CENTRAL.size
+        name = data[at : at + name_size]
+        extra = data[at + name_size : at + name_size + extra_size]
+        size, packed, offset = _widen(extra, size, packed, fields[-1])
+        position += 1
+        yield Entry(name, flags, method, time, crc, packed, size, offset + shift, position)
+        at += name_size + extra_size + comment_size
+
+
+class Gaps:
+    """Looks for local headers in the parts of a file that no listed member occupies."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        signatures = re.compile(rb"PK(?:\x07\x08|\x03\x04|\x01\x02)").finditer(data)
+        self._marks = [m.start() for m in islice(signatures, _MOST_DESCRIPTORS)]
+
+    def entries(self, start: int, end: int, position: int) -> Iterator[Entry]:
+        """Find members in a part of the file.
+
+        Args:
+            start: where the part begins.
+            end: where it ends.
+            position: number of the first member found.
+
+        Yields:
+            Entries with the sizes found by looking, where the header states none.
+        """
+        data = self._data
+        at = data.find(LOCAL_SIGNATURE, start, end)
+        while at >= 0:
+            local = read_local(data, at, position)
+            after = at + len(LOCAL_SIGNATURE)
+            if local is not None and _plausible(data, local):
+                entry = self._measure(local)
+                yield entry
+                position += 1
+                after = min(local.start + entry.packed_size, len(data))
+            at = data.find(LOCAL_SIGNATURE, after, end)
+
+    def _measure(self, local: Local) -> Entry:
+        """Fill in what a header leaves to the data descriptor (APPNOTE 4.3.9)."""
+        entry = local.entry
+        if entry.packed_size or not entry.flags & DESCRIPTOR:
+            return entry
+        first = bisect_left(self._marks, local.start)
+        for mark in self._marks[first : first + 16]:
+            packed = mark - local.start
+            record = self._data[mark : mark + 16]
+            if record[:4] != b"PK\x07\x08":
+                return entry._replace(packed_size=packed)
+            if int.from_bytes(record[8:12], "little") == packed & 0xFFFFFFFF:
+                crc = int.from_bytes(record[4:8], "little")
+                size = int.from_bytes(record[12:16], "little")
+                return entry._replace(crc=crc, packed_size=packed, size=size)
+        return entry._replace(packed_size=len(self._data) - local.start)
+
+
+def _plausible(data: bytes, local: Local) -> bool:
+    """Whether a local header met by chance is one: four bytes alone prove little."""
+    entry = local.entry
+    version = data[entry.offset + 4]
+    return (
+        version <= _HIGHEST_VERSION
+        and entry.method in _METHODS
+        and len(entry.name) > 0
+        and local.start <= len(data)
+    )

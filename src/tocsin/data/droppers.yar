@@ -269,8 +269,8 @@ rule Tocsin_Batch_Dropper_DownloadStart
         license = "Apache-2.0"
     strings:
         $echo = /@?echo\s{1,3}off/ nocase
-        $get1 = /(curl(\.exe)?|powershell(\.exe)?|bitsadmin(\.exe)?|certutil(\.exe)?)\s[^\n]{0,300}https?:\/\/[^\n]{4,300}(%temp%|%tmp%|%appdata%|%localappdata%|%public%|%programdata%|\$env:temp|c:\\users\\public)\\?[^\s"\'\n]{0,80}\.(exe|dll|scr|bat|vbs|js|ps1|hta)/ nocase
-        $get2 = /(curl(\.exe)?|powershell(\.exe)?|bitsadmin(\.exe)?|certutil(\.exe)?)\s[^\n]{0,300}(%temp%|%tmp%|%appdata%|%localappdata%|%public%|%programdata%|\$env:temp|c:\\users\\public)\\?[^\s"\'\n]{0,80}\.(exe|dll|scr|bat|vbs|js|ps1|hta)["']{0,2}\s[^\n]{0,60}https?:\/\// nocase
+        $get1 = /(curl(\.exe)?|powershell(\.exe)?|bitsadmin(\.exe)?|certutil(\.exe)?)\s[^\n]{0,300}https?:\/\/[^\n]{4,300}(%temp%|%tmp%|%appdata%|%localappdata%|%public%|%programdata%|\$env:temp|c:\\users\\public)\\?[^\s"'\n]{0,80}\.(exe|dll|scr|bat|vbs|js|ps1|hta)/ nocase
+        $get2 = /(curl(\.exe)?|powershell(\.exe)?|bitsadmin(\.exe)?|certutil(\.exe)?)\s[^\n]{0,300}(%temp%|%tmp%|%appdata%|%localappdata%|%public%|%programdata%|\$env:temp|c:\\users\\public)\\?[^\s"'\n]{0,80}\.(exe|dll|scr|bat|vbs|js|ps1|hta)["']{0,2}\s[^\n]{0,60}https?:\/\// nocase
         $run = /\n\s{0,8}(@|start\s{1,3}((""|\/min|\/b|\/wait)\s{1,3}){0,3}|call\s{1,3}|cmd\s{1,3}\/c\s{1,3}|rundll32(\.exe)?\s{1,3}|wscript(\.exe)?\s{1,3})?["']?(%temp%|%tmp%|%appdata%|%localappdata%|%public%|%programdata%|c:\\users\\public)\\?[^\s"'\n]{0,80}\.(exe|dll|scr|bat|vbs|js|hta)/ nocase
         $hide = /(del|erase)\s{1,3}["']?%~f?0|attrib\s{1,3}\+[hs]|-w(indowstyle)?\s{1,2}h|>\s?nul/ nocase
     condition:
@@ -404,7 +404,7 @@ rule Tocsin_Any_Dropper_ScriptWithProgram
         license = "Apache-2.0"
     strings:
         $pe = /["'\s(](TVqQAAMAAAAEAAAA|TVpQAAIAAAAEAA8A|TVqAAAEAAAAEABAA|TVoAAAAAAAAAAAAA)[A-Za-z0-9+\/=]{100}/
-        $rev = /[A-Za-z0-9+\/]{40}AAAAEAAAAMAAQqVT["'\s]/
+        $rev = /[A-Za-z0-9+\/]{40}AAAAEAAAAMAAQq[V]T["'\s]/
         $dec = /frombase64string|bin\.base64|certutil[^\n]{0,20}-decode|b64decode|base64\s{1,2}(-d|--decode)|strreverse/ nocase
         $run = /\biex\b|invoke-expression|reflection\.assembly|start-process|wscript\.shell|shell\.application|\.run\b|subprocess|os\.startfile|createprocess|shellexecute|\nstart\s/ nocase
     condition:

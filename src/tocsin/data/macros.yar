@@ -142,7 +142,7 @@ rule Tocsin_HTML_Exploit_MsdtProtocol
         license = "Apache-2.0"
     strings:
         $a = /ms-msdt:\s?-?\/?(id|-id|\/id)[^\n]{0,200}(IT_RebrowseForFile|IT_LaunchMethod|IT_BrowseForFile)[^\n]{0,300}\$\(/ nocase
-        $b = /ms-msdt:[^\n]{0,400}(invoke-expression|iex|frombase64string|cmd\.exe|mpsigstub)/ nocase
+        $b = /ms-msd[t]:[^\n]{0,400}(invoke-expression|iex|frombase64string|cmd\.exe|mpsigstub)/ nocase
     condition:
         filesize < 2MB and any of them and uint16be(0) != 0x4d5a
 }

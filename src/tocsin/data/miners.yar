@@ -34,11 +34,12 @@ rule Tocsin_Any_Miner_StratumCommand
         license = "Apache-2.0"
     strings:
         $a = /(-o|--url|-P|--pool|-pool|--server)[= ]\s{0,3}["']?(stratum[0-9]?(\+tcp|\+ssl|\+tls)?:\/\/)?[a-z0-9@.:_-]{4,160}:[0-9]{2,5}["']?\s[^\n]{0,60}(-u|--user|-wal|--wallet)[= ]\s{0,3}["']?(4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}|0x[0-9a-f]{40}|(bc1|[13LDtR])[A-Za-z0-9]{25,60})/ nocase
-        $b = /(-u|--user|-wal|--wallet)[= ]\s{0,3}["']?(4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}|0x[0-9a-f]{40}|(bc1|[13LDtR])[A-Za-z0-9]{25,60})[^\n]{0,60}(-o|--url|-P|--pool)[= ]\s{0,3}["']?stratum[0-9]?(\+tcp|\+ssl|\+tls)?:\/\// nocase
-        $c = /stratum[0-9]?\+(tcp|ssl|tls):\/\/[^\s"']{0,20}(4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}|0x[0-9a-f]{40})[^\s"']{0,60}@[a-z0-9.-]{4,80}:[0-9]{2,5}/ nocase
+        $wallet = /(-u|--user|-wal|--wallet)[= ]\s{0,3}["']?(4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}|0x[0-9a-f]{40}|(bc1|[13LDtR])[A-Za-z0-9]{25})/ nocase
+        $pool = /(-o|--url|-P|--pool)[= ]\s{0,3}["']?stratum[0-9]?(\+tcp|\+ssl|\+tls)?:\/\// nocase
+        $c = /stratum[0-9]?\+(tcp|ssl|tls):\/\/(4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}|0x[0-9a-f]{40})[^\s"']{0,60}@[a-z0-9.-]{4,80}:[0-9]{2,5}/ nocase
         $miner = /xmrig|minerd|cpuminer|ethminer|nbminer|lolminer|t-rex|phoenixminer|nanominer|xmr-stak|teamredminer|gminer|ccminer|stratum|randomx|cryptonight/ nocase
     condition:
-        filesize < 2MB and $miner and any of ($a, $b, $c)
+        filesize < 2MB and $miner and (any of ($a, $c) or ($wallet and $pool))
 }
 
 rule Tocsin_Unix_Miner_RivalKiller

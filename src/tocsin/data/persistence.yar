@@ -28,7 +28,7 @@ rule Tocsin_Unix_Persistence_SshKeyPlant
         author = "tocsin"
         license = "Apache-2.0"
     strings:
-        $key = /(echo|printf)\s{1,3}(-e\s{1,2})?["']?[^\n]{0,20}(ssh-(rsa|ed25519|dss)|ecdsa-sha2-\w{4,12})\s{1,2}AAAA[A-Za-z0-9+\/]{20,1200}[^\n]{0,80}>{1,2}\s?["']?(~|\/root|\$HOME|\$\{HOME\}|\/home\/[^\s\/]{1,40})\/\.ssh\/authorized_keys/
+        $key = /(echo|printf)\s{1,3}(-e\s{1,2})?["']?[^\n]{0,20}(ssh-(rsa|ed25519|dss)|ecdsa-sha2-\w{4,12})\s{1,2}AAAA[^\n]{20,1300}>>\s?["']?(~|\/root|\$HOME|\$\{HOME\}|\/home\/[^\s\/]{1,40})\/\.ssh\/authorized_keys/
         $p1 = /chattr\s{1,3}\+[a-zA-Z]{1,4}\s[^\n]{0,60}(authorized_keys|\.ssh)/
         $p2 = /history\s{1,2}-c|unset\s{1,2}HISTFILE|HISTFILE=\/dev\/null|HISTSIZE=0/
         $p3 = /(curl|wget)\s[^\n]{0,160}\|\s?(ba)?sh/

@@ -97,14 +97,15 @@ rule Tocsin_PowerShell_Obfuscation_ReversedOrChar
         $r4 = /llehs[r]ewop/ nocase
         $rev = /\[array\]::reverse|\[-1\s?\.\.\s?-|-join|\[::-1\]|strreverse|\.reverse\(\)/ nocase
         $chars = /(\[char\]\s?\(?(0x[0-9a-f]{2}|[0-9]{2,3})\)?\s?[+,]\s?){12}/ nocase
-        $split = /\(\s?["']([0-9]{2,3}[,. _~]){40}[^"'\n]{0,9000}["']\s?-split[^\n]{0,80}\[char\]/ nocase
+        $numbers = /\(\s?["']([0-9]{2,3}[,. _~]){40}/
+        $split = /["']\s?-split[^\n]{0,80}\[char\]/ nocase
         $tick = /\bi`?e`x\b|\bi`e`?x\b|\b(d`?o`?w`n|n`e`?w-o`?b`?j|i`n`?v`?o`?k`?e)[a-z`-]{3,20}/ nocase
         $run = /\b(iex|invoke-expression|invoke-command|\.invoke\(|-enc|scriptblock)\b|\.\s?\(\s?\$(env:comspec|pshome|shellid)\[/ nocase
     condition:
         filesize < 2MB and uint16be(0) != 0x4d5a and
         (
             (any of ($r1, $r2, $r3, $r4) and $rev) or
-            (any of ($chars, $split) and $run) or
+            (($chars or ($numbers and $split)) and $run) or
             #tick > 1
         )
 }

@@ -200,9 +200,11 @@ rule Tocsin_Unix_ReverseShell_AwkInet
         license = "Apache-2.0"
     strings:
         $a = /\/inet\/(tcp|udp)\/0\/[^\s"']{3,60}[^\n]{0,200}\|&\s?getline\s?\w{0,10}[^\n]{0,160}\w{1,10}\s?\|&?\s?getline[^\n]{0,120}print[^\n]{0,40}\|&/
-        $b = /\/inet\/(tcp|udp)\/0\/["'\s]{0,4}\w[^\n]{0,40}[\s\S]{1,300}\|&\s?getline\s?(cmd|c)\b[\s\S]{1,200}\b(cmd|c)\s?\|\s?getline/
+        $inet = /\/inet\/(tcp|udp)\/0\/["'\s]{0,4}\w/
+        $from = /\|&\s?getline\s?(cmd|c)\b/
+        $run = /\b(cmd|c)\s?\|&?\s?getline/
     condition:
-        filesize < 64KB and any of them
+        filesize < 64KB and ($a or ($inet and $from and $run))
 }
 
 rule Tocsin_Lua_ReverseShell_Socket

@@ -216,7 +216,7 @@ rule Tocsin_Win_Stealer_CredentialDump
         $proc = /procdump(64)?(\.exe)?\s{1,3}[^\n]{0,60}-ma\s{1,3}[^\n]{0,30}lsass/ nocase
         $sam = /reg(\.exe)?\s{1,3}save\s{1,3}["']?(hklm|hkey_local_machine)\\{1,2}(sam|security)["']?\s{1,3}\S/ nocase
         $mimi = /["'\s;](privilege::debug["']?[\s\S]{1,80}|\s{0,3})(sekurlsa::(logonpasswords|minidump|tickets|pth)|lsadump::(sam|lsa|dcsync|secrets))/ nocase
-        $inv = /Invoke-Mimikatz\s{1,3}-(DumpCreds|DumpCerts|Command)/ nocase
+        $inv = /Invoke-Mimi[k]atz\s{1,3}-(DumpCreds|DumpCerts|Command)/ nocase
         $ntds = /ntdsutil(\.exe)?["']?\s{1,3}[^\n]{0,60}(ac(tivate)?\s{1,2}i(nstance)?\s{1,2}ntds)[^\n]{0,80}ifm[^\n]{0,60}cr(eate)?\s{1,2}fu(ll)?/ nocase
         $run = /@?echo\s{1,2}off|powershell|\$[a-z]{1,20}\s?=|cmd(\.exe)?\s{1,2}\/c|rundll32|mimikatz(\.exe)?["']?\s{1,2}["']|iex\b|reg(\.exe)?\s{1,2}save|procdump/ nocase
     condition:
@@ -290,8 +290,8 @@ rule Tocsin_JS_Stealer_CookieBeacon
         author = "tocsin"
         license = "Apache-2.0"
     strings:
-        $img = /(new\s{1,2}Image\s?\(\s?\)\s?\.\s?src|(document|window|self|top)\.location(\.href)?)\s?=\s?["'`](https?:)?\/\/[^"'`\n]{4,160}[?&\/][^"'`\n]{0,20}=?["'`]\s?\+\s?(encodeURIComponent|escape|btoa)?\s?\(?\s?document\.cookie/
-        $fetch = /fetch\s?\(\s?["'`](https?:)?\/\/[^"'`\n]{4,160}[?&\/][^"'`\n]{0,20}=?["'`]\s?\+\s?(encodeURIComponent|escape|btoa)?\s?\(?\s?document\.cookie/
+        $img = /(new\s{1,2}Image\s?\(\s?\)\s?\.\s?src|(document|window|self|top)\.location(\.href)?)\s?=\s?["'`](https?:)?\/\/[^"'`\n]{4,180}["'`]\s?\+\s?(encodeURIComponent|escape|btoa)?\s?\(?\s?document\.cookie/
+        $fetch = /fetch\s?\(\s?["'`](https?:)?\/\/[^"'`\n]{4,180}["'`]\s?\+\s?(encodeURIComponent|escape|btoa)?\s?\(?\s?document\.cookie/
         $write = /document\.write\s?\(\s?["'`]<(img|iframe)\s[^\n]{0,40}src\s?=\s?[^\n]{0,160}\+\s?(encodeURIComponent|escape|btoa)?\s?\(?\s?document\.cookie/
     condition:
         filesize < 1MB and any of them

@@ -127,9 +127,11 @@ rule Tocsin_Python_SupplyChain_SetupFetchRun
         $call = /\bsetup\s?\(/
         $exec = /\b(exec|eval)\s?\(\s?(compile\s?\(\s?)?((__import__\(\s?['"]\w{2,10}['"]\s?\)|base64|zlib|marshal|urllib\.request|urllib2|requests|codecs|Fernet\([^)\n]{1,80}\))\.(b64decode|decompress|loads|urlopen|get|decode|decrypt)|urlopen|b64decode)\s?\(/
         $sys = /(os\.system|os\.popen|subprocess\.(Popen|run|call|check_call|check_output))\s?\(\s?\[?\s?f?["'][^\n]{0,100}((curl|wget)\s[^\n]{4,200}(\||&&|;)\s?(sudo\s)?(ba)?sh|powershell[^\n]{0,100}(-enc|hidden|downloadstring|iwr|irm)|mshta\s{1,2}http|(curl|wget)[^\n]{4,200}chmod)/ nocase
-        $drop = /urlretrieve\s?\([^\n]{4,200}\.(exe|dll|scr|bat|ps1|sh|elf)['"][^\n]{0,200}[\s\S]{0,400}(os\.startfile|subprocess\.(Popen|run|call)|os\.system)\s?\(/
+        $get = /urlretrieve\s?\([^\n]{4,200}\.(exe|dll|scr|bat|ps1|sh|elf)['"]/
+        $start = /(os\.startfile|subprocess\.(Popen|run|call)|os\.system)\s?\(/
     condition:
-        filesize < 512KB and $setup and $call and any of ($exec, $sys, $drop)
+        filesize < 512KB and $setup and $call and
+        (any of ($exec, $sys) or ($get and $start))
 }
 
 rule Tocsin_Python_SupplyChain_PthExec

@@ -399,7 +399,7 @@ rule Tocsin_ASP_WebShell_WebConfigCode
 rule Tocsin_JSP_WebShell_ExecRequest
 {
     meta:
-        description = "JSP page that passes a request parameter to Runtime.exec or ProcessBuilder"
+        description = "JSP page that passes a request parameter to a new process"
         why = "The visitor chooses the command that the application server runs"
         reference = "T1505.003"
         level = "malicious"
@@ -407,9 +407,9 @@ rule Tocsin_JSP_WebShell_ExecRequest
         license = "Apache-2.0"
     strings:
         $page = /<%|<jsp:(scriptlet|declaration|root)/i
-        $direct = /(getRuntime\s?\(\s?\)\s?\.\s?exec|new\s{1,4}ProcessBuilder)\s?\(\s{0,4}[^;]{0,120}(request|req)\s?\.\s?get(Parameter|Header|Attribute)\s?\(/
+        $direct = /(get[R]untime\s?\(\s?\)\s?\.\s?exec|new\s{1,4}Process[B]uilder)\s?\(\s{0,4}[^;]{0,120}(request|req)\s?\.\s?get(Parameter|Header|Attribute)\s?\(/
         $take = /\bString\s{0,2}(\[\])?\s{0,2}\w{1,24}\s?=\s?[^;\n]{0,60}(request|req)\s?\.\s?get(Parameter|Header)\s?\(\s?"(cmd|c|command|exec|shell|i|pwd|passwd|x|run)"/
-        $run = /getRuntime\s?\(\s?\)\s?\.\s?exec\s?\(|new\s{1,4}ProcessBuilder\s?\(/
+        $run = /get[R]untime\s?\(\s?\)\s?\.\s?exec\s?\(|new\s{1,4}Process[B]uilder\s?\(/
         $out = "getInputStream"
         $el = /\$\{\s?(Runtime|"".getClass\(\)|pageContext|param\.)[^}\n]{0,160}exec\s?\(\s?param\./
     condition:
@@ -440,7 +440,7 @@ rule Tocsin_JSP_WebShell_DefineClass
 rule Tocsin_JSP_WebShell_EscapedNames
 {
     meta:
-        description = "JSP page that writes Runtime, exec or ProcessBuilder in unicode escapes"
+        description = "JSP page that writes the names of the process functions in unicode escapes"
         why = "Java accepts escapes in source; pages use that only to hide the names from scanners"
         reference = "T1027.010"
         level = "malicious"

@@ -57,6 +57,13 @@ class Required(NamedTuple):
     level: int
 
 
+LENGTH_WANTED = 16
+"""An atom of which fewer bytes are given counts as more common, a level a byte."""
+
+PLACED_BONUS = 24
+"""A pattern bound to one place counts as rarer: its hits elsewhere cost next to nothing."""
+
+
 def body_atoms(body: Body) -> list[Atom]:
     """One atom for each form of a pattern; an empty list when some form has none."""
     atoms = [_form_atom(form, body.nocase) for form in body.forms]
@@ -154,10 +161,11 @@ def _rarest_window(literal: bytes, nocase: bool) -> tuple[int, bytes, int]:
         return 0, literal[:MAX_ATOM_BYTES], commonness.level(literal)
     levels = commonness.gram_levels(literal, nocase=nocase)
     rarest = min(levels)
+    scarce = max(0, LENGTH_WANTED - len(literal))
     middle = len(levels) // 2
     place = min((i for i, x in enumerate(levels) if x == rarest), key=lambda i: abs(i - middle))
     start = max(0, min(place - 8, len(literal) - MAX_ATOM_BYTES))
-    return start, literal[start : start + MAX_ATOM_BYTES], rarest
+    return start, literal[start : start + MAX_ATOM_BYTES], rarest + scarce
 
 
 def _literal(window: bytes) -> bytes:

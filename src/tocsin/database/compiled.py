@@ -21,7 +21,7 @@ The layouts below are the contract between the index compiler and the engine.
     SIGNATURE  (name, source, pua, conditions, EXPRESSION, subs, indexed, counted)
                conditions: (file_size, entry_point, sections, container, intermediates)
                indexed: numbers of the subs whose every match an atom reports
-               counted: whether some count matters, so that all matches are wanted
+               counted: whether some count matters
     USE        (CONTENT, form, part, distance, ((signature, sub), ...))
                distance: bytes from the start of the part to the end of the atom
 """
@@ -29,6 +29,7 @@ The layouts below are the contract between the index compiler and the engine.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tocsin.signatures.clamav.body import (
@@ -40,7 +41,12 @@ from tocsin.signatures.clamav.body import (
     Masked,
 )
 from tocsin.signatures.clamav.byte_compare import ByteCompare
-from tocsin.signatures.clamav.expression import Branch, Expression, Leaf
+from tocsin.signatures.clamav.expression import (
+    MAX_SUBSIGNATURES,
+    Branch,
+    Expression,
+    Leaf,
+)
 from tocsin.signatures.clamav.logical import Conditions, Content, Macro, SubSignature
 from tocsin.signatures.clamav.offset import Anchor, Offset
 from tocsin.signatures.clamav.pcre import Pcre, pattern_bytes
@@ -49,6 +55,12 @@ Compiled = tuple[Any, ...]
 
 CONTENT, MACRO, PCRE, BYTES = range(4)
 NO_BOUND = -1
+ANY_TARGET = 0
+
+NAME_HEAD = 5
+"""Bytes before a name in the section of names: source (2), flags (1), length (2)."""
+
+PUA_FLAG = 1
 
 _WORD = rb"[0-9A-Za-z]"
 _BOUNDARY_BEFORE = rb" \-./<@_"
@@ -77,7 +89,7 @@ def compile_subsignature(sub: SubSignature, numbers: PatternNumbers) -> Compiled
         return (
             PCRE,
             compile_offset(sub.offset),
-            compile_expression(sub.trigger),
+            compile_expression(sub.trigger, [0] * MAX_SUBSIGNATURES),
             pattern_bytes(sub.regex, sub.flags),
             sub.flags,
         )
@@ -100,19 +112,51 @@ def compile_offset(offset: Offset) -> Compiled | None:
     return (str(offset.anchor), offset.distance, offset.index, offset.max_shift)
 
 
-def compile_expression(expression: Expression) -> Compiled:
-    """Lay out a logical expression."""
+def compile_expression(expression: Expression, costs: Sequence[int]) -> Compiled:
+    """Lay out a logical expression, the operands that are cheapest to refute first.
+
+    Neither truth nor counts hang on the order of operands, so chains of one operator are
+    sorted; evaluation stops at the first that decides.
+
+    Args:
+        expression: the expression.
+        costs: for each sub-signature what looking it up costs, on any scale.
+    """
+    return _ordered(expression, costs)[1]
+
+
+def _ordered(expression: Expression, costs: Sequence[int]) -> tuple[int, Compiled]:
     count = expression.count
     if isinstance(expression, Leaf):
-        return (expression.index, count.operator if count else "", count.matches if count else 0)
-    return (
-        expression.operator,
-        compile_expression(expression.left),
-        compile_expression(expression.right),
-        count.operator if count else "",
-        count.matches if count else 0,
-        count.distinct if count else 0,
+        cost = costs[expression.index]
+        return cost, (
+            expression.index,
+            count.operator if count else "",
+            count.matches if count else 0,
+        )
+    operands = sorted(
+        (_ordered(operand, costs) for operand in _operands(expression)), key=lambda pair: pair[0]
     )
+    cost = sum(pair[0] for pair in operands)
+    bound = (count.operator, count.matches, count.distinct) if count else NO_COUNT
+    joined = operands.pop()[1]
+    while operands:
+        inner = NO_COUNT if len(operands) > 1 else bound
+        joined = (expression.operator, operands.pop()[1], joined, *inner)
+    return cost, joined
+
+
+NO_COUNT = ("", 0, 0)
+
+
+def _operands(expression: Branch) -> Iterator[Expression]:
+    """The operands of a chain of one operator; a bound inside it ends the chain."""
+    for side in (expression.left, expression.right):
+        chained = isinstance(side, Branch) and side.operator == expression.operator
+        if isinstance(side, Branch) and chained and side.count is None:
+            yield from _operands(side)
+        else:
+            yield side
 
 
 def counts_matter(expression: Expression) -> bool:

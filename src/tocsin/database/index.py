@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tocsin.database.digest_table import ALGORITHM_BYTES, DigestTable
-from tocsin.database.index_build import ANY_TARGET, NAME_HEAD, PUA_FLAG
+from tocsin.database.compiled import ANY_TARGET, NAME_HEAD, PUA_FLAG
 from tocsin.database.sections import SectionFile
 from tocsin.signatures.records import Source
 
@@ -49,6 +49,7 @@ class Index:
         self.containers: list[tuple[Any, ...]] = self._meta["containers"]
         self.file_types: list[tuple[Any, ...]] = self._meta["file_types"]
         self.passwords: list[tuple[str, str, bytes]] = self._meta["passwords"]
+        self.levels: dict[str, str] = self._meta["levels"]
         self.ignored: dict[str, list[str]] = self._meta["ignored"]
         self._names = file.section("names")
         self._signatures = file.section("signatures")
@@ -70,6 +71,11 @@ class Index:
     def unevaluated(self) -> dict[str, int]:
         """Signatures recognised and not evaluated, by what they need."""
         return dict(self._meta["unevaluated"])
+
+    @property
+    def problems(self) -> list[str]:
+        """What was passed over when it was indexed leniently."""
+        return list(self._meta["problems"])
 
     def digest_tables(self, purpose: str) -> dict[str, DigestTable]:
         """Tables by algorithm for `file`, `section`, `import` or `allow`."""

@@ -11,12 +11,16 @@ import hashlib
 import marshal
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from tocsin.database import atoms as atom_choice
 from tocsin.database import compiled
+from tocsin.database.compiled import ANY_TARGET, PUA_FLAG
 from tocsin.database.digest_table import ALGORITHM_BYTES, pack_row, pack_table
+from tocsin.database.portable import is_portable, read_portable
+from tocsin.database.sections import write_sections
 from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.container import ContainerSignature
 from tocsin.signatures.clamav.digests import Digest
@@ -24,15 +28,11 @@ from tocsin.signatures.clamav.extended import Extended
 from tocsin.signatures.clamav.lists import ArchivePassword, FileTypeMagic, Ignored
 from tocsin.signatures.clamav.logical import Content, Logical
 from tocsin.signatures.clamav.offset import Anchor
+from tocsin.signatures.metadata import Metadata
 from tocsin.signatures.records import Kind, Record, Source
-from tocsin.signatures.sources import Parsed
+from tocsin.signatures.sources import Parsed, SourceReader
 from tocsin.signatures.yara import compile_rules
 
-NAME_HEAD = 5
-"""Bytes before a name: source (2), flags (1), length (2)."""
-
-PUA_FLAG = 1
-ANY_TARGET = 0
 UNEVALUATED_TARGETS = {3: "normalised HTML", 7: "normalised text", 8: "target 8", 13: "target 13"}
 """Targets whose objects this engine does not produce yet."""
 
@@ -50,6 +50,26 @@ _DIGEST_PURPOSES = {
 }
 
 
+def build_index(files: Sequence[Path], output: BinaryIO, *, lenient: bool = False) -> None:
+    """Index signature files and portable databases.
+
+    Args:
+        files: in the order in which they are loaded.
+        output: a seekable binary file, at its beginning.
+        lenient: pass over what is malformed; how much it was is kept in the index.
+
+    Raises:
+        SignatureError: something is malformed, unless lenient.
+        DatabaseError: a file is damaged or cannot be read.
+    """
+    builder = IndexBuilder(lenient=lenient)
+    reader = SourceReader(lenient=lenient)
+    for file in files:
+        builder.add_all(read_portable(file) if is_portable(file) else reader.read(file))
+    builder.problems += reader.problems
+    write_sections(output, builder.sections())
+
+
 class IndexBuilder:
     """Collects signatures and lays them out.
 
@@ -60,6 +80,7 @@ class IndexBuilder:
         counts: signatures taken, by kind.
         unevaluated: signatures recognised and not evaluated, by what they need.
         problems: YARA rules left out, when lenient.
+        levels: how bad signatures are, by name, for languages that cannot say it themselves.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
@@ -67,6 +88,7 @@ class IndexBuilder:
         self.counts: Counter[str] = Counter()
         self.unevaluated: Counter[str] = Counter()
         self.problems: list[SignatureError] = []
+        self.levels: dict[str, str] = {}
         self._sources: dict[Source, int] = {}
         self._names = bytearray()
         self._rows: dict[tuple[str, str], list[bytes]] = {}
@@ -114,6 +136,8 @@ class IndexBuilder:
             self._add_file_type(value)
         elif isinstance(value, ArchivePassword):
             self._passwords.append(tuple(value))
+        elif isinstance(value, Metadata):
+            self.levels[value.name] = value.fields.get("level", "")
         elif record.kind is Kind.YARA:
             self._yara.append(record)
             return
@@ -143,6 +167,8 @@ class IndexBuilder:
             "containers": self._containers,
             "file_types": self._file_types,
             "passwords": self._passwords,
+            "levels": self.levels,
+            "problems": [str(problem) for problem in self.problems],
         }
         yield "meta", marshal.dumps(meta, 4)
 
@@ -199,7 +225,7 @@ class IndexBuilder:
             self._source(record),
             record.pua,
             compiled.compile_conditions(conditions),
-            compiled.compile_expression(value.expression),
+            compiled.compile_expression(value.expression, _costs(subs, levels, indexed)),
             tuple(compiled.compile_subsignature(sub, self._numbers) for sub in subs),
         )
         bodies = {i: sub.body for i in indexed if isinstance(sub := subs[i], Content)}
@@ -293,11 +319,36 @@ class IndexBuilder:
         return False
 
 
+_COST_OF_SEARCH = 1_000
+_COST_OF_GAP = 10_000
+_COST_OF_OTHERS = 1_000_000
+
+
+def _costs(subs: tuple[Any, ...], levels: list[int | None], indexed: list[int]) -> list[int]:
+    """What looking up each sub-signature costs: nothing when an atom has answered already."""
+    costs = []
+    for index, (sub, level) in enumerate(zip(subs, levels, strict=True)):
+        if index in indexed:
+            costs.append(0)
+        elif isinstance(sub, Content):
+            anchored = sub.offset.anchor is not Anchor.ANY
+            gaps = max(len(form.gaps) for form in sub.body.forms)
+            search = 0 if anchored else _COST_OF_SEARCH + (level or 0)
+            costs.append(1 + search + _COST_OF_GAP * gaps)
+        else:
+            costs.append(_COST_OF_OTHERS)
+    return costs
+
+
 def _level(sub: object) -> int | None:
     if not isinstance(sub, Content):
         return None
     chosen = atom_choice.body_atoms(sub.body)
-    return sum(atom.level for atom in chosen) if chosen else None
+    if not chosen:
+        return None
+    placed = sub.offset.anchor is not Anchor.ANY and len(sub.body.forms[0].parts) == 1
+    level = sum(atom.level for atom in chosen)
+    return max(0, level - atom_choice.PLACED_BONUS) if placed else level
 
 
 def _blobs(items: list[bytes]) -> tuple[bytes, bytes]:

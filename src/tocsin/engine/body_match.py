@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from tocsin.database.compiled import NO_BOUND
 from tocsin.engine.view import ObjectView, Range
@@ -45,30 +46,50 @@ def part_end(part: tuple[Any, ...], nocase: bool, view: ObjectView, start: int) 
     return match.end() if match else -1
 
 
+class PartialHit(NamedTuple):
+    """Places at which an atom has shown one part of a pattern with gaps.
+
+    Attributes:
+        form: number of the form.
+        part: number of the part.
+        places: start and end of each place, in ascending order.
+    """
+
+    form: int
+    part: int
+    places: list[Range]
+
+
 def content_matches(
-    content: tuple[Any, ...], view: ObjectView, *, every: bool, within: Range | None = None
+    content: tuple[Any, ...],
+    view: ObjectView,
+    *,
+    limit: int | None = None,
+    hits: Sequence[PartialHit] = (),
 ) -> list[int]:
     """Where a body pattern matches.
 
     Args:
         content: the pattern, as CONTENT.
         view: the object.
-        every: find all matches; otherwise stop at the first.
-        within: only matches that start in this range, both ends included.
+        limit: stop when so many matches are found; None finds all.
+        hits: what the atoms have shown of the pattern, when that is all there is to show.
 
     Returns:
         Starts in ascending order; of a pattern with gaps one for each place of its last
         part, so that the length is the count.
     """
     _, offset, forms, nocase, number = content
-    key = (number, offset, every, within)
+    key = (number, offset, limit)
     found = view.found.get(key)
     if found is None:
-        ranges = [within] if within is not None else view.starts(offset)
+        ranges = view.starts(offset)
         found = []
-        for form in forms:
-            found += _form_matches(form, nocase, view, ranges, every)
-            if found and not every:
+        for place, form in enumerate(forms):
+            if hits and not _may_match(form, nocase, view, [h for h in hits if h.form == place]):
+                continue
+            found += _form_matches(form, nocase, view, ranges, limit)
+            if limit is not None and len(found) >= limit:
                 break
         if len(forms) > 1:
             found.sort()
@@ -76,18 +97,81 @@ def content_matches(
     return found
 
 
+def _may_match(
+    form: tuple[Any, ...], nocase: bool, view: ObjectView, hits: list[PartialHit]
+) -> bool:
+    """Whether the parts beside one that was seen stand where the gaps allow."""
+    parts, gaps = form
+    for hit in hits:
+        places = hit.places
+        for part, (low, high) in zip(parts[hit.part + 1 :], gaps[hit.part :], strict=True):
+            places = _reached(part, nocase, view, places, low, high)
+            if not places:
+                break
+        if not places:
+            continue
+        places = hit.places
+        before = list(zip(parts[: hit.part], gaps[: hit.part], strict=True))
+        for part, (low, high) in reversed(before):
+            places = _reaching(part, nocase, view, places, low, high)
+            if not places:
+                break
+        if places:
+            return True
+    return False
+
+
+def _reached(
+    part: tuple[Any, ...], nocase: bool, view: ObjectView, places: list[Range], low: int, high: int
+) -> list[Range]:
+    """Places of a part behind the gap after one of `places`."""
+    found: dict[int, Range] = {}
+    if high == NO_BOUND:
+        nearest = min(end for _, end in places) + low
+        return list(islice(part_places(part, nocase, view, nearest, view.size), 1))
+    for _, end in places:
+        for place in part_places(part, nocase, view, end + low, end + high):
+            found[place[0]] = place
+    return list(found.values())
+
+
+def _reaching(
+    part: tuple[Any, ...], nocase: bool, view: ObjectView, places: list[Range], low: int, high: int
+) -> list[Range]:
+    """Places of a part before the gap in front of one of `places`."""
+    found: dict[int, Range] = {}
+    shortest, longest = part[4], part[5]
+    for start, _ in reversed(places):
+        last = start - low - shortest
+        first = 0 if high == NO_BOUND else max(0, start - high - longest)
+        for place in part_places(part, nocase, view, first, last):
+            gap = start - place[1]
+            if gap >= low and (high == NO_BOUND or gap <= high):
+                found[place[0]] = place
+                if high == NO_BOUND:
+                    break
+        if high == NO_BOUND:
+            break  # the last place looks furthest back
+    return list(found.values())
+
+
 def _form_matches(
-    form: tuple[Any, ...], nocase: bool, view: ObjectView, ranges: list[Range] | None, every: bool
+    form: tuple[Any, ...],
+    nocase: bool,
+    view: ObjectView,
+    ranges: list[Range] | None,
+    limit: int | None,
 ) -> list[int]:
     parts, gaps = form
-    if len(parts) == 1:
-        starts: list[int] = []
-        for start, _ in _places_in(parts[0], nocase, view, ranges):
-            starts.append(start)
-            if not every:
-                break
-        return starts
-    return _chain(parts, gaps, nocase, view, ranges, every)
+    if len(parts) > 1:
+        return _chain(parts, gaps, nocase, view, ranges, limit)
+    starts: list[int] = []
+    for start, _ in _places_in(parts[0], nocase, view, ranges):
+        starts.append(start)
+        if limit is not None and len(starts) >= limit:
+            break
+        _bound(starts)
+    return starts
 
 
 def _places_in(
@@ -151,7 +235,7 @@ def _chain(
     nocase: bool,
     view: ObjectView,
     ranges: list[Range] | None,
-    every: bool,
+    limit: int | None,
 ) -> list[int]:
     """Starts of the chains, one for each place of the last part."""
     if not _all_present(parts, nocase, view):
@@ -162,9 +246,9 @@ def _chain(
             return []
         last = place == len(gaps) - 1
         follows_freely = last or gaps[place + 1][1] == NO_BOUND
-        stop_at_one = (last and not every) or (not last and follows_freely)
+        enough = limit if last else 1 if follows_freely else None
         ends, starts = _next_places(
-            parts[place + 1], nocase, view, ends, starts, low, high, stop_at_one=stop_at_one
+            parts[place + 1], nocase, view, ends, starts, low, high, enough=enough
         )
     return starts
 
@@ -204,7 +288,7 @@ def _next_places(
     low: int,
     high: int,
     *,
-    stop_at_one: bool,
+    enough: int | None,
 ) -> tuple[list[int], list[int]]:
     """Places of the part that one of `ends` reaches over a gap of `low` to `high` bytes."""
     next_ends: list[int] = []
@@ -217,7 +301,7 @@ def _next_places(
             continue
         next_ends.append(end)
         next_starts.append(starts[oldest])
-        if stop_at_one:
+        if enough is not None and len(next_ends) >= enough:
             break
         _bound(next_ends)
     return _by_end(part, next_ends, next_starts)

@@ -11,10 +11,10 @@ subsignatures", "Macro subsignatures"; evaluation order and counting measured wi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tocsin.database.compiled import BYTES, CONTENT, MACRO
-from tocsin.engine.body_match import content_matches
+from tocsin.engine.body_match import PartialHit, content_matches
 from tocsin.engine.byte_compare import compares
 from tocsin.engine.pcre_match import pcre_count
 from tocsin.engine.view import ObjectView
@@ -23,14 +23,41 @@ from tocsin.formats.layout import Layout
 ANY_TYPE = "ANY"
 
 
+class Shown(NamedTuple):
+    """What the atoms have shown of a sub-signature.
+
+    Attributes:
+        starts: where it matches, when `complete`.
+        complete: whether that is all there is; otherwise it has to be looked up.
+        hits: where parts of it were seen, to look up around; empty when anywhere.
+    """
+
+    starts: list[int]
+    complete: bool
+    hits: list[PartialHit]
+
+
+NOT_SEARCHED = Shown([], False, [])
+
+
+class Outcome(NamedTuple):
+    """Truth of an expression, the matches behind it and the sub-signatures that took part."""
+
+    true: bool
+    count: int
+    subs: frozenset[int]
+
+
+FALSE = Outcome(False, 0, frozenset())
+
+
 class Evaluation:
     """One signature held against one object.
 
     Args:
         signature: as SIGNATURE in `database.compiled`.
         view: the object.
-        shown: what the atoms have shown, by number of the sub-signature: where it matches,
-            or None when it may match and has to be looked up.
+        shown: what the atoms have shown, by number of the sub-signature.
         macros: members of the macro groups.
     """
 
@@ -38,130 +65,110 @@ class Evaluation:
         self,
         signature: tuple[Any, ...],
         view: ObjectView,
-        shown: dict[int, list[int] | None],
+        shown: dict[int, Shown],
         macros: dict[int, list[tuple[int, Any]]],
     ) -> None:
         self._conditions = signature[3]
         self._expression = signature[4]
         self._subs = signature[5]
         self._indexed: frozenset[int] = signature[6]
-        self._counted: bool = signature[7]
         self._view = view
         self._shown = shown
         self._macros = macros
-        self._counts: dict[int, int] = {}
+        self._counts: dict[tuple[int, int | None], int] = {}
         self.first_offset: int | None = None
 
     def holds(self) -> bool:
         """Whether the signature matches."""
-        return conditions_hold(self._conditions, self._view) and self._true(self._expression)
+        if not conditions_hold(self._conditions, self._view):
+            return False
+        return self._evaluate(self._expression, summed=False).true
 
-    def _true(self, expression: tuple[Any, ...]) -> bool:
-        if not self._counted:
-            return self._plain(expression)
-        return self._evaluate(expression)[0]
+    def _evaluate(self, expression: tuple[Any, ...], *, summed: bool) -> Outcome:
+        """Truth, number of matches and the sub-signatures that took part.
 
-    def _plain(self, expression: tuple[Any, ...]) -> bool:
-        """Truth of an expression without counts, without looking further than needed."""
+        Args:
+            expression: as EXPRESSION.
+            summed: whether a bound around it needs the exact number of matches; if not,
+                looking stops as soon as the truth is known.
+        """
         if len(expression) == 3:
-            index, operator, matches = expression
-            count = self._count(index)
-            if operator == "=":
-                return count == matches
-            return count > 0
-        if expression[0] == "&":
-            return self._plain_and(expression)
-        return self._plain(expression[1]) or self._plain(expression[2])
-
-    def _plain_and(self, expression: tuple[Any, ...]) -> bool:
-        """All children of nested ANDs: first those whose answer is already known."""
-        waiting = [expression]
-        later: list[tuple[Any, ...]] = []
-        while waiting:
-            branch = waiting.pop()
-            for child in (branch[1], branch[2]):
-                if len(child) != 3 and child[0] == "&" and not child[3]:
-                    waiting.append(child)
-                elif len(child) == 3 and child[0] in self._indexed:
-                    if not self._plain(child):
-                        return False
-                else:
-                    later.append(child)
-        return all(self._plain(child) for child in later)
-
-    def _evaluate(self, expression: tuple[Any, ...]) -> tuple[bool, int, frozenset[int]]:
-        """Truth, number of matches and the sub-signatures that took part."""
-        if len(expression) == 3:
-            index, operator, matches = expression
-            count = self._count(index)
-            if _compare(count, operator, matches) if operator else count > 0:
-                return True, count, frozenset((index,))
-            return False, 0, frozenset()
+            return self._evaluate_leaf(expression, summed=summed)
         joined, left_side, right_side, operator, matches, distinct = expression
-        left = self._evaluate(left_side)
-        right = self._evaluate(right_side)
-        true = (left[0] and right[0]) if joined == "&" else (left[0] or right[0])
-        count = left[1] + right[1] if true else 0
-        subs = left[2] | right[2] if true else frozenset()
+        inner = summed or bool(operator)
+        left = self._evaluate(left_side, summed=inner)
+        if joined == "&" and not left.true:
+            true, count, subs = FALSE
+        elif joined == "|" and left.true and not inner:
+            true, count, subs = left
+        else:
+            right = self._evaluate(right_side, summed=inner)
+            true = right.true if joined == "&" else left.true or right.true
+            count = left.count + right.count if true else 0
+            subs = left.subs | right.subs if true else frozenset()
         if not operator:
-            return true, count, subs
+            return Outcome(true, count, subs)
         if not _compare(count, operator, matches) or (distinct and len(subs) < distinct):
-            return False, 0, frozenset()
-        return True, count, frozenset()
+            return FALSE
+        return Outcome(True, count, frozenset())
 
-    def _count(self, index: int) -> int:
-        count = self._counts.get(index)
+    def _evaluate_leaf(self, leaf: tuple[Any, ...], *, summed: bool) -> Outcome:
+        index, operator, matches = leaf
+        limit = None if summed else matches + 1 if operator else 1
+        count = self._count(index, limit)
+        if _compare(count, operator, matches) if operator else count > 0:
+            return Outcome(True, count, frozenset((index,)))
+        return FALSE
+
+    def _count(self, index: int, limit: int | None) -> int:
+        key = (index, limit)
+        count = self._counts.get(key)
         if count is None:
-            self._counts[index] = 0  # a sub-signature that asks for itself finds nothing
-            count = self._counts[index] = self._look_up(index)
+            self._counts[key] = 0  # a sub-signature that asks for itself finds nothing
+            count = self._counts[key] = self._look_up(index, limit)
         return count
 
-    def _look_up(self, index: int) -> int:
+    def _look_up(self, index: int, limit: int | None) -> int:
         sub = self._subs[index]
         kind = sub[0]
         if kind == CONTENT:
-            following = self._subs[index + 1] if index + 1 < len(self._subs) else (None,)
-            if following[0] == MACRO:
+            if self._followed_by_macro(index):
                 return self._macro_counts(index)[0]
-            return len(self._matches(index))
+            return len(self._matches(index, limit))
         if kind == MACRO:
             return self._macro_counts(index - 1)[1] if index else 0
         if kind == BYTES:
             return self._compare_bytes(index, sub)
         return self._run_regex(sub)
 
-    def _matches(self, index: int) -> list[int]:
-        if index in self._indexed:
-            shown = self._shown.get(index, [])  # in the search and not seen: no match
+    def _followed_by_macro(self, index: int) -> bool:
+        return index + 1 < len(self._subs) and self._subs[index + 1][0] == MACRO
+
+    def _matches(self, index: int, limit: int | None) -> list[int]:
+        shown = self._shown.get(index)
+        if shown is None:
+            if index in self._indexed:
+                return []  # its atoms are in the search and were not seen
+            shown = NOT_SEARCHED
+        if shown.complete:
+            found = shown.starts
         else:
-            shown = None
-        found = (
-            content_matches(self._subs[index], self._view, every=self._wants_all(index))
-            if shown is None
-            else shown
-        )
+            content = self._subs[index]
+            found = content_matches(content, self._view, limit=limit, hits=shown.hits)
         if found and (self.first_offset is None or found[0] < self.first_offset):
             self.first_offset = found[0]
         return found
-
-    def _wants_all(self, index: int) -> bool:
-        if self._counted:
-            return True
-        following = self._subs[index + 1 :]
-        return any(sub[0] == BYTES and sub[1] == index for sub in self._subs) or bool(
-            following and following[0][0] == MACRO
-        )
 
     def _compare_bytes(self, index: int, sub: tuple[Any, ...]) -> int:
         trigger = sub[1]
         if trigger >= len(self._subs) or self._subs[trigger][0] != CONTENT or trigger == index:
             return 0
-        found = self._matches(trigger)
+        found = self._matches(trigger, None)
         return int(bool(found) and compares(sub, self._view.data, found[-1]))
 
     def _run_regex(self, sub: tuple[Any, ...]) -> int:
         _, offset, trigger, pattern, flags = sub
-        if not self._evaluate(trigger)[0]:
+        if not self._evaluate(trigger, summed=False).true:
             return 0
         return pcre_count(pattern, flags, self._view.starts(offset), self._view)
 
@@ -173,12 +180,12 @@ class Evaluation:
         macro's range behind it. A single match is never weighed, so a macro needs two.
         """
         _, group, low, high = self._subs[index + 1]
-        places = self._matches(index)
+        places = self._matches(index, None)
         members = sorted(
             place
             for target, content in self._macros.get(group, ())
             if target in (0, self._view.target)
-            for place in content_matches((*content[:1], None, *content[2:]), self._view, every=True)
+            for place in content_matches((*content[:1], None, *content[2:]), self._view)
         )
         if len(places) < 2:
             return len(places), 0

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tocsin.database.index import Index
-from tocsin.engine.body_match import CHECK_EVERY, part_end
-from tocsin.engine.logical_match import Evaluation
+from tocsin.engine.body_match import CHECK_EVERY, PartialHit, part_end
+from tocsin.engine.logical_match import NOT_SEARCHED, Evaluation, Shown
 from tocsin.engine.view import ObjectView, Range
 from tocsin.errors import LimitReached
 
@@ -62,40 +62,27 @@ def _without_atoms(index: Index, view: ObjectView) -> Iterator[int]:
         yield from index.always.get(view.target, ())
 
 
-Shown = dict[int, list[int] | None]
-
-
-def _candidates(index: Index, view: ObjectView) -> dict[int, Shown]:
+def _candidates(index: Index, view: ObjectView) -> dict[int, dict[int, Shown]]:
     """What the atoms show, by signature and sub-signature."""
-    candidates: dict[int, Shown] = {}
+    candidates: dict[int, dict[int, Shown]] = {}
     for atom, ends in _atom_hits(index, view).items():
         for content, form, part, distance, holders in index.uses(atom):
-            found = (
-                _checked_in_place(content, form, part, distance, ends, view)
-                if ends is not None
-                else None
-            )
-            if found is None or found:
-                _note(candidates, holders, found)
-    for shown in candidates.values():
-        for places in shown.values():
-            if places is not None and len(places) > 1:
-                places.sort()
+            shown = _checked_in_place(content, form, part, distance, ends, view)
+            if shown is None:
+                continue
+            for number, sub in holders:
+                subs = candidates.setdefault(number, {})
+                subs[sub] = _joined(subs[sub], shown) if sub in subs else shown
     return candidates
 
 
-def _note(
-    candidates: dict[int, Shown],
-    holders: tuple[tuple[int, int], ...],
-    found: list[int] | None,
-) -> None:
-    for number, sub in holders:
-        shown = candidates.setdefault(number, {})
-        before = shown.get(sub, ())
-        if found is None or before is None:
-            shown[sub] = None
-        else:
-            shown[sub] = [*before, *found]
+def _joined(one: Shown, other: Shown) -> Shown:
+    """What two forms of a pattern show together; without hits to go by, nothing is known."""
+    if one.complete and other.complete:
+        return Shown(sorted(one.starts + other.starts), True, [])
+    if not one.hits or not other.hits:
+        return NOT_SEARCHED
+    return Shown([], False, one.hits + other.hits)
 
 
 def _checked_in_place(
@@ -103,26 +90,30 @@ def _checked_in_place(
     form: int,
     part_number: int,
     distance: int,
-    ends: list[int],
+    ends: list[int] | None,
     view: ObjectView,
-) -> list[int] | None:
-    """Where the pattern matches; for one with gaps None when it may match."""
+) -> Shown | None:
+    """What an atom's places show of a pattern; None when it does not match at any of them."""
+    if ends is None:
+        return NOT_SEARCHED
     _, offset, forms, nocase, _ = content
     parts = forms[form][0]
     part = parts[part_number]
     whole = len(parts) == 1
     ranges = view.starts(offset) if whole else None
-    found: list[int] = []
+    places: list[Range] = []
     for end in ends:
         start = end - distance
         if ranges is not None and not _within(start, ranges):
             continue
-        if part_end(part, nocase, view, start) < 0:
-            continue
-        if not whole:
-            return None
-        found.append(start)
-    return found
+        stop = part_end(part, nocase, view, start)
+        if stop >= 0:
+            places.append((start, stop))
+    if not places:
+        return None
+    if whole:
+        return Shown([start for start, _ in places], True, [])
+    return Shown([], False, [PartialHit(form, part_number, places)])
 
 
 def _within(start: int, ranges: list[Range]) -> bool:

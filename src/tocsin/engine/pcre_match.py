@@ -24,12 +24,12 @@ _ANCHORED = 0x80000000
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: bytes, anchored: bool, dollar_end_only: bool) -> pcre2.Pattern:
+def _compiled(pattern: bytes, anchored: bool, dollar_end_only: bool, jit: bool) -> pcre2.Pattern:
     import pcre2
 
     limits = b"(*LIMIT_MATCH=%d)(*LIMIT_DEPTH=%d)" % (MATCH_LIMIT, DEPTH_LIMIT)
     options = (_ANCHORED if anchored else 0) | (_DOLLAR_END_ONLY if dollar_end_only else 0)
-    return pcre2.compile(limits + pattern, options, jit=False)
+    return pcre2.compile(limits + pattern, options, jit=jit)
 
 
 def pcre_count(
@@ -67,12 +67,11 @@ def _count_from(
     if "e" in flags and shift:
         subject = subject[:shift]
     anchored = "A" in flags or (placed and not shift and "r" not in flags)
-    regex = _compiled(pattern, anchored, "E" in flags)
     count = position = 0
     while position <= len(subject):
         view.check_time()
         try:
-            match = regex.search(subject, position)
+            match = _search(pattern, "E" in flags, anchored, subject, position)
         except pcre2.LibraryError:  # the match limit: clamscan takes it as no match
             break
         if match is None or (shift and match.start() > shift):
@@ -82,3 +81,15 @@ def _count_from(
             break
         position = match.end() if match.end() > match.start() else match.end() + 1
     return count
+
+
+def _search(
+    pattern: bytes, dollar_end_only: bool, anchored: bool, subject: bytes, position: int
+) -> pcre2.Match | None:
+    """Search with the just-in-time compiler, and without when its stack does not suffice."""
+    import pcre2
+
+    try:
+        return _compiled(pattern, anchored, dollar_end_only, True).search(subject, position)
+    except pcre2.LibraryError:
+        return _compiled(pattern, anchored, dollar_end_only, False).search(subject, position)

@@ -24,26 +24,39 @@ def read_elf_layout(data: bytes) -> Layout | None:
     Returns:
         The layout, or None if the file is broken.
     """
-    if len(data) < 52 or data[:4] != b"\x7fELF" or data[4] not in (1, 2) or data[5] not in (1, 2):
+    if (
+        len(data) < 52
+        or data[:4] != b"\x7fELF"
+        or data[4] not in (1, 2)
+        or data[5] not in (1, 2)
+    ):
         return None
     wide = data[4] == 2
     order = "<" if data[5] == 1 else ">"
     header = Struct(order + ("QQQ4xHHHHHH" if wide else "III4xHHHHHH"))
     if len(data) < 24 + header.size:
         return None
-    entry, programs, table, _, _, program_count, size, count, _ = header.unpack_from(data, 24)
-    entry_point = None
-    if entry:
+    fields = header.unpack_from(data, 24)
+    entry, programs, table, _, program_size, program_count, size, count, _ = fields
+    entry_point: int | None = 0
+    if program_count > _MAX_PROGRAM_HEADERS:
+        return None
+    if program_count and entry:
+        if program_size != (56 if wide else 32):
+            return None
         entry_point = _map(data, order, wide, entry, programs, program_count)
         if entry_point is None:
             return None
     row = Struct(order + ("24xQQ24x" if wide else "16xII16x"))
-    if count > _MAX_SECTIONS:
-        return None
-    if count and (size != row.size or table + count * row.size > len(data)):
+    if (
+        not 0 < count <= _MAX_SECTIONS
+        or size != row.size
+        or table + count * size > len(data)
+    ):
         return None
     sections = tuple(
-        Section(*row.unpack_from(data, table + index * row.size)) for index in range(count)
+        Section(*row.unpack_from(data, table + index * row.size))
+        for index in range(count)
     )
     return Layout(entry_point, sections)
 
@@ -53,7 +66,7 @@ def _map(
 ) -> int | None:
     """Finds the file offset of an address through the program headers."""
     row = Struct(order + ("8xQQ8x8xQ8x" if wide else "4xII4x4xI8x"))
-    if count > _MAX_PROGRAM_HEADERS or programs + count * row.size > len(data):
+    if programs + count * row.size > len(data):
         return None
     for index in range(count):
         offset, address, size = row.unpack_from(data, programs + index * row.size)

@@ -37,7 +37,7 @@ TYPE_NAMES: frozenset[str] = frozenset(
 _TEXT = bytes(
     byte
     for byte in range(256)
-    if not (byte <= 6 or byte == 0x0B or 0x0E <= byte <= 0x1A or 0x1C <= byte <= 0x1F or byte == 127)
+    if byte >= 32 and byte != 127 or byte in b"\a\b\t\n\f\r\x1b"
 )
 _NOT_TEXT_UNITS = frozenset(range(128)) - frozenset(_TEXT)
 _BREAKING_UNITS = _NOT_TEXT_UNITS | {0xFFFE}
@@ -45,20 +45,22 @@ _BREAKING_UNITS = _NOT_TEXT_UNITS | {0xFFFE}
 _RANK = {name: place for place, name in enumerate(magic.RANK)}
 
 
-
-
 def _by_first_byte() -> dict[int, tuple[tuple[int, bytes, str], ...]]:
     """Sorts the magic numbers by first byte, each with its place in the table."""
     table: dict[int, list[tuple[int, bytes, str]]] = {}
     for place, row in enumerate(magic.MAGICS):
         if not row.offset:
-            table.setdefault(row.magic[0], []).insert(0, (place, row.magic, row.type_name))
+            table.setdefault(row.magic[0], []).insert(
+                0, (place, row.magic, row.type_name)
+            )
     return {first: tuple(rows) for first, rows in table.items()}
 
 
 _MAGICS = _by_first_byte()
 _INNER_MAGICS = tuple(
-    (place, row) for place, row in reversed(tuple(enumerate(magic.MAGICS))) if row.offset
+    (place, row)
+    for place, row in reversed(tuple(enumerate(magic.MAGICS)))
+    if row.offset
 )
 
 
@@ -75,7 +77,11 @@ def identify(data: bytes) -> str:
     head = data[:WINDOW]
     name = _by_magic(head)
     if name is not None and name != "BINARY_DATA":
-        return _zip_kind(data) if name == "ZIP" else name
+        if name != "ZIP":
+            return name
+        from tocsin.formats.zip_kind import zip_kind
+
+        return zip_kind(data)
     base = name or _text_kind(head)
     if base == "BINARY_DATA":
         tar = _tar_kind(head)
@@ -134,7 +140,7 @@ def _tar_kind(head: bytes) -> str | None:
     return "POSIX_TAR" if head[257:262] == b"ustar" else "OLD_TAR"
 
 
-def _events(sign: Sign, head: bytes) -> int:
+def _last_place(sign: Sign, head: bytes) -> int:
     """Place of the last occurrence of a sign, or -1."""
     if not sign.start:
         return head.rfind(sign.needle)
@@ -167,7 +173,7 @@ def _by_signs(head: bytes) -> str | None:
     for group in groups:
         for sign in group:
             if sign.needle in head:
-                place = _events(sign, head)
+                place = _last_place(sign, head)
                 if place >= 0:
                     if sign.type_name == "IGNORED":
                         return "IGNORED"
@@ -178,7 +184,9 @@ def _by_signs(head: bytes) -> str | None:
     found.sort()
     name = ""
     for _, other in found:
-        if other not in _RANK or (_RANK[other] > _RANK.get(name, -1) and _replaceable(name)):
+        if other not in _RANK or (
+            _RANK[other] > _RANK.get(name, -1) and _replaceable(name)
+        ):
             name = other
     return None if name in magic.APPENDED else name
 
@@ -219,26 +227,3 @@ def _narrow(head: bytes, coding: str) -> bytes:
     except UnicodeDecodeError as error:
         text = head[: error.start].decode(coding)
     return text.encode().replace(b"\x00", b"")
-
-
-_OFFICE = (
-    (b"xl/", "OOXML_XL"),
-    (b"ppt/", "OOXML_PPT"),
-    (b"word/", "OOXML_WORD"),
-    (b"Contents/content.hpf", "OOXML_HWP"),
-)
-
-
-def _zip_kind(data: bytes) -> str:
-    """Tells an Office Open XML package from another zip archive by its member names."""
-    head = data[:WINDOW]
-    place = 0
-    for _ in range(3):
-        name = head[place + 30 : place + 30 + 20]
-        for start, kind in _OFFICE:
-            if name.startswith(start):
-                return kind
-        place = head.find(b"PK\x03\x04", place + 4)
-        if place < 0:
-            break
-    return "ZIP"

@@ -2,7 +2,7 @@
 
 Sources: the structures of Apple's `mach-o/loader.h` and `mach-o/fat.h` as its "OS X ABI
 Mach-O File Format Reference" describes them; where they leave a reader free, clamscan
-1.4.6 as measured: no LC_MAIN, and entry points of 32-bit x86 and PowerPC only.
+1.4.6 as measured: it knows entry points of PowerPC only (LC_UNIXTHREAD, no LC_MAIN).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ _SEGMENT, _SEGMENT_64 = 0x1, 0x19
 _THREAD, _UNIX_THREAD = 0x4, 0x5
 _MAX_COMMANDS = 1024
 _MAX_SECTIONS = 255
+_MAX_ALIGN = 31
 
 # Bytes from the start of a thread command to the saved program counter, and its width.
-_PROGRAM_COUNTER = {7: (16 + 40, 4), 18: (16, 4), 0x1000012: (16, 8)}
+_PROGRAM_COUNTER = {18: (16, 4), 0x1000012: (16, 8)}
 
 _MAGICS = {
     b"\xce\xfa\xed\xfe": ("<", False),
@@ -52,15 +53,18 @@ def read_macho_layout(data: bytes) -> Layout | None:
             return None
         kind, size = command.unpack_from(data, place)
         if kind in (_SEGMENT, _SEGMENT_64):
-            if not _segment(data, place, order, kind == _SEGMENT_64, sections, addresses):
+            end = _segment(data, place, order, kind == _SEGMENT_64, sections, addresses)
+            if end is None:
                 return None
+            place = end
+            continue
         elif kind in (_THREAD, _UNIX_THREAD) and cpu in _PROGRAM_COUNTER:
             offset, width = _PROGRAM_COUNTER[cpu]
             raw = data[place + offset : place + offset + width]
             if len(raw) < width:
                 return None
             entry = int.from_bytes(raw, "little" if order == "<" else "big")
-        place += size
+        place += max(size, 8)
     return Layout(_map(entry, addresses), tuple(sections))
 
 
@@ -71,24 +75,26 @@ def _segment(
     wide: bool,
     sections: list[Section],
     addresses: list[tuple[int, int, int]],
-) -> bool:
-    """Adds the sections of one segment; False if they cannot be read."""
+) -> int | None:
+    """Adds the sections of one segment; tells where it ends, None if it is broken."""
     counter = place + (64 if wide else 48)
     if counter + 8 > len(data):
-        return False
-    (count,) = Struct(order + "I").unpack_from(data, counter)
+        return None
+    count = int.from_bytes(data[counter : counter + 4], "little" if order == "<" else "big")
     if count > _MAX_SECTIONS:
-        return False
+        return None
     row = Struct(order + ("32xQQII24x" if wide else "32xIIII20x"))
     place += 72 if wide else 56
     if place + count * row.size > len(data):
-        return False
+        return None
     for index in range(count):
         address, size, offset, align = row.unpack_from(data, place + index * row.size)
-        unit = 1 << min(align, 31)
+        if align > _MAX_ALIGN:
+            return None
+        unit = 1 << align
         sections.append(Section(offset, -(-size // unit) * unit))
         addresses.append((address, size, offset))
-    return True
+    return place + count * row.size
 
 
 def _map(entry: int, addresses: list[tuple[int, int, int]]) -> int | None:

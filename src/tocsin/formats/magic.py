@@ -146,7 +146,10 @@ MAGICS: tuple[Magic, ...] = (
     Magic(b'{\n  "Magic":"CLAMJSONv0"', "INTERNAL"),
     Magic(bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3"), "ONENOTE"),
     *(Magic(text, "PYTHON_COMPILED") for text in _OLD_PYTHON),
-    *(Magic(number.to_bytes(2, "little") + b"\r\n", "PYTHON_COMPILED") for number in _PYTHON),
+    *(
+        Magic(number.to_bytes(2, "little") + b"\r\n", "PYTHON_COMPILED")
+        for number in _PYTHON
+    ),
     Magic(b"ALZ\x01", "ALZ"),
 )
 
@@ -168,7 +171,9 @@ HTML_SIGNS: tuple[Sign, ...] = (
     Sign("XDP", b"<xdp:xdp"),
     Sign("XML_XL", b"Workbook", _XML, 0, rb"<(?:..:)?Workbook", 0, 1024),
     Sign("XML_WORD", b"wordDocument", _XML, 0, rb"<(?:..:)?wordDocument", 0, 1024),
-    Sign("XML_WORD", b"Word.Document", _XML, 0, rb"progid=\"Word\.Document\"\?>", 0, 1024),
+    Sign(
+        "XML_WORD", b"Word.Document", _XML, 0, rb"progid=\"Word\.Document\"\?>", 0, 1024
+    ),
     Sign("XML_HWP", b"<HWPML", rb"\xef\xbb\xbf" + _XML, 0, rb"<HWPML"),
 )
 
@@ -210,7 +215,12 @@ OTHER_SIGNS: tuple[Sign, ...] = (
     Sign("IGNORED", b"/RGB\nID\n\xff\xff", rb"/RGB\nID\n" + rb"\xff" * 24, 128),
     Sign("UDF", b"\x00BEA01"),
     Sign("SIS", b"\x19\x04\x00\x10", rb"\x19\x04\x00\x10", 20, first=8),
-    Sign("MACHO_UNIBIN", b"\xca\xfe\xba\xbe", rb"\xca\xfe\xba\xbe\x00\x00\x00[\x00-\x1f]", 0),
+    Sign(
+        "MACHO_UNIBIN",
+        b"\xca\xfe\xba\xbe",
+        rb"\xca\xfe\xba\xbe\x00\x00\x00[\x00-\x1f]",
+        0,
+    ),
     Sign("JAVA", b"\xca\xfe\xba\xbe", rb"\xca\xfe\xba\xbe\x00\x00\x00[\x20-\x3f]", 0),
     Sign("APM", b"PM\x00\x00", rb"ER.{510}PM\x00\x00", 0),
     Sign("MBR", b"\x55\xaa", rb"\x55\xaa", 510, first=510),
@@ -226,7 +236,9 @@ RANK: tuple[str, ...] = (
 )  # fmt: skip
 
 # Archives appended to something else; at this stage they only undo what came before.
-APPENDED: frozenset[str] = frozenset({"ZIPSFX", "RARSFX", "ARJSFX", "CABSFX", "7ZSFX", "EGGSFX"})
+APPENDED: frozenset[str] = frozenset(
+    {"ZIPSFX", "RARSFX", "ARJSFX", "CABSFX", "7ZSFX", "EGGSFX"}
+)
 
 # Which signatures are tried on a type besides those for any file: ClamAV's target numbers.
 TARGET_NUMBERS: dict[str, int] = {

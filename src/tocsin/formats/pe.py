@@ -9,6 +9,7 @@ a reader free (alignment, truncation, what counts as broken), clamscan 1.4.6 as 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ _SECTION = Struct("<8sIIII12xI")
 _DIRECTORY = Struct("<II")
 _PE32_PLUS = 0x20B
 _SIGN = 0x80000000
+_MAX_WORK = 1 << 22
 _LARGEST = 0xFFFFFFFF
 _SECTOR = 0x200
 
@@ -59,6 +61,22 @@ class _Image(NamedTuple):
         return self.directories[number] if number < len(self.directories) else (0, 0)
 
 
+class _Budget:
+    """Bounds the work on headers made to keep a reader busy.
+
+    Mapping an address costs as many steps as there are sections, so the more of them a
+    file has, the fewer addresses are mapped.
+    """
+
+    def __init__(self, image: _Image) -> None:
+        self._left = _MAX_WORK // (16 + len(image.sections))
+
+    def spend(self) -> bool:
+        """Takes one step; False when none is left."""
+        self._left -= 1
+        return self._left >= 0
+
+
 def _down(value: int, unit: int) -> int:
     return value - value % unit if unit else value
 
@@ -91,15 +109,19 @@ def _read(data: bytes) -> _Image | None:
         int.from_bytes(data[optional + 36 : optional + 40], "little"),
         int.from_bytes(data[optional + 60 : optional + 64], "little"),
     )
-    number = min(int.from_bytes(data[optional + fixed - 4 : optional + fixed], "little"), 16)
+    number = min(
+        int.from_bytes(data[optional + fixed - 4 : optional + fixed], "little"), 16
+    )
     if optional_size < fixed + 8 * number:
         return None
     directories = tuple(
-        _DIRECTORY.unpack_from(data, optional + fixed + 8 * index) for index in range(number)
+        _DIRECTORY.unpack_from(data, optional + fixed + 8 * index)
+        for index in range(number)
     )
     rows = [_SECTION.unpack_from(data, table + 40 * index) for index in range(count)]
     if file_unit != _SECTOR and any(
-        row[3] and file_unit and row[4] % file_unit and not row[4] % _SECTOR for row in rows
+        row[3] and file_unit and row[4] % file_unit and not row[4] % _SECTOR
+        for row in rows
     ):
         file_unit = _SECTOR
     sections = []
@@ -129,7 +151,8 @@ def read_pe_layout(data: bytes) -> Layout | None:
     if image is None:
         return None
     return Layout(
-        image.to_raw(image.entry_point), tuple(Section(s.raw, s.size) for s in image.sections)
+        image.to_raw(image.entry_point),
+        tuple(Section(s.raw, s.size) for s in image.sections),
     )
 
 
@@ -152,13 +175,14 @@ def hashed_sections(data: bytes) -> tuple[Section, ...]:
 # --- imports ------------------------------------------------------------------------------
 
 _DESCRIPTOR = Struct("<IIIII")
-_MAX_NAME = 1024
-_MAX_IMPORTS = 65536
+_MAX_NAME = 256
+_BY_NUMBER = (b"ws2_32.dll", b"wsock32.dll", b"oleaut32.dll")
+_NAME = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.")
 
 
 def _string(data: bytes, offset: int) -> bytes:
-    end = data.find(b"\x00", offset, offset + _MAX_NAME)
-    return data[offset : end if end >= 0 else offset + _MAX_NAME]
+    """Reads up to the next NUL."""
+    return data[offset : offset + _MAX_NAME].partition(b"\x00")[0]
 
 
 def import_string(data: bytes) -> str | None:
@@ -168,45 +192,52 @@ def import_string(data: bytes) -> str | None:
         data: the whole file.
 
     Returns:
-        `dll.function,dll.function,…` in lower case, or None if the file has no import
-        table that can be read to its end, or is PE32+.
+        `dll.function,dll.function,…` in lower case, bytes as Latin-1, or None if the file
+        has no import table that can be read to its end, or is PE32+.
     """
     image = _read(data)
     if image is None or image.plus:
         return None
     address, left = image.directory(_IMPORTS)
     place = image.to_raw(address) if address and left else None
-    if place is None:
+    if place is None or place + left > len(data):
         return None
-    words: list[str] = []
-    while left > _DESCRIPTOR.size and place + _DESCRIPTOR.size <= len(data):
+    words: list[bytes] = []
+    budget = _Budget(image)
+    while left > _DESCRIPTOR.size:
         lookup, _, _, name_rva, first = _DESCRIPTOR.unpack_from(data, place)
         if not name_rva:
             break
         name_at = image.to_raw(name_rva)
-        if name_at is None:
+        thunks = image.to_raw(lookup) if lookup else None
+        if thunks is None:
+            thunks = image.to_raw(first)
+        if name_at is None or thunks is None:
             return None
-        library = _library(_string(data, name_at))
-        thunks = image.to_raw(lookup or first)
-        if library is None or thunks is None or not _functions(data, image, thunks, library, words):
+        library = _string(data, name_at).lower()
+        if not _functions(data, image, thunks, library, words, budget):
             return None
         place += _DESCRIPTOR.size
         left -= _DESCRIPTOR.size
-    return ",".join(words) if words else None
+    return b",".join(words).decode("latin-1") if words else None
 
 
-def _library(name: bytes) -> str | None:
-    text = name.decode("latin-1").lower()
-    stem, dot, extension = text.partition(".")
-    return stem if dot and extension.startswith(("dll", "ocx", "sys")) else text
-
-
-_NAME = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.")
-
-
-def _functions(data: bytes, image: _Image, place: int, library: str, words: list[str]) -> bool:
+def _functions(
+    data: bytes,
+    image: _Image,
+    place: int,
+    library: bytes,
+    words: list[bytes],
+    budget: _Budget,
+) -> bool:
     """Adds the functions taken from one library; False gives the whole list up."""
-    while place + 4 <= len(data) and len(words) < _MAX_IMPORTS:
+    stem, _, extension = library.partition(b".")
+    known = stem.decode("latin-1") if library.startswith(_BY_NUMBER) else ""
+    if not extension.startswith((b"dll", b"ocx", b"sys")):
+        stem = library
+    while place + 4 <= len(data):
+        if not budget.spend():
+            return False
         thunk = int.from_bytes(data[place : place + 4], "little")
         place += 4
         if not thunk:
@@ -214,22 +245,25 @@ def _functions(data: bytes, image: _Image, place: int, library: str, words: list
         if thunk & _SIGN:
             from tocsin.formats.pe_ordinals import ordinal_name
 
-            words.append(f"{library}.{ordinal_name(library, thunk & 0xFFFF)}")
-            continue
-        name_at = image.to_raw(thunk)
-        if name_at is None:
-            return False
-        name = _string(data, name_at + 2)
-        if not _NAME.issuperset(name):
-            return False
-        words.append(f"{library}.{name.decode('ascii').lower()}")
+            name = ordinal_name(known, thunk & 0xFFFF).encode()
+        else:
+            hint = image.to_raw(thunk)
+            if hint is None:
+                name = b""
+            elif hint + 2 + _MAX_NAME > len(data):
+                continue
+            else:
+                name = _string(data, hint + 2)
+            if not _NAME.issuperset(name):
+                return False
+        words.append(stem + b"." + name.lower())
     return True
 
 
 # --- version strings ----------------------------------------------------------------------
 
 _RT_VERSION = 16
-_MAX_RESOURCES = 1024
+_COUNTS = Struct("<12xHH")
 
 
 def version_info_offsets(data: bytes) -> tuple[int, ...]:
@@ -252,41 +286,45 @@ def version_info_offsets(data: bytes) -> tuple[int, ...]:
     if not address or not size:
         return ()
     found: list[int] = []
-    for entry in _version_resources(data, image, address):
-        found.extend(_strings_of(data, entry))
+    for resource in _version_resources(data, image, address):
+        found.extend(_strings_of(data, resource))
     return tuple(found)
 
 
-def _entries(data: bytes, image: _Image, rva: int) -> list[tuple[int, int]]:
-    """Name and target of each entry of a resource directory."""
+def _entries(
+    data: bytes, image: _Image, rva: int, budget: _Budget, every: bool = True
+) -> Iterator[tuple[int, int]]:
+    """Name and target of each entry of a resource directory, or of the numbered ones."""
     place = image.to_raw(rva)
     if place is None or place + 16 > len(data):
-        return []
-    named = int.from_bytes(data[place + 12 : place + 14], "little")
-    numbered = int.from_bytes(data[place + 14 : place + 16], "little")
-    place += 16
-    count = min(named + numbered, _MAX_RESOURCES, (len(data) - place) // 8)
-    return [_DIRECTORY.unpack_from(data, place + 8 * index) for index in range(count)]
+        return
+    named, numbered = _COUNTS.unpack_from(data, place)
+    skipped = 0 if every else named
+    for start in range(
+        place + 16 + 8 * skipped, place + 16 + 8 * (named + numbered), 8
+    ):
+        if start + 8 > len(data) or not budget.spend():
+            return
+        yield _DIRECTORY.unpack_from(data, start)
 
 
-def _version_resources(data: bytes, image: _Image, root: int) -> list[Section]:
+def _version_resources(data: bytes, image: _Image, root: int) -> Iterator[Section]:
     """File ranges of the resources of type RT_VERSION."""
-    found: list[Section] = []
-    for kind, names in _entries(data, image, root):
+    budget = _Budget(image)
+    for kind, names in _entries(data, image, root, budget, every=False):
         if kind != _RT_VERSION or not names & _SIGN:
             continue
-        for _, languages in _entries(data, image, root + (names & ~_SIGN)):
+        for _, languages in _entries(data, image, root + (names & ~_SIGN), budget):
             if not languages & _SIGN:
                 continue
-            for _, leaf in _entries(data, image, root + (languages & ~_SIGN)):
+            for _, leaf in _entries(data, image, root + (languages & ~_SIGN), budget):
                 place = None if leaf & _SIGN else image.to_raw(root + leaf)
-                if place is None or place + 16 > len(data) or len(found) >= _MAX_RESOURCES:
+                if place is None or place + 16 > len(data):
                     continue
                 rva, size = _DIRECTORY.unpack_from(data, place)
                 start = image.to_raw(rva)
-                if start is not None:
-                    found.append(Section(start, min(size, len(data) - start)))
-    return found
+                if start is not None and start + size <= len(data):
+                    yield Section(start, size)
 
 
 _ROOT_KEY = "VS_VERSION_INFO\0".encode("utf-16-le")
@@ -297,34 +335,39 @@ def _word(data: bytes, place: int) -> int:
     return int.from_bytes(data[place : place + 2], "little")
 
 
+def _blocks(
+    data: bytes, place: int, end: int, header: int
+) -> Iterator[tuple[int, int]]:
+    """Start and end of each block of a sequence, up to the first that does not fit."""
+    while place + header < end:
+        length = _word(data, place)
+        if length <= header or place + length > end:
+            return
+        yield place, place + length
+        place += length + 3 & ~3
+
+
 def _strings_of(data: bytes, resource: Section) -> list[int]:
     """Walks one version resource."""
     found: list[int] = []
-    place = resource.offset
-    end = min(place + resource.size, place + _word(data, place))
-    if data[place + 6 : place + 38] != _ROOT_KEY:
+    start = resource.offset
+    length = _word(data, start)
+    if length > resource.size or data[start + 6 : start + 38] != _ROOT_KEY:
         return found
-    place = (place + 38 - resource.offset + 3 & ~3) + resource.offset
-    place += _word(data, resource.offset + 2) + 3 & ~3
-    while place + 6 < end:
-        length = _word(data, place)
-        stop = min(end, place + length)
-        if data[place + 6 : place + 36] == _TABLES_KEY:
-            table = place + 36
-            while table + 24 < stop:
-                table_length = _word(data, table)
-                record, last = table + 24, min(stop, table + table_length)
-                while record + 6 < last:
-                    step = _word(data, record) + 3 & ~3
-                    if not step:
-                        break
-                    if _word(data, record + 2):
-                        found.append(record + 6)
-                    record += step
-                if table_length < 24:
-                    break
-                table += table_length + 3 & ~3
-        if length < 6:
-            break
-        place += length + 3 & ~3
+    first = start + 40 + (_word(data, start + 2) + 3 & ~3)
+    for place, stop in _blocks(data, first, start + length, 6):
+        if data[place + 6 : place + 36] != _TABLES_KEY:
+            continue
+        for table, last in _blocks(data, place + 36, stop, 24):
+            for record, over in _blocks(data, table + 24, last, 6):
+                value = _value(data, record + 6, over)
+                if over - value > 2:
+                    found.append(record + 6)
     return found
+
+
+def _value(data: bytes, place: int, end: int) -> int:
+    """Where the value behind a key begins."""
+    while place + 2 <= end and data[place : place + 2] != b"\x00\x00":
+        place += 2
+    return place + 2 + 3 & ~3

@@ -14,6 +14,7 @@ from tocsin.signatures.clamav.lists import (
     parse_setting,
 )
 from tocsin.signatures.clamav.logical import parse_logical
+from tocsin.signatures.metadata import parse_metadata
 from tocsin.signatures.records import Kind
 
 
@@ -37,6 +38,7 @@ PARSERS: dict[Kind, Callable[[str], object]] = {
     Kind.FILE_TYPE: parse_file_type,
     Kind.PASSWORD: parse_password,
     Kind.SETTING: parse_setting,
+    Kind.METADATA: parse_metadata,
     Kind.YARA: _keep,
     Kind.UNEVALUATED: _keep,
 }
@@ -59,6 +61,8 @@ def signature_name(kind: Kind, text: str) -> str:
     if kind is Kind.FILE_TYPE:
         fields = text.split(":")
         return fields[3] if len(fields) > 3 else ""
+    if kind is Kind.METADATA:
+        return parse_metadata(text).name
     if kind is Kind.UNEVALUATED:
         for separator in (":", ";"):
             head, found, _ = text.partition(separator)

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     FILE_TYPE = "file-type"  # .ftm
     PASSWORD = "password"  # .pwdb
     SETTING = "setting"  # .cfg
+    METADATA = "metadata"  # rules.toml: what a language has no room for
     YARA = "yara"  # .yar .yara, one record a file
     UNEVALUATED = "unevaluated"  # recognised, kept and counted, not matched yet
 

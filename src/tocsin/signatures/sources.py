@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.errors import DatabaseError, SignatureError
+from tocsin.signatures import metadata
 from tocsin.signatures.clamav import cvd
 from tocsin.signatures.clamav.extended import from_plain
 from tocsin.signatures.digest_lists import looks_like_digest_list, parse_list_line
@@ -99,7 +100,7 @@ class Parsed(NamedTuple):
 def is_source_name(name: str) -> bool:
     """Whether a file of this name in a folder is read as signatures."""
     ending = Path(name).suffix.lower()
-    return ending in LANGUAGES or ending in ARCHIVES
+    return ending in LANGUAGES or ending in ARCHIVES or name == metadata.FILE_NAME
 
 
 def list_files(path: Path) -> list[Path]:
@@ -109,13 +110,22 @@ def list_files(path: Path) -> list[Path]:
         DatabaseError: the path does not exist or the folder holds no signature file.
     """
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if is_source_name(p.name) and p.is_file())
+        files = sorted(
+            (p for p in path.iterdir() if is_source_name(p.name) and p.is_file()),
+            key=_loading_order,
+        )
         if not files:
             raise DatabaseError(f"{path}: no signature files in this folder")
         return files
     if not path.exists():
         raise DatabaseError(f"{path}: no such file or folder")
     return [path]
+
+
+def _loading_order(path: Path) -> tuple[bool, bool, str]:
+    """Exceptions first, then `daily`, as ClamAV loads them, then by name."""
+    exceptions = path.suffix.lower() in (".ign", ".ign2")
+    return not exceptions, path.stem != "daily", path.name
 
 
 class SourceReader:
@@ -161,6 +171,11 @@ class SourceReader:
             yield Parsed(record, record.text)
         elif ending in ARCHIVES:
             yield from self._read_archive(data, name)
+        elif Path(name).name == metadata.FILE_NAME:
+            source = Source(name, hashlib.sha256(data).hexdigest())
+            self.sources.append(source)
+            for line in metadata.read_metadata_lines(_text(data)):
+                yield Parsed(Record(Kind.METADATA, line, source), metadata.parse_metadata(line))
         elif ending in LANGUAGES:
             yield from self._read_member(data, name, LANGUAGES[ending], Source(name, ""))
         elif ending in LIST_ENDINGS and looks_like_digest_list(_text(data[:65536])):
@@ -187,7 +202,7 @@ class SourceReader:
             signed=True,
             version=str(header.version),
         )
-        for member in members:
+        for member in sorted(members, key=lambda m: _loading_order(Path(m.name))):
             if member is copying:
                 continue
             language = LANGUAGES.get(Path(member.name).suffix.lower())

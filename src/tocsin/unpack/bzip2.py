@@ -21,8 +21,8 @@ BZIP2 = Codec(make=bz2.BZ2Decompressor, errors=(OSError, EOFError, ValueError))
 class Bzip2Unpacker:
     """Unpacks bzip2.
 
-    A cut off or damaged stream gives what came out before; a damaged block loses only what
-    its decoder cannot decode.
+    A cut off or damaged stream gives what came out before. A block whose check value is wrong
+    lacks its last byte: the decoder checks before it hands that out.
     """
 
     types = frozenset({"BZ"})

@@ -22,6 +22,9 @@ _INPUT_CHUNK = 64 * 1024
 """What a decoder is fed: little at first, because it hands back what it did not use and a
 file may consist of millions of empty streams."""
 
+_MOST_CAREFUL_STEPS = 2_000_000
+"""Single bytes put in or taken out to save what precedes damage; a bzip2 block has 900,000."""
+
 DECODER_MEMORY = 256 * 1024 * 1024
 """Bytes a decoder may ask for its dictionary: four times what `xz -9` needs."""
 
@@ -208,18 +211,18 @@ def decompress(codec: Codec, data: bytes, start: int, end: int) -> Generator[byt
 def _steps(
     codec: Codec, data: bytes, start: int, end: int, careful_from: int | None
 ) -> Generator[bytes, None, int]:
-    """The loop of `decompress`; from byte `careful_from` on it takes single bytes."""
+    """The loop of `decompress`; from output byte `careful_from` on by single bytes."""
     decoder = codec.make()
     at, step, produced = start, _FIRST_INPUT, 0
     while not decoder.eof:
+        careful = careful_from is not None and produced >= careful_from
         piece = b""
         if decoder.needs_input:
             if at >= end:
                 raise Interrupted(Reason.DAMAGED, "truncated")
-            piece = data[at : min(at + step, end)]
+            piece = data[at : min(at + (1 if careful else step), end)]
             at += len(piece)
             step = min(step * 2, _INPUT_CHUNK)
-        careful = careful_from is not None and produced >= careful_from
         chunk = decoder.decompress(piece, 1 if careful else OUTPUT_CHUNK)
         if not (piece or chunk or decoder.eof or decoder.needs_input):
             raise Interrupted(Reason.DAMAGED, "the decoder makes no progress")
@@ -232,19 +235,20 @@ def _salvage(codec: Codec, data: bytes, start: int, end: int, produced: int) -> 
     """Fetch the bytes a decoder swallowed in the step in which it met the damage.
 
     A decoder that raises keeps what it had decoded in that step, which for a small file is
-    everything. The steps before are repeated alike and the last one is made byte by byte.
+    everything. The steps before are repeated alike, and from there on bytes go in and out one
+    by one.
     """
-    seen = 0
+    seen = careful = 0
     rescued = bytearray()
     try:
         for chunk in _steps(codec, data, start, end, produced):
             seen += len(chunk)
             if seen > produced:
                 rescued += chunk
-                if len(rescued) >= OUTPUT_CHUNK:
-                    break
-            else:
-                yield b""
+            careful += seen >= produced
+            if careful > _MOST_CAREFUL_STEPS:
+                break
+            yield b""
     except Interrupted:
         pass
     except codec.errors:

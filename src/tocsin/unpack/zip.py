@@ -34,6 +34,9 @@ _ENTRIES_PER_FILE = 8
 """Directory entries read for each object there may be: directories and members that cannot
 be had are entries too, and a directory of millions must not fill the memory."""
 
+_PACKED_NOTHING = 32
+"""Bytes that no bytes take at most in any method; too few for anything that matters."""
+
 _MOST_CANDIDATES = 8
 """Passwords that pass the check byte and are tried on the whole member."""
 
@@ -118,7 +121,7 @@ class _Archive:
         at = 0
         for start, end in [*self._occupied, (len(self._data), len(self._data))]:
             if self._data.find(b"PK\x03\x04", at, start) >= 0:
-                gaps = gaps or Gaps(self._data)
+                gaps = gaps or Gaps(self._data, self._budget.check_time)
                 for entry in gaps.entries(at, start, position):
                     yield entry
                     position += 1
@@ -208,8 +211,9 @@ def _meta(entry: Entry) -> Meta:
 
 
 def _is_directory(entry: Entry) -> bool:
-    """A name with a slash at its end and no room for data; deflate needs two bytes for none."""
-    return entry.name.endswith(b"/") and entry.packed_size <= 2
+    """Whether the name ends in a slash and there is no data; packing nothing takes bytes too."""
+    empty = entry.packed_size == 0 or (entry.size == 0 and entry.packed_size <= _PACKED_NOTHING)
+    return empty and entry.name.endswith(b"/")
 
 
 def _contradicts(entry: Entry, local: Local) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -32,8 +32,12 @@ _ZIP64_EXTRA = 1
 _IN_ZIP64 = 0xFFFFFFFF
 _MOST_END_RECORDS = 64
 _MOST_DESCRIPTORS = 200_000
-_HIGHEST_VERSION = 63
-_METHODS = frozenset((*range(21), *range(93, 100)))
+_PLAUSIBLE_LOCAL = re.compile(
+    rb"PK\x03\x04[\x00-\x3f]...(?:[\x00-\x14]|[\x5d-\x63])\x00", re.DOTALL
+)
+"""A local header of a version up to 6.3 and a method in use: four bytes alone prove little."""
+
+_HEADERS_BETWEEN_CHECKS = 1024
 
 ENCRYPTED = 0x0001
 DESCRIPTOR = 0x0008
@@ -203,8 +207,16 @@ def _central_entries(data: bytes, at: int, shift: int) -> Iterator[Entry]:
 class Gaps:
     """Looks for local headers in the parts of a file that no listed member occupies."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, alive: Callable[[], None]) -> None:
+        """Find all signatures a member without stated sizes may end at.
+
+        Args:
+            data: the file.
+            alive: called now and then; may raise to stop.
+        """
         self._data = data
+        self._alive = alive
+        self._seen = 0
         signatures = re.compile(rb"PK(?:\x07\x08|\x03\x04|\x01\x02)").finditer(data)
         self._marks = [m.start() for m in islice(signatures, _MOST_DESCRIPTORS)]
 
@@ -220,16 +232,18 @@ class Gaps:
             Entries with the sizes found by looking, where the header states none.
         """
         data = self._data
-        at = data.find(LOCAL_SIGNATURE, start, end)
-        while at >= 0:
-            local = read_local(data, at, position)
-            after = at + len(LOCAL_SIGNATURE)
-            if local is not None and _plausible(data, local):
+        at = start
+        while (match := _PLAUSIBLE_LOCAL.search(data, at, end)) is not None:
+            self._seen += 1
+            if self._seen % _HEADERS_BETWEEN_CHECKS == 0:
+                self._alive()
+            at = match.start() + len(LOCAL_SIGNATURE)
+            local = read_local(data, match.start(), position)
+            if local is not None and local.entry.name and local.start <= len(data):
                 entry = self._measure(local)
                 yield entry
                 position += 1
-                after = min(local.start + entry.packed_size, len(data))
-            at = data.find(LOCAL_SIGNATURE, after, end)
+                at = min(local.start + entry.packed_size, len(data))
 
     def _measure(self, local: Local) -> Entry:
         """Fill in what a header leaves to the data descriptor (APPNOTE 4.3.9)."""
@@ -247,15 +261,3 @@ class Gaps:
                 size = int.from_bytes(record[12:16], "little")
                 return entry._replace(crc=crc, packed_size=packed, size=size)
         return entry._replace(packed_size=len(self._data) - local.start)
-
-
-def _plausible(data: bytes, local: Local) -> bool:
-    """Whether a local header met by chance is one: four bytes alone prove little."""
-    entry = local.entry
-    version = data[entry.offset + 4]
-    return (
-        version <= _HIGHEST_VERSION
-        and entry.method in _METHODS
-        and len(entry.name) > 0
-        and local.start <= len(data)
-    )

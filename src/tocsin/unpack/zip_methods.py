@@ -29,8 +29,6 @@ METHOD_NAMES = {
     3: "reduce 2",
     4: "reduce 3",
     5: "reduce 4",
-    6: "implode",
-    9: "deflate64",
     10: "DCL implode",
     93: "zstd",
     94: "mp3",
@@ -57,6 +55,18 @@ def _deflated(data: bytes, start: int, entry: Entry) -> Chunks:
     from tocsin.unpack.deflate import DEFLATE
 
     return decompress(DEFLATE, data, start, len(data))
+
+
+def _deflated64(data: bytes, start: int, entry: Entry) -> Chunks:
+    from tocsin.unpack.deflate64 import inflate64
+
+    return inflate64(data, start, len(data))
+
+
+def _imploded(data: bytes, start: int, entry: Entry) -> Chunks:
+    from tocsin.unpack.implode import explode
+
+    return explode(data, start, len(data), entry.flags, entry.size)
 
 
 def _bzip2(data: bytes, start: int, entry: Entry) -> Chunks:
@@ -94,6 +104,8 @@ def _lzma(data: bytes, start: int, entry: Entry) -> Chunks:
 METHODS: dict[int, Callable[[bytes, int, Entry], Chunks]] = {
     STORED: _stored,
     DEFLATED: _deflated,
+    6: _imploded,
+    9: _deflated64,
     12: _bzip2,
     14: _lzma,
 }

@@ -1,0 +1,64 @@
+"""`tocsin`: one command with verbs, each loaded when it is called.
+
+A verb is one module in this package. It parses, calls one function of a room or of `app`,
+and prints; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from tocsin.errors import TocsinError
+from tocsin.version import VERSION
+
+VERBS = {
+    "scan": "Scan files and folders.",
+    "db": "Build, inspect and compare detection databases.",
+    "allow": "Make exceptions of your own, list and revoke them.",
+}
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module only when that verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"tocsin.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, "-V", "--version", prog_name="tocsin")
+def main() -> None:
+    """Malware protection whose trust is checked, not given.
+
+    \b
+    Examples:
+      tocsin scan ~/Downloads
+      tocsin scan --db /var/lib/clamav --json mail.eml
+      tocsin db info rules.tdb
+    """
+
+
+def run() -> None:
+    """Entry point: errors meant for people go to standard error with exit status 2."""
+    try:
+        main(standalone_mode=True)
+    except TocsinError as error:
+        click.echo(f"tocsin: {error}", err=True)
+        sys.exit(2)

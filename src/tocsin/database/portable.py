@@ -1,0 +1,180 @@
+"""The portable database: records in canonical order, the same bytes on every machine.
+
+It is text, so that anybody can read, compare and rebuild it:
+
+    tocsin-database 1
+    {"body_bytes": …, "body_sha256": …, "counts": {…}, "sources": [{…}, …]}
+    kind <tab> number of the source <tab> flags <tab> text
+    …
+
+Sources are ordered by name and digest, records by their bytes; neither time nor place nor
+any library's version goes in. In a text a backslash, tab, newline and carriage return are
+written `\\\\`, `\\t`, `\\n` and `\\r`. Characters are UTF-8; bytes that are none are kept by
+surrogate escapes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tocsin.errors import DatabaseError, SignatureError
+from tocsin.signatures.parse import PARSERS
+from tocsin.signatures.records import Kind, Record, Source
+from tocsin.signatures.sources import Parsed
+
+MAGIC = b"tocsin-database 1\n"
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_ESCAPED = re.compile(r"[\\\t\n\r]")
+_UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+_UNESCAPED = re.compile(r"\\.")
+_PUA = "u"
+
+
+class Header(NamedTuple):
+    """What the header of a portable database states.
+
+    Attributes:
+        sources: where the records came from.
+        counts: records by kind.
+        body_bytes: bytes after the header.
+        body_sha256: their SHA-256.
+    """
+
+    sources: list[Source]
+    counts: dict[str, int]
+    body_bytes: int
+    body_sha256: str
+
+
+def build_portable(records: Iterable[Record]) -> bytes:
+    """Lay records out canonically.
+
+    The result depends on the records alone, not on their order, and a record that comes
+    twice from one source stands once.
+    """
+    held = list(records)
+    sources = sorted({record.source for record in held})
+    numbers = {source: number for number, source in enumerate(sources)}
+    lines = sorted({_line(record, numbers[record.source]) for record in held})
+    body = b"".join(lines)
+    counts = Counter(line.partition(b"\t")[0].decode() for line in lines)
+    header = {
+        "body_bytes": len(body),
+        "body_sha256": hashlib.sha256(body).hexdigest(),
+        "counts": dict(counts),
+        "sources": [source._asdict() for source in sources],
+    }
+    packed = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return MAGIC + packed.encode() + b"\n" + body
+
+
+def is_portable(path: Path) -> bool:
+    """Whether a file begins like a portable database."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def read_header(path: Path) -> Header:
+    """Read and check the header and the file's length.
+
+    Raises:
+        DatabaseError: not a portable database, or truncated.
+    """
+    with path.open("rb") as file:
+        return _header(file.readline(), file.readline(), path.stat().st_size, str(path))
+
+
+def read_portable(path: Path) -> Iterator[Parsed]:
+    """Read every record, exceptions first, after hashing the whole body.
+
+    Raises:
+        DatabaseError: truncated or altered.
+        SignatureError: a record is malformed.
+    """
+    data = path.read_bytes()
+    header, body = verified_body(data, str(path))
+    lines = body.split(b"\n")[:-1]
+    first = f"{Kind.IGNORE}\t".encode()
+    exceptions = [line for line in lines if line.startswith(first)]
+    for line in exceptions:
+        yield _parsed(line, header.sources, path.name)
+    for line in lines:
+        if not line.startswith(first):
+            yield _parsed(line, header.sources, path.name)
+
+
+def verified_body(data: bytes, name: str) -> tuple[Header, bytes]:
+    """Header and body of a portable database whose body has the digest it states.
+
+    Raises:
+        DatabaseError: truncated or altered.
+    """
+    first, _, rest = data.partition(b"\n")
+    second, _, body = rest.partition(b"\n")
+    header = _header(first + b"\n", second, len(data), name)
+    if hashlib.sha256(body).hexdigest() != header.body_sha256:
+        raise DatabaseError(f"{name}: the content does not have the digest in the header; altered")
+    return header, body
+
+
+def _header(first: bytes, second: bytes, size: int, name: str) -> Header:
+    if first != MAGIC:
+        raise DatabaseError(f"{name}: not a tocsin database")
+    try:
+        stated: dict[str, Any] = json.loads(second)
+        header = Header(
+            [Source(**fields) for fields in stated["sources"]],
+            {str(kind): int(count) for kind, count in stated["counts"].items()},
+            int(stated["body_bytes"]),
+            str(stated["body_sha256"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatabaseError(f"{name}: the header is damaged: {error}") from None
+    actual = size - len(first) - len(second.rstrip(b"\n")) - 1
+    if actual != header.body_bytes:
+        raise DatabaseError(
+            f"{name}: {actual} bytes of content instead of {header.body_bytes}; "
+            "the file is truncated or altered"
+        )
+    return header
+
+
+def _line(record: Record, source: int) -> bytes:
+    flags = (_PUA if record.pua else "") + (f"={record.detail}" if record.detail else "")
+    text = _ESCAPED.sub(lambda match: _ESCAPES[match[0]], record.text)
+    line = f"{record.kind.value}\t{source}\t{flags}\t{text}\n"
+    return line.encode("utf-8", "surrogateescape")
+
+
+def split_line(line: bytes, sources: list[Source]) -> Record:
+    """Read one record's line.
+
+    Raises:
+        SignatureError: it is malformed.
+    """
+    fields = line.decode("utf-8", "surrogateescape").split("\t")
+    try:
+        kind_text, source_text, flags, text = fields
+        kind, source = Kind(kind_text), sources[int(source_text)]
+    except (ValueError, IndexError):
+        raise SignatureError(f"not a record: {line[:60]!r}") from None
+    pua, _, detail = flags.partition("=")
+    plain = _UNESCAPED.sub(lambda match: _UNESCAPES.get(match[0], match[0]), text)
+    return Record(kind, plain, source, pua == _PUA, 0, detail)
+
+
+def _parsed(line: bytes, sources: list[Source], name: str) -> Parsed:
+    try:
+        record = split_line(line, sources)
+        return Parsed(record, PARSERS[record.kind](record.text))
+    except SignatureError as error:
+        raise SignatureError(error.reason, name) from None

@@ -1,0 +1,137 @@
+"""What becomes of a match: an exception cancels it, or it goes into the report.
+
+Exceptions are asked only when something matched. An allow-list digest (`.fp`, `.sfp`, or the
+user's own) protects the object that has it and everything inside that object, not what
+stands beside it; clamscan 1.4.6 does the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tocsin.database.index import Index
+from tocsin.engine.digests import Digests, digest_names
+from tocsin.engine.exceptions import Exceptions
+from tocsin.engine.options import Options
+from tocsin.engine.report import Detection, Level, Report, SkippedObject
+
+ALGORITHMS = ("md5", "sha1", "sha256")
+_LEVELS = {level.value: level for level in Level}
+
+
+class Enough(Exception):
+    """The first detection was made and no other is wanted; ends the scan of a path."""
+
+
+class Layer:
+    """An object's place among the containers, for its name and for what allows it.
+
+    Args:
+        name: the way through the containers to the object.
+        digests: its digests.
+        size: its bytes.
+        parent: the container it was in, or None at the top.
+    """
+
+    def __init__(self, name: str, digests: Digests, size: int, parent: Layer | None) -> None:
+        self.name = name
+        self.digests = digests
+        self.size = size
+        self.parent = parent
+        self._allowed: bool | None = None
+
+    def allowed(self, database: Index, exceptions: Exceptions) -> bool:
+        """Whether an allow list names this object or a container around it."""
+        if self._allowed is None:
+            self._allowed = (
+                any(True for _ in digest_names(database, "allow", self.digests, self.size))
+                or self._excepted(exceptions)
+                or (self.parent is not None and self.parent.allowed(database, exceptions))
+            )
+        return self._allowed
+
+    def _excepted(self, exceptions: Exceptions) -> bool:
+        return bool(exceptions.digests) and any(
+            self.digests.get(name).hex() in exceptions.digests for name in ALGORITHMS
+        )
+
+
+class Match(NamedTuple):
+    """A signature that matched, of whatever kind.
+
+    Attributes:
+        name: its name.
+        source: number of its source.
+        offset: where in the object the match starts, or None.
+        pua: whether it names something merely unwanted.
+        level: what the signature says of itself, or empty.
+        author: what the signature says of its author, or empty.
+        licence: what the signature says of its licence, or empty.
+        yara: whether it is a YARA rule.
+    """
+
+    name: str
+    source: int
+    offset: int | None = None
+    pua: bool = False
+    level: str = ""
+    author: str = ""
+    licence: str = ""
+    yara: bool = False
+
+
+class Findings:
+    """Collects what is found in one path.
+
+    Args:
+        report: where it goes.
+        database: for sources and allow lists.
+        options: for exceptions and what is wanted.
+    """
+
+    def __init__(self, report: Report, database: Index, options: Options) -> None:
+        self.report = report
+        self._database = database
+        self._options = options
+
+    def add(self, layer: Layer, match: Match) -> None:
+        """Report a match unless an exception stands against it.
+
+        Raises:
+            Enough: it is reported and no other is wanted.
+        """
+        if match.pua and not self._options.detect_pua:
+            return
+        if match.yara and match.name in self._database.ignored:
+            return
+        if match.name in self._options.exceptions.names:
+            self.skip(layer.name, "allowed", f"{match.name}: excepted by name")
+            return
+        if layer.allowed(self._database, self._options.exceptions):
+            self.skip(layer.name, "allowed", f"{match.name}: excepted by digest")
+            return
+        self.report.detections.append(self._detection(layer, match))
+        if not self._options.all_matches:
+            raise Enough
+
+    def skip(self, name: str, reason: str, detail: str) -> None:
+        """Report that something was not looked at, or not wholly."""
+        skipped = SkippedObject(name, reason, detail)
+        if skipped not in self.report.skipped:
+            self.report.skipped.append(skipped)
+
+    def _detection(self, layer: Layer, match: Match) -> Detection:
+        source = self._database.sources[match.source]
+        stated = match.level or self._database.levels.get(match.name, "")
+        return Detection(
+            name=match.name,
+            source=source.name,
+            object=layer.name,
+            offset=match.offset,
+            level=Level.UNWANTED if match.pua else _LEVELS.get(stated, Level.MALICIOUS),
+            author=match.author or source.author,
+            licence=match.licence or source.licence,
+            official=source.signed,
+            sha256=layer.digests.get("sha256").hex(),
+            yara=match.yara,
+        )

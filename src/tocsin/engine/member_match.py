@@ -1,0 +1,80 @@
+"""Container signatures (`.cdb`): what a container says of a member, against its rules.
+
+Source: ClamAV manual, "Container metadata signatures". The name's expression is POSIX
+extended and case-sensitive; PCRE2 reads it, with `\\d` and its kin taken literally.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from tocsin.database.index import Index
+from tocsin.unpack.interface import Member, Skipped
+
+if TYPE_CHECKING:
+    import pcre2
+
+Range = tuple[int, int | None]
+_SINGLE_FILE = frozenset({"GZ", "BZ", "XZ"})
+_LETTER_ESCAPE = re.compile(r"\\([A-Za-z])")
+
+
+class MemberMatch(NamedTuple):
+    """A container signature that matched."""
+
+    name: str
+    source: int
+    pua: bool
+
+
+def matching_members(
+    database: Index, member: Member | Skipped, container_type: str, container_size: int
+) -> Iterator[MemberMatch]:
+    """Container signatures that a member fits.
+
+    Args:
+        database: its container signatures are used.
+        member: the member, whether its data could be had or not.
+        container_type: type of the container without `CL_TYPE_`.
+        container_size: its bytes.
+    """
+    if not database.containers or container_type in _SINGLE_FILE:
+        return
+    for fields in database.containers:
+        (name, wanted, csize, regex, packed, size, encrypted, position, crc, source, pua) = fields
+        if wanted is not None and wanted != container_type:
+            continue
+        if encrypted is not None and encrypted != member.encrypted:
+            continue
+        if crc is not None and crc != member.crc:
+            continue
+        if not (
+            _fits(csize, container_size)
+            and _fits(packed, member.packed_size)
+            and _fits(size, member.size)
+            and _fits(position, member.position)
+        ):
+            continue
+        if regex is None or _expression(regex).search(
+            member.name.encode("utf-8", "surrogateescape")
+        ):
+            yield MemberMatch(name, source, pua)
+
+
+def _fits(bounds: Range | None, value: int) -> bool:
+    if bounds is None:
+        return True
+    low, high = bounds
+    return low <= value and (high is None or value <= high)
+
+
+@lru_cache(maxsize=1024)
+def _expression(regex: str) -> pcre2.Pattern:
+    import pcre2
+
+    literal = _LETTER_ESCAPE.sub(r"\1", regex)
+    limits = b"(*LIMIT_MATCH=100000)(*LIMIT_DEPTH=2000)"
+    return pcre2.compile(limits + literal.encode("utf-8", "surrogateescape"))

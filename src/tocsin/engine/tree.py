@@ -1,0 +1,129 @@
+"""One top-level object and everything inside it, scanned under one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tocsin.database.index import Index
+from tocsin.engine.digests import Digests, digest_names, executable_names
+from tocsin.engine.findings import Findings, Layer, Match
+from tocsin.engine.identify import TypeRules
+from tocsin.engine.member_match import matching_members
+from tocsin.engine.options import Options
+from tocsin.engine.pattern_match import matching_signatures
+from tocsin.engine.report import MEMBER_MARK
+from tocsin.engine.view import ObjectView
+from tocsin.engine.yara_match import YaraScanner
+from tocsin.errors import FormatError, LimitReached, ScanError
+from tocsin.unpack import find_unpacker
+from tocsin.unpack.interface import Budget, Member, Skipped
+
+SMALLEST_OBJECT = 6
+"""Objects of fewer bytes are not looked at; clamscan's bound, which its signatures assume."""
+
+
+class TreeScan:
+    """Scans an object, opens it, and scans what is inside.
+
+    Args:
+        database: what to match with.
+        options: how to scan.
+        types: how objects are identified.
+        yara: the YARA rules, when there are any.
+        findings: where results go.
+    """
+
+    def __init__(
+        self,
+        database: Index,
+        options: Options,
+        types: TypeRules,
+        yara: YaraScanner | None,
+        findings: Findings,
+    ) -> None:
+        self._database = database
+        self._options = options
+        self._types = types
+        self._yara = yara
+        self._findings = findings
+        self._budget = Budget(options.limits)
+        self._passwords = [*options.passwords, *(entry[2] for entry in database.passwords)]
+
+    def scan(self, data: bytes, layer: Layer) -> None:
+        """Scan a top-level object.
+
+        Raises:
+            Enough: the first detection was made and no other is wanted.
+        """
+        self._findings.report.type_name = self._types.identify(data) if data else ""
+        try:
+            self._budget.charge_file()
+        except LimitReached as error:
+            self._findings.skip(layer.name, "limit", str(error))
+            return
+        self._object(data, layer, (), 1)
+
+    def _object(self, data: bytes, layer: Layer, parents: tuple[str, ...], depth: int) -> None:
+        if len(data) < SMALLEST_OBJECT:
+            return
+        type_name = self._types.identify(data)
+        self._findings.report.bytes_scanned += len(data)
+        try:
+            for match in self._matches(data, layer, type_name, parents):
+                self._findings.add(layer, match)
+        except LimitReached as error:
+            self._findings.skip(layer.name, "limit", str(error))
+        except ScanError as error:
+            self._findings.skip(layer.name, "damaged", str(error))
+        self._open(data, layer, (*parents, type_name), depth + 1)
+
+    def _matches(
+        self, data: bytes, layer: Layer, type_name: str, parents: tuple[str, ...]
+    ) -> Iterator[Match]:
+        """What matches the object itself: digests, then patterns, then rules."""
+        for name in digest_names(self._database, "file", layer.digests, len(data)):
+            yield Match(name.name, name.source, pua=name.pua)
+        if type_name == "MSEXE":
+            for name in executable_names(self._database, data):
+                yield Match(name.name, name.source, pua=name.pua)
+        view = ObjectView(data, type_name, parents, self._budget.check_time)
+        for found in matching_signatures(self._database, view):
+            yield Match(found.name, found.source, found.offset, found.pua)
+        if self._yara is not None:
+            for rule in self._yara.matches(data, layer.name, self._options.limits.timeout):
+                yield Match(
+                    rule.name,
+                    rule.source,
+                    rule.offset,
+                    level=rule.level,
+                    author=rule.author,
+                    licence=rule.licence,
+                    yara=True,
+                )
+
+    def _open(self, data: bytes, layer: Layer, types: tuple[str, ...], depth: int) -> None:
+        unpacker = find_unpacker(types[-1])
+        if unpacker is None:
+            return
+        try:
+            self._budget.check_depth(depth)
+            for member in unpacker.members(data, self._budget, self._passwords):
+                self._member(member, layer, types, depth)
+        except LimitReached as error:
+            self._findings.skip(layer.name, "limit", str(error))
+        except FormatError as error:
+            self._findings.skip(layer.name, "damaged", str(error))
+
+    def _member(
+        self, member: Member | Skipped, container: Layer, types: tuple[str, ...], depth: int
+    ) -> None:
+        name = f"{container.name}{MEMBER_MARK}{member.name or member.position}"
+        for found in matching_members(self._database, member, types[-1], container.size):
+            self._findings.add(container, Match(found.name, found.source, pua=found.pua))
+        if isinstance(member, Skipped):
+            self._findings.skip(name, member.reason.value, member.detail)
+            return
+        if not member.complete:
+            self._findings.skip(name, "damaged", member.note)
+        layer = Layer(name, Digests(member.data), len(member.data), container)
+        self._object(member.data, layer, types, depth)

@@ -48,10 +48,10 @@ def pe(
         0x102,
     )
     image += optional
-    for address, virtual, raw, raw_size in sections:
-        image += struct.pack(
-            "<8sIIII12xI", b".s", virtual, address, raw_size, raw, 0x60000020
-        )
+    image += b"".join(
+        struct.pack("<8sIIII12xI", b".s", virtual, address, raw_size, raw, 0x60000020)
+        for address, virtual, raw, raw_size in sections
+    )
     return image.ljust(0x400, b"\0").ljust(size, b"\xcc")
 
 
@@ -137,13 +137,15 @@ def macho(*, order: str = ">", cpu: int = 18, commands: int = 2, align: int = 4)
     """A 32-bit Mach-O file: one segment of two sections and a thread state."""
     rows = b""
     for address, length, offset, unit in ((0x1000, 0x80, 0x400, 0), (0x1080, 0x7F, 0x480, align)):
-        rows += struct.pack(
-            order + "16s16sIIII20x", b"__t", b"__T", address, length, offset, unit
-        )
+        rows += struct.pack(order + "16s16sIIII20x", b"__t", b"__T", address, length, offset, unit)
     body = struct.pack(
         order + "II16sIIIIIIII", 1, 56 + len(rows), b"__T", 0x1000, 0x1000, 0, 0x200, 7, 5, 2, 0
     )
-    body += rows + struct.pack(order + "IIII", 5, 176, 1, 40) + struct.pack(order + "40I", 0x1010, *[0] * 39)
+    body += (
+        rows
+        + struct.pack(order + "IIII", 5, 176, 1, 40)
+        + struct.pack(order + "40I", 0x1010, *[0] * 39)
+    )
     head = struct.pack(order + "IIIIIII", 0xFEEDFACE, cpu, 3, 2, commands, len(body), 0)
     return (head + body).ljust(0x3F0, b"\0").ljust(0x900, b"\xcc")
 

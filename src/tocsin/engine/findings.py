@@ -13,7 +13,7 @@ from tocsin.database.index import Index
 from tocsin.engine.digests import Digests, digest_names
 from tocsin.engine.exceptions import Exceptions
 from tocsin.engine.options import Options
-from tocsin.engine.report import Detection, Level, Report, SkippedObject
+from tocsin.engine.report import MEMBER_MARK, Detection, Level, Report, SkippedObject
 
 ALGORITHMS = ("md5", "sha1", "sha256")
 _LEVELS = {level.value: level for level in Level}
@@ -94,8 +94,13 @@ class Findings:
         self._database = database
         self._options = options
 
-    def add(self, layer: Layer, match: Match) -> None:
+    def add(self, layer: Layer, match: Match, place: str = "") -> None:
         """Report a match unless an exception stands against it.
+
+        Args:
+            layer: the object that matched.
+            match: what matched.
+            place: what inside the object to name besides it, for example a message.
 
         Raises:
             Enough: it is reported and no other is wanted.
@@ -110,7 +115,7 @@ class Findings:
         if layer.allowed(self._database, self._options.exceptions):
             self.skip(layer.name, "allowed", f"{match.name}: excepted by digest")
             return
-        self.report.detections.append(self._detection(layer, match))
+        self.report.detections.append(self._detection(layer, match, place))
         if not self._options.all_matches:
             raise Enough
 
@@ -120,13 +125,13 @@ class Findings:
         if skipped not in self.report.skipped:
             self.report.skipped.append(skipped)
 
-    def _detection(self, layer: Layer, match: Match) -> Detection:
+    def _detection(self, layer: Layer, match: Match, place: str) -> Detection:
         source = self._database.sources[match.source]
         stated = match.level or self._database.levels.get(match.name, "")
         return Detection(
             name=match.name,
             source=source.name,
-            object=layer.name,
+            object=f"{layer.name}{MEMBER_MARK}{place}" if place else layer.name,
             offset=match.offset,
             level=Level.UNWANTED if match.pua else _LEVELS.get(stated, Level.MALICIOUS),
             author=match.author or source.author,

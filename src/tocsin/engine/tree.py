@@ -8,6 +8,7 @@ from tocsin.database.index import Index
 from tocsin.engine.digests import Digests, digest_names, executable_names
 from tocsin.engine.findings import Findings, Layer, Match
 from tocsin.engine.identify import TypeRules
+from tocsin.engine.mailbox import is_mailbox, message_label
 from tocsin.engine.member_match import matching_members
 from tocsin.engine.options import Options
 from tocsin.engine.pattern_match import matching_signatures
@@ -16,7 +17,7 @@ from tocsin.engine.view import ObjectView
 from tocsin.engine.yara_match import YaraScanner
 from tocsin.errors import FormatError, LimitReached, ScanError
 from tocsin.unpack import find_unpacker
-from tocsin.unpack.interface import Budget, Member, Skipped
+from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 
 SMALLEST_OBJECT = 6
 """Objects of fewer bytes are not looked at; clamscan's bound, which its signatures assume."""
@@ -70,12 +71,18 @@ class TreeScan:
         self._findings.report.bytes_scanned += len(data)
         try:
             for match in self._matches(data, layer, type_name, parents):
-                self._findings.add(layer, match)
+                self._findings.add(layer, match, self._place(data, match))
         except LimitReached as error:
             self._findings.skip(layer.name, "limit", str(error))
         except ScanError as error:
             self._findings.skip(layer.name, "damaged", str(error))
         self._open(data, layer, (*parents, type_name), depth + 1)
+
+    def _place(self, data: bytes, match: Match) -> str:
+        """Where inside the object a person should look: of a mailbox, the message."""
+        if match.offset is None or not is_mailbox(data):
+            return ""
+        return message_label(data, match.offset)
 
     def _matches(
         self, data: bytes, layer: Layer, type_name: str, parents: tuple[str, ...]
@@ -121,6 +128,8 @@ class TreeScan:
         for found in matching_members(self._database, member, types[-1], container.size):
             self._findings.add(container, Match(found.name, found.source, pua=found.pua))
         if isinstance(member, Skipped):
+            if member.reason is Reason.DUPLICATE:
+                return  # the same bytes under another name: looked at already
             self._findings.skip(name, member.reason.value, member.detail)
             return
         if not member.complete:

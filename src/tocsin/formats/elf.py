@@ -24,12 +24,7 @@ def read_elf_layout(data: bytes) -> Layout | None:
     Returns:
         The layout, or None if the file is broken.
     """
-    if (
-        len(data) < 52
-        or data[:4] != b"\x7fELF"
-        or data[4] not in (1, 2)
-        or data[5] not in (1, 2)
-    ):
+    if len(data) < 52 or data[:4] != b"\x7fELF" or data[4] not in (1, 2) or data[5] not in (1, 2):
         return None
     wide = data[4] == 2
     order = "<" if data[5] == 1 else ">"
@@ -44,25 +39,20 @@ def read_elf_layout(data: bytes) -> Layout | None:
     if program_count and entry:
         if program_size != (56 if wide else 32):
             return None
-        entry_point = _map(data, order, wide, entry, programs, program_count)
+        entry_point = _map(data, order, wide, entry=entry, programs=programs, count=program_count)
         if entry_point is None:
             return None
     row = Struct(order + ("24xQQ24x" if wide else "16xII16x"))
-    if (
-        not 0 < count <= _MAX_SECTIONS
-        or size != row.size
-        or table + count * size > len(data)
-    ):
+    if not 0 < count <= _MAX_SECTIONS or size != row.size or table + count * size > len(data):
         return None
     sections = tuple(
-        Section(*row.unpack_from(data, table + index * row.size))
-        for index in range(count)
+        Section(*row.unpack_from(data, table + index * row.size)) for index in range(count)
     )
     return Layout(entry_point, sections)
 
 
 def _map(
-    data: bytes, order: str, wide: bool, entry: int, programs: int, count: int
+    data: bytes, order: str, wide: bool, *, entry: int, programs: int, count: int
 ) -> int | None:
     """Finds the file offset of an address through the program headers."""
     row = Struct(order + ("8xQQ8x8xQ8x" if wide else "4xII4x4xI8x"))

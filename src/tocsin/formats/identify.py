@@ -35,9 +35,7 @@ TYPE_NAMES: frozenset[str] = frozenset(
 
 # Bytes that make up text: all but most control characters.
 _TEXT = bytes(
-    byte
-    for byte in range(256)
-    if byte >= 32 and byte != 127 or byte in b"\a\b\t\n\f\r\x1b"
+    byte for byte in range(256) if (byte >= 32 and byte != 127) or byte in b"\a\b\t\n\f\r\x1b"
 )
 _NOT_TEXT_UNITS = frozenset(range(128)) - frozenset(_TEXT)
 _BREAKING_UNITS = _NOT_TEXT_UNITS | {0xFFFE}
@@ -50,17 +48,13 @@ def _by_first_byte() -> dict[int, tuple[tuple[int, bytes, str], ...]]:
     table: dict[int, list[tuple[int, bytes, str]]] = {}
     for place, row in enumerate(magic.MAGICS):
         if not row.offset:
-            table.setdefault(row.magic[0], []).insert(
-                0, (place, row.magic, row.type_name)
-            )
+            table.setdefault(row.magic[0], []).insert(0, (place, row.magic, row.type_name))
     return {first: tuple(rows) for first, rows in table.items()}
 
 
 _MAGICS = _by_first_byte()
 _INNER_MAGICS = tuple(
-    (place, row)
-    for place, row in reversed(tuple(enumerate(magic.MAGICS)))
-    if row.offset
+    (place, row) for place, row in reversed(tuple(enumerate(magic.MAGICS))) if row.offset
 )
 
 
@@ -140,6 +134,11 @@ def _tar_kind(head: bytes) -> str | None:
     return "POSIX_TAR" if head[257:262] == b"ustar" else "OLD_TAR"
 
 
+_HTML = tuple((sign.needle, sign) for sign in magic.HTML_SIGNS)
+_MAIL = tuple((sign.needle, sign) for sign in magic.MAIL_SIGNS)
+_OTHER = tuple((sign.needle, sign) for sign in magic.OTHER_SIGNS)
+
+
 def _last_place(sign: Sign, head: bytes) -> int:
     """Place of the last occurrence of a sign, or -1."""
     if not sign.start:
@@ -164,29 +163,25 @@ def _last_place(sign: Sign, head: bytes) -> int:
 def _by_signs(head: bytes) -> str | None:
     """Weighs the signs found anywhere in the window against one another."""
     found: list[tuple[int, str]] = []
-    groups = []
+    groups = [_OTHER]
     if b"<" in head:
-        groups.append(magic.HTML_SIGNS)
+        groups.append(_HTML)
     if b"ontent-" in head or b"ersion: " in head:
-        groups.append(magic.MAIL_SIGNS)
-    groups.append(magic.OTHER_SIGNS)
+        groups.append(_MAIL)
     for group in groups:
-        for sign in group:
-            if sign.needle in head:
-                place = _last_place(sign, head)
-                if place >= 0:
-                    if sign.type_name == "IGNORED":
-                        return "IGNORED"
-                    found.append((place, sign.type_name))
+        for sign in [sign for needle, sign in group if needle in head]:
+            place = _last_place(sign, head)
+            if place >= 0:
+                if sign.type_name == "IGNORED":
+                    return "IGNORED"
+                found.append((place, sign.type_name))
     if not found:
         return None
     # Signs of the ranked types can only raise the rank; the others replace what stands.
     found.sort()
     name = ""
     for _, other in found:
-        if other not in _RANK or (
-            _RANK[other] > _RANK.get(name, -1) and _replaceable(name)
-        ):
+        if other not in _RANK or (_RANK[other] > _RANK.get(name, -1) and _replaceable(name)):
             name = other
     return None if name in magic.APPENDED else name
 

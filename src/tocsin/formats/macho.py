@@ -20,6 +20,9 @@ _MAX_ALIGN = 31
 # Bytes from the start of a thread command to the saved program counter, and its width.
 _PROGRAM_COUNTER = {18: (16, 4), 0x1000012: (16, 8)}
 
+# Address, size, file offset and rounded size of each section.
+_Rows = list[tuple[int, int, int, int]]
+
 _MAGICS = {
     b"\xce\xfa\xed\xfe": ("<", False),
     b"\xcf\xfa\xed\xfe": ("<", True),
@@ -45,37 +48,31 @@ def read_macho_layout(data: bytes) -> Layout | None:
         return None
     command = Struct(order + "II")
     place = 32 if wide else 28
-    sections: list[Section] = []
-    addresses: list[tuple[int, int, int]] = []
+    rows: _Rows = []
     entry = 0
     for _ in range(count):
         if place + 8 > len(data):
             return None
         kind, size = command.unpack_from(data, place)
         if kind in (_SEGMENT, _SEGMENT_64):
-            end = _segment(data, place, order, kind == _SEGMENT_64, sections, addresses)
+            end = _segment(data, place, order, kind == _SEGMENT_64, rows)
             if end is None:
                 return None
             place = end
             continue
-        elif kind in (_THREAD, _UNIX_THREAD) and cpu in _PROGRAM_COUNTER:
+        if kind in (_THREAD, _UNIX_THREAD) and cpu in _PROGRAM_COUNTER:
             offset, width = _PROGRAM_COUNTER[cpu]
             raw = data[place + offset : place + offset + width]
             if len(raw) < width:
                 return None
             entry = int.from_bytes(raw, "little" if order == "<" else "big")
         place += max(size, 8)
-    return Layout(_map(entry, addresses), tuple(sections))
+    sections = tuple(Section(offset, size) for _, _, offset, size in rows)
+    entry_point = _map(entry, rows)
+    return Layout(entry_point, sections) if sections and entry_point is not None else None
 
 
-def _segment(
-    data: bytes,
-    place: int,
-    order: str,
-    wide: bool,
-    sections: list[Section],
-    addresses: list[tuple[int, int, int]],
-) -> int | None:
+def _segment(data: bytes, place: int, order: str, wide: bool, rows: _Rows) -> int | None:
     """Adds the sections of one segment; tells where it ends, None if it is broken."""
     counter = place + (64 if wide else 48)
     if counter + 8 > len(data):
@@ -92,15 +89,14 @@ def _segment(
         if align > _MAX_ALIGN:
             return None
         unit = 1 << align
-        sections.append(Section(offset, -(-size // unit) * unit))
-        addresses.append((address, size, offset))
+        rows.append((address, size, offset, -(-size // unit) * unit))
     return place + count * row.size
 
 
-def _map(entry: int, addresses: list[tuple[int, int, int]]) -> int | None:
+def _map(entry: int, rows: _Rows) -> int | None:
     if not entry:
         return 0
-    for address, size, offset in addresses:
+    for address, size, offset, _ in rows:
         if address <= entry < address + size:
             return entry - address + offset
     return None

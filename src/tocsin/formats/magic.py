@@ -146,10 +146,7 @@ MAGICS: tuple[Magic, ...] = (
     Magic(b'{\n  "Magic":"CLAMJSONv0"', "INTERNAL"),
     Magic(bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3"), "ONENOTE"),
     *(Magic(text, "PYTHON_COMPILED") for text in _OLD_PYTHON),
-    *(
-        Magic(number.to_bytes(2, "little") + b"\r\n", "PYTHON_COMPILED")
-        for number in _PYTHON
-    ),
+    *(Magic(number.to_bytes(2, "little") + b"\r\n", "PYTHON_COMPILED") for number in _PYTHON),
     Magic(b"ALZ\x01", "ALZ"),
 )
 
@@ -171,9 +168,7 @@ HTML_SIGNS: tuple[Sign, ...] = (
     Sign("XDP", b"<xdp:xdp"),
     Sign("XML_XL", b"Workbook", _XML, 0, rb"<(?:..:)?Workbook", 0, 1024),
     Sign("XML_WORD", b"wordDocument", _XML, 0, rb"<(?:..:)?wordDocument", 0, 1024),
-    Sign(
-        "XML_WORD", b"Word.Document", _XML, 0, rb"progid=\"Word\.Document\"\?>", 0, 1024
-    ),
+    Sign("XML_WORD", b"Word.Document", _XML, 0, rb"progid=\"Word\.Document\"\?>", 0, 1024),
     Sign("XML_HWP", b"<HWPML", rb"\xef\xbb\xbf" + _XML, 0, rb"<HWPML"),
 )
 
@@ -236,9 +231,7 @@ RANK: tuple[str, ...] = (
 )  # fmt: skip
 
 # Archives appended to something else; at this stage they only undo what came before.
-APPENDED: frozenset[str] = frozenset(
-    {"ZIPSFX", "RARSFX", "ARJSFX", "CABSFX", "7ZSFX", "EGGSFX"}
-)
+APPENDED: frozenset[str] = frozenset({"ZIPSFX", "RARSFX", "ARJSFX", "CABSFX", "7ZSFX", "EGGSFX"})
 
 # Which signatures are tried on a type besides those for any file: ClamAV's target numbers.
 TARGET_NUMBERS: dict[str, int] = {

@@ -109,19 +109,15 @@ def _read(data: bytes) -> _Image | None:
         int.from_bytes(data[optional + 36 : optional + 40], "little"),
         int.from_bytes(data[optional + 60 : optional + 64], "little"),
     )
-    number = min(
-        int.from_bytes(data[optional + fixed - 4 : optional + fixed], "little"), 16
-    )
+    number = min(int.from_bytes(data[optional + fixed - 4 : optional + fixed], "little"), 16)
     if optional_size < fixed + 8 * number:
         return None
     directories = tuple(
-        _DIRECTORY.unpack_from(data, optional + fixed + 8 * index)
-        for index in range(number)
+        _DIRECTORY.unpack_from(data, optional + fixed + 8 * index) for index in range(number)
     )
     rows = [_SECTION.unpack_from(data, table + 40 * index) for index in range(count)]
     if file_unit != _SECTOR and any(
-        row[3] and file_unit and row[4] % file_unit and not row[4] % _SECTOR
-        for row in rows
+        row[3] and file_unit and row[4] % file_unit and not row[4] % _SECTOR for row in rows
     ):
         file_unit = _SECTOR
     sections = []
@@ -132,9 +128,7 @@ def _read(data: bytes) -> _Image | None:
         present = not (raw_size and (offset >= size or raw >= size))
         length = min(length, size - offset) if present and raw_size else 0
         sections.append(_Section(_down(rva, section_unit), offset, length, present))
-    image = _Image(
-        plus, _up(headers_size, section_unit), entry, tuple(sections), directories, size
-    )
+    image = _Image(plus, _up(headers_size, section_unit), entry, tuple(sections), directories, size)
     return image if image.to_raw(entry) is not None else None
 
 
@@ -215,7 +209,7 @@ def import_string(data: bytes) -> str | None:
         if name_at is None or thunks is None:
             return None
         library = _string(data, name_at).lower()
-        if not _functions(data, image, thunks, library, words, budget):
+        if not _functions(data, image, thunks, library, words=words, budget=budget):
             return None
         place += _DESCRIPTOR.size
         left -= _DESCRIPTOR.size
@@ -227,6 +221,7 @@ def _functions(
     image: _Image,
     place: int,
     library: bytes,
+    *,
     words: list[bytes],
     budget: _Budget,
 ) -> bool:
@@ -300,9 +295,7 @@ def _entries(
         return
     named, numbered = _COUNTS.unpack_from(data, place)
     skipped = 0 if every else named
-    for start in range(
-        place + 16 + 8 * skipped, place + 16 + 8 * (named + numbered), 8
-    ):
+    for start in range(place + 16 + 8 * skipped, place + 16 + 8 * (named + numbered), 8):
         if start + 8 > len(data) or not budget.spend():
             return
         yield _DIRECTORY.unpack_from(data, start)
@@ -335,9 +328,7 @@ def _word(data: bytes, place: int) -> int:
     return int.from_bytes(data[place : place + 2], "little")
 
 
-def _blocks(
-    data: bytes, place: int, end: int, header: int
-) -> Iterator[tuple[int, int]]:
+def _blocks(data: bytes, place: int, end: int, header: int) -> Iterator[tuple[int, int]]:
     """Start and end of each block of a sequence, up to the first that does not fit."""
     while place + header < end:
         length = _word(data, place)
@@ -361,7 +352,7 @@ def _strings_of(data: bytes, resource: Section) -> list[int]:
         for table, last in _blocks(data, place + 36, stop, 24):
             for record, over in _blocks(data, table + 24, last, 6):
                 value = _value(data, record + 6, over)
-                if over - value > 2:
+                if over > value:
                     found.append(record + 6)
     return found
 

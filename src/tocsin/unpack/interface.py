@@ -17,12 +17,13 @@ MIB = 1024 * 1024
 
 
 class Reason(StrEnum):
-    """Why the data of a member could not be had."""
+    """Why the data of a member are not handed out; a duplicate's were, under another name."""
 
     ENCRYPTED = "encrypted"
     LIMIT = "limit"
     DAMAGED = "damaged"
     UNSUPPORTED = "unsupported"
+    DUPLICATE = "duplicate"
 
 
 class Member(NamedTuple):

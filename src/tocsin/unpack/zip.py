@@ -95,7 +95,7 @@ class _Archive:
             return
         if entry.offset == self._last_offset:
             detail = f"the same data as member {self._last_position}"
-            yield skipped(_meta(entry), Reason.DAMAGED, detail)
+            yield skipped(_meta(entry), Reason.DUPLICATE, detail)
             return
         self._last_offset, self._last_position = entry.offset, entry.position
         notes = ["overlaps another member"] if entry.offset < self._end else []

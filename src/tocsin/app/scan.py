@@ -1,0 +1,159 @@
+"""Scanning what a user named: walk, history, one process or several, and a running total.
+
+This joins the rooms and knows no terminal: it yields reports as they come and keeps counts
+that a progress bar or a summary can show at any time.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tocsin.app.history import History
+from tocsin.app.walk import Walk, WalkOptions
+from tocsin.database.index import Index
+from tocsin.engine.options import Options
+from tocsin.engine.report import Report, Verdict
+from tocsin.engine.scanner import Scanner
+from tocsin.engine.workers import WorkerPool
+
+STANDARD_INPUT = "-"
+
+
+class Request(NamedTuple):
+    """What to scan and how.
+
+    Attributes:
+        paths: files and folders; `-` stands for the bytes of standard input.
+        options: how to scan.
+        walk: what to leave out.
+        jobs: processes; 1 scans in this one.
+        incremental: take over earlier clean verdicts of unchanged files.
+    """
+
+    paths: tuple[str, ...]
+    options: Options
+    walk: WalkOptions
+    jobs: int = 1
+    incremental: bool = False
+
+
+class Totals:
+    """Counts of a scan so far.
+
+    Attributes:
+        files: reports given.
+        bytes: bytes of the files looked at.
+        verdicts: reports by verdict.
+        unchanged: clean verdicts that were taken over.
+        found: reports with something found.
+    """
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.files = 0
+        self.bytes = 0
+        self.unchanged = 0
+        self.verdicts: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
+
+    def add(self, report: Report) -> None:
+        """Count one report."""
+        self.files += 1
+        self.bytes += report.size
+        self.unchanged += report.unchanged
+        self.verdicts[report.verdict] += 1
+
+    @property
+    def found(self) -> int:
+        """Paths in which something was found."""
+        return self.verdicts[Verdict.INFECTED] + self.verdicts[Verdict.SUSPICIOUS]
+
+    @property
+    def seconds(self) -> float:
+        """Time since the scan began."""
+        return time.monotonic() - self.started
+
+    @property
+    def exit_status(self) -> int:
+        """0 clean, 1 something found, 2 nothing found but not everything looked at."""
+        if self.found:
+            return 1
+        if self.verdicts[Verdict.INCOMPLETE] or self.verdicts[Verdict.ERROR]:
+            return 2
+        return 0
+
+
+class ScanRun:
+    """One run over what a user named.
+
+    Args:
+        database: an opened index.
+        request: what to scan and how.
+
+    Attributes:
+        totals: counts so far.
+        walk: what was entered and left out so far.
+    """
+
+    def __init__(self, database: Index, request: Request) -> None:
+        self._database = database
+        self._request = request
+        self.totals = Totals()
+        self.walk = Walk(request.walk)
+
+    def reports(self) -> Iterator[Report]:
+        """Every report, as it is ready."""
+        history = (
+            History(self._database.identity, self._request.options)
+            if self._request.incremental
+            else None
+        )
+        try:
+            for report in self._reports(history):
+                self.totals.add(report)
+                if history is not None:
+                    history.remember(report)
+                yield report
+        finally:
+            if history is not None:
+                history.close()
+
+    def _reports(self, history: History | None) -> Iterator[Report]:
+        paths = [path for path in self._request.paths if path != STANDARD_INPUT]
+        if len(paths) < len(self._request.paths):
+            scanner = Scanner(self._database, self._request.options)
+            yield scanner.scan_bytes(sys.stdin.buffer.read(), STANDARD_INPUT)
+        done: list[Report] = []
+        todo = self._todo(paths, history, done)
+        if self._request.jobs > 1:
+            with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
+                for report in pool.scan(todo):
+                    yield report
+                    yield from _taken(done)
+        else:
+            scanner = Scanner(self._database, self._request.options)
+            for path in todo:
+                yield from _taken(done)
+                yield scanner.scan_file(path)
+        yield from _taken(done)
+
+    def _todo(
+        self, paths: Iterable[str], history: History | None, done: list[Report]
+    ) -> Iterator[str]:
+        """Paths that must be scanned; reports that need no scan go into `done`."""
+        for item in self.walk.items(paths):
+            if isinstance(item, Report):
+                done.append(item)
+                continue
+            known = history.known_clean(item) if history is not None else None
+            if known is None:
+                yield item
+            else:
+                done.append(known)
+
+
+def _taken(done: list[Report]) -> Iterator[Report]:
+    while done:
+        yield done.pop(0)

@@ -1,0 +1,179 @@
+"""From the paths a user names to the files to scan, and what is said of the others.
+
+Links inside folders are not followed, so a loop cannot hold the walk; a path that is named
+is followed. Pseudo file systems are left out unless one is named itself.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tocsin.engine.report import Report, SkippedObject
+
+PSEUDO_FILE_SYSTEMS = frozenset(
+    {
+        "autofs",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "debugfs",
+        "devpts",
+        "devtmpfs",
+        "efivarfs",
+        "fusectl",
+        "hugetlbfs",
+        "mqueue",
+        "nsfs",
+        "proc",
+        "pstore",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "sysfs",
+        "tracefs",
+    }
+)
+
+
+class WalkOptions(NamedTuple):
+    """What to leave out.
+
+    Attributes:
+        exclude: globs; one with a `/` is held against the whole path, others against names.
+        one_file_system: do not enter other file systems than that of each named path.
+        pseudo: enter pseudo file systems as well.
+    """
+
+    exclude: tuple[str, ...] = ()
+    one_file_system: bool = False
+    pseudo: bool = False
+
+
+class Walk:
+    """Walks over the named paths.
+
+    Args:
+        options: what to leave out.
+
+    Attributes:
+        folders: folders entered so far.
+        left_out: what was left out so far, by reason.
+    """
+
+    def __init__(self, options: WalkOptions) -> None:
+        self._options = options
+        self._pseudo = frozenset() if options.pseudo else _pseudo_mounts()
+        self.folders = 0
+        self.left_out: dict[str, int] = {}
+
+    def items(self, paths: Iterable[str]) -> Iterator[str | Report]:
+        """Paths of files to scan, and finished reports for what cannot be scanned."""
+        for path in paths:
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                yield _failed(path, error)
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                yield from self._folder(path, status.st_dev)
+            elif stat.S_ISREG(status.st_mode):
+                yield path
+            else:
+                yield _special(path, status.st_mode)
+
+    def _folder(self, top: str, device: int) -> Iterator[str | Report]:
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            self.folders += 1
+            try:
+                with os.scandir(folder) as entries:
+                    listed = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                yield _failed(folder, error)
+                continue
+            inner: list[str] = []
+            for entry in listed:
+                if self._excluded(entry.path, entry.name):
+                    self._count("excluded")
+                    continue
+                try:
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    if stat.S_ISDIR(mode):
+                        if self._enters(entry, device):
+                            inner.append(entry.path)
+                        continue
+                except OSError as error:
+                    yield _failed(entry.path, error)
+                    continue
+                if stat.S_ISREG(mode):
+                    yield entry.path
+                elif stat.S_ISLNK(mode):
+                    self._count("links")
+                else:
+                    self._count("special files")
+            waiting.extend(reversed(inner))
+
+    def _enters(self, entry: os.DirEntry[str], device: int) -> bool:
+        if self._options.one_file_system and (
+            entry.stat(follow_symlinks=False).st_dev != device
+        ):
+            self._count("other file systems")
+            return False
+        if self._pseudo and os.path.abspath(entry.path) in self._pseudo:
+            self._count("pseudo file systems")
+            return False
+        return True
+
+    def _excluded(self, path: str, name: str) -> bool:
+        return any(
+            fnmatch.fnmatchcase(path if "/" in pattern else name, pattern)
+            for pattern in self._options.exclude
+        )
+
+    def _count(self, reason: str) -> None:
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+
+
+def read_file_list(data: bytes) -> list[str]:
+    """Paths from a list in which each ends with a NUL byte (`find -print0`)."""
+    return [os.fsdecode(path) for path in data.split(b"\0") if path]
+
+
+def _pseudo_mounts() -> frozenset[str]:
+    places = set()
+    try:
+        with open("/proc/self/mounts", "rb") as mounts:
+            for line in mounts:
+                fields = line.split()
+                if len(fields) > 2 and fields[2].decode("ascii", "replace") in PSEUDO_FILE_SYSTEMS:
+                    place = fields[1].decode("unicode_escape").encode("latin-1")
+                    places.add(os.fsdecode(place))
+    except OSError:
+        return frozenset({"/proc", "/sys", "/dev"})
+    return frozenset(places)
+
+
+def _failed(path: str, error: OSError) -> Report:
+    report = Report(path)
+    report.errors.append(error.strerror or str(error))
+    return report
+
+
+def _special(path: str, mode: int) -> Report:
+    kinds = (
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISBLK, "a block device"),
+        (stat.S_ISCHR, "a character device"),
+    )
+    kind = next((name for test, name in kinds if test(mode)), "a special file")
+    report = Report(path)
+    report.skipped.append(SkippedObject(path, "unsupported", f"{kind}, not a regular file"))
+    return report

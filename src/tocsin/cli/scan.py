@@ -1,0 +1,174 @@
+"""`tocsin scan`: parse, start one scan, print what it says."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.cli.sizes import Size
+from tocsin.unpack.interface import Limits
+
+if TYPE_CHECKING:
+    from tocsin.app.scan import Request
+
+_DEFAULTS = Limits()
+
+
+def _jobs() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+@click.command(
+    "scan",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 clean; 1 something was found; 2 nothing was found, but something "
+    "could not be looked at, or was not wholly.",
+)
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="PATH...")
+@click.option(
+    "--db",
+    "databases",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Database: a file built by 'tocsin db build', a signature file (.ldb .hdb .yar .cvd …), "
+    "a plain list of digests, or a folder of them. Repeatable. Default: tocsin's own.",
+)
+@click.option("--with-default", is_flag=True, help="Use tocsin's own signatures besides --db.")
+@click.option("--lenient", is_flag=True, help="Pass over malformed signatures instead of refusing.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each path.")
+@click.option(
+    "--all-matches/--first-match",
+    default=False,
+    help="Report everything that matches, or stop at the first match in a path (default).",
+)
+@click.option("--detect-pua", is_flag=True, help="Also report what is merely unwanted.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out; repeatable. A pattern "
+    "with a '/' is held against the whole path, others against the name.")
+@click.option("--files-from0", type=click.File("rb"), metavar="FILE", help="Scan the paths in FILE, "
+    "each ended by a NUL byte ('-' for standard input).")
+@click.option("--one-file-system", is_flag=True, help="Stay on the file system of each PATH.")
+@click.option("--pseudo-file-systems", is_flag=True, help="Enter /proc, /sys and their like too.")
+@click.option("--incremental", is_flag=True, help="Skip files that are unchanged since they were "
+    "found clean with this database; the report says so.")
+@click.option("--password", "passwords", multiple=True, help="Try it on encrypted members; repeatable.")
+@click.option("--max-file-size", type=Size(), default=_DEFAULTS.max_file_size, show_default="100M",
+    help="Larger objects are not scanned; of larger files only the digests are. 0: no limit.")
+@click.option("--max-scan-size", type=Size(), default=_DEFAULTS.max_scan_size, show_default="400M",
+    help="Most bytes taken out of the containers in one file. 0: no limit.")
+@click.option("--max-files", type=click.IntRange(0), default=_DEFAULTS.max_files, show_default=True,
+    help="Most objects in one file. 0: no limit.")
+@click.option("--max-depth", type=click.IntRange(1, 64), default=_DEFAULTS.max_depth,
+    show_default=True, help="Containers inside one another.")
+@click.option("--timeout", type=click.FloatRange(0), default=_DEFAULTS.timeout, show_default=True,
+    help="Seconds for one file. 0: no limit.")
+@click.option("-v", "--verbose", is_flag=True, help="Name clean files too.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what was found or went wrong; no summary.")
+@click.option("--no-progress", is_flag=True, help="No progress bar on a terminal.")
+def command(
+    paths: tuple[str, ...],
+    databases: tuple[Path, ...],
+    with_default: bool,
+    lenient: bool,
+    jobs: int | None,
+    as_json: bool,
+    all_matches: bool,
+    detect_pua: bool,
+    exclude: tuple[str, ...],
+    files_from0: click.utils.LazyFile | None,
+    one_file_system: bool,
+    pseudo_file_systems: bool,
+    incremental: bool,
+    passwords: tuple[str, ...],
+    max_file_size: int,
+    max_scan_size: int,
+    max_files: int,
+    max_depth: int,
+    timeout: float,
+    verbose: bool,
+    quiet: bool,
+    no_progress: bool,
+) -> None:
+    """Scan files and folders; '-' scans the bytes of standard input.
+
+    \b
+    Examples:
+      tocsin scan ~/Downloads
+      tocsin scan --db /var/lib/clamav --all-matches suspicious.doc
+      tocsin scan --json --jobs 4 /srv | jq 'select(.verdict != "clean")'
+      find /home -newer stamp -print0 | tocsin scan --files-from0 -
+    """
+    from tocsin.app.allow import current_exceptions
+    from tocsin.app.scan import Request
+    from tocsin.app.walk import WalkOptions, read_file_list
+    from tocsin.engine.options import Options
+
+    named = list(paths)
+    if files_from0 is not None:
+        named += read_file_list(files_from0.read())
+    elif not named:
+        raise click.UsageError("name a file or folder to scan, or '-' for standard input")
+    single = len(named) == 1 and not os.path.isdir(named[0])
+    request = Request(
+        paths=tuple(named),
+        options=Options(
+            limits=Limits(max_file_size, max_scan_size, max_files, max_depth, timeout),
+            all_matches=all_matches,
+            detect_pua=detect_pua,
+            exceptions=current_exceptions(),
+            passwords=tuple(os.fsencode(password) for password in passwords),
+        ),
+        walk=WalkOptions(exclude, one_file_system, pseudo_file_systems),
+        jobs=1 if single else jobs or _jobs(),
+        incremental=incremental,
+    )
+    sys.exit(
+        _run(
+            request,
+            databases,
+            with_default=with_default,
+            lenient=lenient,
+            as_json=as_json,
+            verbose=verbose,
+            quiet=quiet,
+            progress=not no_progress,
+        )
+    )
+
+
+def _run(
+    request: Request,
+    databases: tuple[Path, ...],
+    *,
+    with_default: bool,
+    lenient: bool,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    progress: bool,
+) -> int:
+    from tocsin.app.scan import ScanRun
+    from tocsin.cli.scan_output import JsonOutput, TextOutput
+    from tocsin.database.cache import default_sources, open_database
+
+    sources = [*databases, *([default_sources()] if with_default or not databases else [])]
+    output = JsonOutput() if as_json else TextOutput(verbose=verbose, quiet=quiet)
+    with output.progress(enabled=progress) as meter:
+        database = open_database(sources, lenient=lenient, progress=meter.say)
+        output.begin(database)
+        run = ScanRun(database, request)
+        stopped = False
+        try:
+            for report in run.reports():
+                output.report(report)
+                meter.update(run.totals, report.path)
+        except KeyboardInterrupt:
+            stopped = True
+    output.end(run, stopped=stopped)
+    if stopped and not run.totals.found:
+        return 2
+    return run.totals.exit_status

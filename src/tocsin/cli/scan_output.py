@@ -1,0 +1,184 @@
+"""How `tocsin scan` prints: lines and a table for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from tocsin.cli.progress import Meter
+from tocsin.cli.sizes import human_size, human_time
+from tocsin.engine.report import Level, Report, Verdict
+
+if TYPE_CHECKING:
+    from tocsin.app.scan import ScanRun
+    from tocsin.database.index import Index
+
+_WORDS = {
+    Verdict.INFECTED: "INFECTED",
+    Verdict.SUSPICIOUS: "SUSPICIOUS",
+    Verdict.INCOMPLETE: "INCOMPLETE",
+    Verdict.ERROR: "ERROR",
+    Verdict.CLEAN: "clean",
+}
+_COLOURS = {
+    Verdict.INFECTED: "31;1",
+    Verdict.SUSPICIOUS: "33;1",
+    Verdict.INCOMPLETE: "36",
+    Verdict.ERROR: "36",
+    Verdict.CLEAN: "32",
+}
+_MOST_GAPS_SHOWN = 3
+
+
+class Output(Protocol):
+    """What a scan is told to."""
+
+    def progress(self, *, enabled: bool) -> Meter:
+        """The meter that goes with this output."""
+        ...
+
+    def begin(self, database: Index) -> None:
+        """The database is open."""
+        ...
+
+    def report(self, report: Report) -> None:
+        """A path is done."""
+        ...
+
+    def end(self, run: ScanRun, *, stopped: bool) -> None:
+        """The scan is over, or was stopped by the user."""
+        ...
+
+
+class JsonOutput:
+    """One JSON object a line for each path; see docs/report.schema.json."""
+
+    def progress(self, *, enabled: bool) -> Meter:
+        """A meter for the person at the terminal, on standard error."""
+        return Meter(enabled=enabled)
+
+    def begin(self, database: Index) -> None:
+        """Nothing to say."""
+
+    def report(self, report: Report) -> None:
+        """Print the report."""
+        sys.stdout.write(json.dumps(report.to_dict()) + "\n")
+
+    def end(self, run: ScanRun, *, stopped: bool) -> None:
+        """Say on standard error when the list is not whole."""
+        sys.stdout.flush()
+        if stopped:
+            sys.stderr.write(f"stopped after {run.totals.files} files\n")
+
+
+class TextOutput:
+    """Findings as they come, then a table.
+
+    Args:
+        verbose: name clean files too.
+        quiet: no summary.
+    """
+
+    def __init__(self, *, verbose: bool, quiet: bool) -> None:
+        self._verbose = verbose
+        self._quiet = quiet
+        self._colour = sys.stdout.isatty()
+        self._meter: Meter | None = None
+        self._database: Index | None = None
+
+    def progress(self, *, enabled: bool) -> Meter:
+        """The meter on standard error."""
+        self._meter = Meter(enabled=enabled)
+        return self._meter
+
+    def begin(self, database: Index) -> None:
+        """Keep the database for the summary."""
+        self._database = database
+
+    def report(self, report: Report) -> None:
+        """Print a path's verdict when it is worth a line."""
+        verdict = report.verdict
+        if verdict is Verdict.CLEAN and not self._verbose:
+            return
+        lines = [f"{self._word(verdict)} {_shown(report.path)}"]
+        for detection in report.detections:
+            where = "" if detection.object == report.path else f" in {_shown(detection.object)}"
+            at = "" if detection.offset is None else f" at byte {detection.offset:,}"
+            level = "" if detection.level is Level.MALICIOUS else f" [{detection.level.value}]"
+            lines.append(f"    {detection.name}{level}{where}{at}  ({detection.source})")
+        gaps = [s for s in report.skipped if s.reason != "allowed" or self._verbose]
+        for skip in gaps[:_MOST_GAPS_SHOWN]:
+            where = "" if skip.object == report.path else f"{_shown(skip.object)}: "
+            lines.append(f"    {skip.reason}: {where}{skip.detail}")
+        if len(gaps) > _MOST_GAPS_SHOWN:
+            lines.append(f"    … and {len(gaps) - _MOST_GAPS_SHOWN} more (--json lists all)")
+        lines += [f"    {error}" for error in report.errors]
+        if report.unchanged:
+            lines.append("    unchanged since it was found clean")
+        self._write("\n".join(lines) + "\n")
+
+    def end(self, run: ScanRun, *, stopped: bool) -> None:
+        """Print the summary."""
+        if self._quiet:
+            return
+        totals = run.totals
+        rate = human_size(totals.bytes / max(totals.seconds, 0.001))
+        rows = [
+            ("scanned", f"{totals.files:,} files, {human_size(totals.bytes)}"),
+            ("time", f"{human_time(totals.seconds)} ({rate}/s)"),
+        ]
+        for verdict, count in totals.verdicts.items():
+            if count or verdict in (Verdict.CLEAN, Verdict.INFECTED):
+                rows.append((verdict.value, f"{count:,}"))
+        if totals.unchanged:
+            rows.append(("unchanged", f"{totals.unchanged:,} not scanned again (--incremental)"))
+        for reason, count in sorted(run.walk.left_out.items()):
+            rows.append(("left out", f"{count:,} {reason}"))
+        rows += self._database_rows()
+        if stopped:
+            rows.append(("stopped", "by you: this is what was looked at until then"))
+        width = max(len(label) for label, _ in rows)
+        table = "".join(f"{label:<{width}}  {value}\n" for label, value in rows)
+        self._write(f"\n{table}{self._advice(run)}")
+
+    def _database_rows(self) -> list[tuple[str, str]]:
+        if self._database is None:
+            return []
+        counts = self._database.counts
+        kinds = ("file-digest", "section-digest", "import-digest", "body", "logical", "container")
+        total = sum(counts.get(kind, 0) for kind in (*kinds, "yara"))
+        rows = [("signatures", f"{total:,}")]
+        unevaluated = sum(self._database.unevaluated.values())
+        if unevaluated:
+            rows.append(("", f"{unevaluated:,} more are not evaluated yet: 'tocsin db info' names them"))
+        if self._database.problems:
+            rows.append(("", f"{len(self._database.problems):,} malformed ones were passed over"))
+        return rows
+
+    def _advice(self, run: ScanRun) -> str:
+        totals = run.totals
+        if totals.verdicts[Verdict.INFECTED]:
+            return (
+                "\nDo not open what is INFECTED. If you know a file to be good:\n"
+                "  tocsin allow PATH --reason 'why'\n"
+            )
+        if totals.verdicts[Verdict.INCOMPLETE] or totals.verdicts[Verdict.ERROR]:
+            return "\nSome files were not wholly looked at: the reasons stand above.\n"
+        return ""
+
+    def _word(self, verdict: Verdict) -> str:
+        word = f"{_WORDS[verdict]:<10}"
+        return f"\x1b[{_COLOURS[verdict]}m{word}\x1b[0m" if self._colour else word
+
+    def _write(self, text: str) -> None:
+        if self._meter is not None:
+            self._meter.pause()
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _shown(name: str) -> str:
+    """A name for a terminal: no control characters, bytes that are no UTF-8 as `\\\\xNN`."""
+    plain = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tocsin.app.places import config_dir
-from tocsin.engine.exceptions import Exceptions
+from tocsin.engine.exceptions import NONE, Exceptions
 from tocsin.errors import SettingsError, UsageError
 
 FILE_NAME = "allow.json"
@@ -96,8 +95,11 @@ def current_exceptions(path: Path | None = None) -> Exceptions:
     Raises:
         SettingsError: the file is damaged.
     """
+    entries = read_allowed(path)
+    if not entries:
+        return NONE
     now = datetime.now(UTC)
-    holding = [entry for entry in read_allowed(path) if entry.holds(now)]
+    holding = [entry for entry in entries if entry.holds(now)]
     return Exceptions.of(
         digests=(e.value for e in holding if e.kind == "digest"),
         names=(e.value for e in holding if e.kind == "name"),
@@ -172,6 +174,8 @@ def _locked(place: Path) -> Iterator[Path]:
 
 def _write(place: Path, entries: list[Allowed]) -> None:
     stated: dict[str, Any] = {"version": VERSION, "allowed": [e._asdict() for e in entries]}
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(prefix=".allow-", dir=place.parent)
     try:
         with open(handle, "w", encoding="utf-8") as file:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tocsin.app.history import History
 from tocsin.app.walk import Walk, WalkOptions
 from tocsin.database.index import Index
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, Verdict
 from tocsin.engine.scanner import Scanner
-from tocsin.engine.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from tocsin.app.history import History
 
 STANDARD_INPUT = "-"
 
@@ -105,11 +106,7 @@ class ScanRun:
 
     def reports(self) -> Iterator[Report]:
         """Every report, as it is ready."""
-        history = (
-            History(self._database.identity, self._request.options)
-            if self._request.incremental
-            else None
-        )
+        history = self._history() if self._request.incremental else None
         try:
             for report in self._reports(history):
                 self.totals.add(report)
@@ -120,6 +117,11 @@ class ScanRun:
             if history is not None:
                 history.close()
 
+    def _history(self) -> History:
+        from tocsin.app.history import History
+
+        return History(self._database.identity, self._request.options)
+
     def _reports(self, history: History | None) -> Iterator[Report]:
         paths = [path for path in self._request.paths if path != STANDARD_INPUT]
         if len(paths) < len(self._request.paths):
@@ -128,6 +130,8 @@ class ScanRun:
         done: list[Report] = []
         todo = self._todo(paths, history, done)
         if self._request.jobs > 1:
+            from tocsin.engine.workers import WorkerPool
+
             with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
                 for report in pool.scan(todo):
                     yield report

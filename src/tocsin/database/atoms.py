@@ -24,6 +24,7 @@ from tocsin.signatures.clamav.body import (
 from tocsin.signatures.clamav.byte_compare import ByteCompare
 from tocsin.signatures.clamav.expression import Branch, Expression
 from tocsin.signatures.clamav.logical import Content, Macro, SubSignature
+from tocsin.signatures.clamav.offset import Anchor
 from tocsin.signatures.clamav.pcre import Pcre
 
 MAX_ATOM_BYTES = 24
@@ -57,6 +58,12 @@ class Required(NamedTuple):
     level: int
 
 
+SPARE_ATOM_LEVEL = 32
+"""A signature whose rarest atom is at least this common gets a second one."""
+
+SPARE_ATOM_CEILING = 200
+"""… unless that one is as common as this, and would cost more than it saves."""
+
 LENGTH_WANTED = 16
 """An atom of which fewer bytes are given counts as more common, a level a byte."""
 
@@ -68,6 +75,39 @@ def body_atoms(body: Body) -> list[Atom]:
     """One atom for each form of a pattern; an empty list when some form has none."""
     atoms = [_form_atom(form, body.nocase) for form in body.forms]
     return [atom for atom in atoms if atom] if all(atoms) else []
+
+
+def level_of(sub: object) -> int | None:
+    """How common a sub-signature's atoms are; None when it has none."""
+    if not isinstance(sub, Content):
+        return None
+    chosen = body_atoms(sub.body)
+    if not chosen:
+        return None
+    placed = sub.offset.anchor is not Anchor.ANY and len(sub.body.forms[0].parts) == 1
+    level = sum(atom.level for atom in chosen)
+    return max(0, level - PLACED_BONUS) if placed else level
+
+
+def indexed_subsignatures(
+    expression: Expression, subs: tuple[SubSignature, ...]
+) -> tuple[list[int | None], list[int]]:
+    """Which sub-signatures the search for atoms answers for.
+
+    Returns:
+        How common each sub-signature's atoms are, and the numbers of those to index: a set
+        of which one must match, and a spare when that set is common. No numbers when the
+        expression can be true without a match.
+    """
+    levels = [level_of(sub) for sub in subs]
+    need = required(expression, subs, levels)
+    if need is None:
+        return levels, []
+    indexed = sorted(need.subs)
+    if need.level >= SPARE_ATOM_LEVEL:
+        order = rarity_order(subs, levels, below=SPARE_ATOM_CEILING)
+        indexed += [index for index in order if index not in need.subs][:1]
+    return levels, indexed
 
 
 def required(

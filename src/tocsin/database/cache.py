@@ -13,7 +13,6 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,12 +20,12 @@ from pathlib import Path
 from tocsin.database.index import Index
 from tocsin.database.sections import FORMAT, SectionFile
 from tocsin.errors import DatabaseError
-from tocsin.signatures.sources import list_files
+from tocsin.signatures.languages import list_files
 
 KEPT_INDEXES = 8
 """Older ones are removed when a new one is written."""
 
-LAYOUT = 1
+LAYOUT = 2
 """Counts up when what is in the sections changes."""
 
 Progress = Callable[[str], None]
@@ -174,16 +173,28 @@ def _require_own(status: os.stat_result, place: Path) -> None:
         )
 
 
-def _open(place: Path, identity: str) -> Index:
+def open_index_file(place: Path) -> SectionFile:
+    """Open an index that is this user's own.
+
+    Raises:
+        DatabaseError: others could have written it, or it is damaged.
+        FileNotFoundError: there is none.
+    """
     descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _require_own(os.fstat(descriptor), place)
-        return Index(SectionFile(descriptor, str(place)), identity)
+        return SectionFile(descriptor, str(place))
     finally:
         os.close(descriptor)
 
 
+def _open(place: Path, identity: str) -> Index:
+    return Index(open_index_file(place), identity)
+
+
 def _build(files: Sequence[Path], place: Path, lenient: bool) -> None:
+    import tempfile
+
     from tocsin.database.index_build import build_index
 
     handle, temporary = tempfile.mkstemp(prefix=".building-", dir=place.parent)
@@ -200,6 +211,8 @@ def _build(files: Sequence[Path], place: Path, lenient: bool) -> None:
 
 def _build_privately(files: Sequence[Path], identity: str, lenient: bool) -> Index:
     """Build an index that lasts as long as this process, where none can be kept."""
+    import tempfile
+
     from tocsin.database.index_build import build_index
 
     with tempfile.TemporaryFile() as file:

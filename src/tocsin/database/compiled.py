@@ -1,29 +1,6 @@
-"""Signatures as the machine index stores them: plain tuples that `marshal` can write.
+"""From parsed signatures to the tuples of `database.layout`.
 
-`marshal` reads a tuple of bytes in a microsecond and needs no import, which no other
-serialiser does; it is no format for untrusted data, and the index is not that: it is made on
-this machine, verified when it is opened, and tied to the Python version (see ADR 3).
-
-The layouts below are the contract between the index compiler and the engine.
-
-    PART       (literal, regex, anchor, anchor_at, shortest, longest)
-               literal: the whole part when it is nothing but bytes, lower-case if nocase
-               regex: source of a Python `re` for the whole part otherwise, else None
-               anchor: longest literal at a fixed place in it, or b""; anchor_at: that place
-    FORM       (PARTs, gaps); a gap is (low, high), high -1 for no bound
-    OFFSET     (anchor, distance, index, max_shift), or None for anywhere
-    CONTENT    (0, OFFSET, FORMs, nocase, number): equal numbers are equal patterns
-    MACRO      (1, group, low, high)
-    PCRE       (2, OFFSET, EXPRESSION, regex bytes, flags)
-    BYTES      (3, trigger, offset, base, little, exact, length, comparisons)
-    EXPRESSION leaf (index, operator, matches) or
-               branch (operator, left, right, count operator, matches, distinct)
-    SIGNATURE  (name, source, pua, conditions, EXPRESSION, subs, indexed, counted)
-               conditions: (file_size, entry_point, sections, container, intermediates)
-               indexed: numbers of the subs whose every match an atom reports
-               counted: whether some count matters
-    USE        (CONTENT, form, part, distance, ((signature, sub), ...))
-               distance: bytes from the start of the part to the end of the atom
+Only the index compiler imports this.
 """
 
 from __future__ import annotations
@@ -32,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tocsin.database.layout import BYTES, CONTENT, MACRO, NO_BOUND, PCRE
 from tocsin.signatures.clamav.body import (
     Alternatives,
     Body,
@@ -52,15 +30,6 @@ from tocsin.signatures.clamav.offset import Anchor, Offset
 from tocsin.signatures.clamav.pcre import Pcre, pattern_bytes
 
 Compiled = tuple[Any, ...]
-
-CONTENT, MACRO, PCRE, BYTES = range(4)
-NO_BOUND = -1
-ANY_TARGET = 0
-
-NAME_HEAD = 5
-"""Bytes before a name in the section of names: source (2), flags (1), length (2)."""
-
-PUA_FLAG = 1
 
 _WORD = rb"[0-9A-Za-z]"
 _BOUNDARY_BEFORE = rb" \-./<@_"
@@ -190,7 +159,7 @@ def _compile_form(form: Form, body: Body) -> Compiled:
         for place, part in enumerate(form.parts)
     )
     gaps = tuple((gap.low, NO_BOUND if gap.high is None else gap.high) for gap in form.gaps)
-    return (parts, gaps)
+    return (parts, gaps, form.origin, form.single)
 
 
 def _word_edge(wide: bool, *, before: bool) -> bytes:
@@ -299,7 +268,7 @@ def _boundary(element: Boundary, place: int, count: int) -> bytes:
 
 
 _BEFORE = {
-    "B": (b"(?<![^" + _BOUNDARY_BEFORE + b"])", b"(?<=[^" + _BOUNDARY_BEFORE + b"])"),
+    "B": (b"(?<![^" + _BOUNDARY_BEFORE + b"])", b"(?<=[^" + _BOUNDARY_BYTE + b"])"),
     "W": (b"(?<!" + _WORD + b")", b"(?<=" + _WORD + b")"),
     "L": (rb"(?<![^\n])", rb"(?<=[^\n])"),
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tocsin.database.digest_table import ALGORITHM_BYTES, DigestTable
-from tocsin.database.compiled import ANY_TARGET, NAME_HEAD, PUA_FLAG
+from tocsin.database.layout import ANY_TARGET, NAME_HEAD, PUA_FLAG
 from tocsin.database.sections import SectionFile
 from tocsin.signatures.records import Source
 

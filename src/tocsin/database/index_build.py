@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 
 from tocsin.database import atoms as atom_choice
 from tocsin.database import compiled
-from tocsin.database.compiled import ANY_TARGET, PUA_FLAG
+from tocsin.database.coverage import unevaluated_reason
+from tocsin.database.layout import ANY_TARGET, PUA_FLAG
 from tocsin.database.digest_table import ALGORITHM_BYTES, pack_row, pack_table
 from tocsin.database.portable import is_portable, read_portable
 from tocsin.database.sections import write_sections
@@ -29,18 +30,10 @@ from tocsin.signatures.clamav.lists import ArchivePassword, FileTypeMagic, Ignor
 from tocsin.signatures.clamav.logical import Content, Logical
 from tocsin.signatures.clamav.offset import Anchor
 from tocsin.signatures.metadata import Metadata
+from tocsin.signatures.parse import signature_name
 from tocsin.signatures.records import Kind, Record, Source
 from tocsin.signatures.sources import Parsed, SourceReader
 from tocsin.signatures.yara import compile_rules
-
-UNEVALUATED_TARGETS = {3: "normalised HTML", 7: "normalised text", 8: "target 8", 13: "target 13"}
-"""Targets whose objects this engine does not produce yet."""
-
-SPARE_ATOM_LEVEL = 32
-"""A signature whose rarest atom is at least this common gets a second one."""
-
-SPARE_ATOM_CEILING = 200
-"""… unless that one is as common as this, and would cost more than it saves."""
 
 _DIGEST_PURPOSES = {
     Kind.FILE_DIGEST: "file",
@@ -114,24 +107,12 @@ class IndexBuilder:
         if value is None:
             self.counts["for another engine"] += 1
             return
-        if isinstance(value, Ignored):
+        self.counts[record.kind.value] += record.kind is not Kind.YARA
+        reason = unevaluated_reason(record, value)
+        if reason:
+            self.unevaluated[reason] += 1
+        elif isinstance(value, Ignored):
             self._ignored.setdefault(value.name, set()).add(value.line_md5)
-        elif isinstance(value, Digest):
-            if self._is_ignored(value.name, record):
-                return
-            self._add_digest(record, value)
-        elif isinstance(value, Logical):
-            if self._is_ignored(value.name, record):
-                return
-            self._add_logical(record, value)
-        elif isinstance(value, Extended):
-            if self._is_ignored(value.name, record):
-                return
-            self._add_extended(record, value)
-        elif isinstance(value, ContainerSignature):
-            if self._is_ignored(value.name, record):
-                return
-            self._containers.append((*value, self._source(record), record.pua))
         elif isinstance(value, FileTypeMagic):
             self._add_file_type(value)
         elif isinstance(value, ArchivePassword):
@@ -140,12 +121,20 @@ class IndexBuilder:
             self.levels[value.name] = value.fields.get("level", "")
         elif record.kind is Kind.YARA:
             self._yara.append(record)
-            return
-        elif record.kind is Kind.UNEVALUATED:
-            self.unevaluated[record.detail] += 1
+        elif not self._is_ignored(signature_name(record.kind, record.text), record):
+            self._add_signature(record, value)
+
+    def _add_signature(self, record: Record, value: object) -> None:
+        if isinstance(value, Digest):
+            self._add_digest(record, value)
+        elif isinstance(value, Logical):
+            self._add_logical(record, value)
+        elif isinstance(value, Extended):
+            self._add_extended(record, value)
+        elif isinstance(value, ContainerSignature):
+            self._containers.append((*value, self._source(record), record.pua))
         else:
-            self.unevaluated["engine settings"] += 1
-        self.counts[record.kind.value] += 1
+            raise AssertionError(f"no place in the index for {value!r}")
 
     def sections(self) -> Iterator[tuple[str, bytes | bytearray]]:
         """Lay everything out; the builder is used up afterwards."""
@@ -190,9 +179,7 @@ class IndexBuilder:
         if value.offset.anchor is Anchor.MACRO:
             self._macros.setdefault(value.offset.index, []).append((value.target, content))
             return
-        if self._count_unevaluated_target(value.target):
-            return
-        levels = [_level(Content(value.offset, value.body))]
+        levels = [atom_choice.level_of(Content(value.offset, value.body))]
         signature = (
             value.name,
             self._source(record),
@@ -205,21 +192,9 @@ class IndexBuilder:
         self._store(signature, value.target, indexed, {0: value.body}, counted=False)
 
     def _add_logical(self, record: Record, value: Logical) -> None:
-        if value.unevaluated:
-            self.unevaluated[value.unevaluated] += 1
-            return
         conditions = value.conditions
-        if self._count_unevaluated_target(conditions.target):
-            return
         subs = value.subsignatures
-        levels = [_level(sub) for sub in subs]
-        need = atom_choice.required(value.expression, subs, levels)
-        indexed: list[int] = []
-        if need is not None:
-            indexed = sorted(need.subs)
-            if need.level >= SPARE_ATOM_LEVEL:
-                order = atom_choice.rarity_order(subs, levels, below=SPARE_ATOM_CEILING)
-                indexed += [i for i in order if i not in need.subs][:1]
+        levels, indexed = atom_choice.indexed_subsignatures(value.expression, subs)
         signature = (
             value.name,
             self._source(record),
@@ -298,13 +273,6 @@ class IndexBuilder:
         sources = [self._source(record) for record in self._yara]
         yield "yara.sources", marshal.dumps(sources, 4)
 
-    def _count_unevaluated_target(self, target: int) -> bool:
-        name = UNEVALUATED_TARGETS.get(target)
-        if name is None:
-            return False
-        self.unevaluated[name] += 1
-        return True
-
     def _source(self, record: Record) -> int:
         return self._sources.setdefault(record.source, len(self._sources))
 
@@ -338,17 +306,6 @@ def _costs(subs: tuple[Any, ...], levels: list[int | None], indexed: list[int]) 
         else:
             costs.append(_COST_OF_OTHERS)
     return costs
-
-
-def _level(sub: object) -> int | None:
-    if not isinstance(sub, Content):
-        return None
-    chosen = atom_choice.body_atoms(sub.body)
-    if not chosen:
-        return None
-    placed = sub.offset.anchor is not Anchor.ANY and len(sub.body.forms[0].parts) == 1
-    level = sum(atom.level for atom in chosen)
-    return max(0, level - atom_choice.PLACED_BONUS) if placed else level
 
 
 def _blobs(items: list[bytes]) -> tuple[bytes, bytes]:

@@ -6,7 +6,7 @@ are kept: gaps do not overlap parts, a pattern without gaps counts once for each
 starts at, and one with gaps once for each place its last part stands at.
 
 Sources: ClamAV manual, "Body-based Signature Content Format"; counting measured with
-clamscan 1.4.6. Layout of the tuples: `database.compiled`.
+clamscan 1.4.6. Layout of the tuples: `database.layout`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tocsin.database.compiled import NO_BOUND
+from tocsin.database.layout import NO_BOUND
 from tocsin.engine.view import ObjectView, Range
 from tocsin.errors import LimitReached
 
@@ -101,19 +101,22 @@ def _may_match(
     form: tuple[Any, ...], nocase: bool, view: ObjectView, hits: list[PartialHit]
 ) -> bool:
     """Whether the parts beside one that was seen stand where the gaps allow."""
-    parts, gaps = form
+    parts, gaps = form[:2]
     for hit in hits:
         places = hit.places
-        for part, (low, high) in zip(parts[hit.part + 1 :], gaps[hit.part :], strict=True):
-            places = _reached(part, nocase, view, places, low, high)
+        after = list(zip(parts[hit.part + 1 :], gaps[hit.part :], strict=True))
+        for number, (part, (low, high)) in enumerate(after):
+            beyond = after[number + 1][1][1] if number + 1 < len(after) else NO_BOUND
+            places = _reached(part, nocase, view, places, low, high, one=beyond == NO_BOUND)
             if not places:
                 break
         if not places:
             continue
         places = hit.places
-        before = list(zip(parts[: hit.part], gaps[: hit.part], strict=True))
-        for part, (low, high) in reversed(before):
-            places = _reaching(part, nocase, view, places, low, high)
+        before = list(zip(parts[: hit.part], gaps[: hit.part], strict=True))[::-1]
+        for number, (part, (low, high)) in enumerate(before):
+            beyond = before[number + 1][1][1] if number + 1 < len(before) else NO_BOUND
+            places = _reaching(part, nocase, view, places, low, high, one=beyond == NO_BOUND)
             if not places:
                 break
         if places:
@@ -122,13 +125,21 @@ def _may_match(
 
 
 def _reached(
-    part: tuple[Any, ...], nocase: bool, view: ObjectView, places: list[Range], low: int, high: int
+    part: tuple[Any, ...],
+    nocase: bool,
+    view: ObjectView,
+    places: list[Range],
+    low: int,
+    high: int,
+    *,
+    one: bool,
 ) -> list[Range]:
-    """Places of a part behind the gap after one of `places`."""
+    """Places of a part behind the gap after one of `places`; with `one` the nearest will do."""
     found: dict[int, Range] = {}
     if high == NO_BOUND:
         nearest = min(end for _, end in places) + low
-        return list(islice(part_places(part, nocase, view, nearest, view.size), 1))
+        reached = part_places(part, nocase, view, nearest, view.size)
+        return list(islice(reached, 1 if one else MAX_PLACES))
     for _, end in places:
         for place in part_places(part, nocase, view, end + low, end + high):
             found[place[0]] = place
@@ -136,9 +147,16 @@ def _reached(
 
 
 def _reaching(
-    part: tuple[Any, ...], nocase: bool, view: ObjectView, places: list[Range], low: int, high: int
+    part: tuple[Any, ...],
+    nocase: bool,
+    view: ObjectView,
+    places: list[Range],
+    low: int,
+    high: int,
+    *,
+    one: bool,
 ) -> list[Range]:
-    """Places of a part before the gap in front of one of `places`."""
+    """Places of a part before the gap in front of one of `places`; with `one` the last will do."""
     found: dict[int, Range] = {}
     shortest, longest = part[4], part[5]
     for start, _ in reversed(places):
@@ -148,10 +166,10 @@ def _reaching(
             gap = start - place[1]
             if gap >= low and (high == NO_BOUND or gap <= high):
                 found[place[0]] = place
-                if high == NO_BOUND:
-                    break
         if high == NO_BOUND:
             break  # the last place looks furthest back
+    if one and found:
+        return [found[max(found)]]
     return list(found.values())
 
 
@@ -162,9 +180,9 @@ def _form_matches(
     ranges: list[Range] | None,
     limit: int | None,
 ) -> list[int]:
-    parts, gaps = form
+    parts = form[0]
     if len(parts) > 1:
-        return _chain(parts, gaps, nocase, view, ranges, limit)
+        return _chain(form, nocase, view, ranges, limit)
     starts: list[int] = []
     for start, _ in _places_in(parts[0], nocase, view, ranges):
         starts.append(start)
@@ -230,27 +248,39 @@ def _places_by_regex(
 
 
 def _chain(
-    parts: tuple[Any, ...],
-    gaps: tuple[Any, ...],
+    form: tuple[Any, ...],
     nocase: bool,
     view: ObjectView,
     ranges: list[Range] | None,
     limit: int | None,
 ) -> list[int]:
     """Starts of the chains, one for each place of the last part."""
+    parts, gaps, origin, single = form
     if not _all_present(parts, nocase, view):
         return []
-    ends, starts = _first_places(parts[0], nocase, view, ranges, stop_at_one=gaps[0][1] < 0)
+    first_ranges = None if origin else ranges
+    stop_at_one = gaps[0][1] == NO_BOUND and not origin
+    ends, starts = _first_places(parts[0], nocase, view, first_ranges, stop_at_one=stop_at_one)
     for place, (low, high) in enumerate(gaps):
         if not ends:
             return []
         last = place == len(gaps) - 1
         follows_freely = last or gaps[place + 1][1] == NO_BOUND
+        counted_here = place + 1 == origin
         enough = limit if last else 1 if follows_freely else None
         ends, starts = _next_places(
-            parts[place + 1], nocase, view, ends, starts, low, high, enough=enough
+            parts[place + 1],
+            nocase,
+            view,
+            ends,
+            starts,
+            low,
+            high,
+            enough=None if counted_here or single else enough,
+            within=ranges if counted_here else None,
+            restart=counted_here,
         )
-    return starts
+    return sorted(set(starts))[:limit] if single else starts
 
 
 def _all_present(parts: tuple[Any, ...], nocase: bool, view: ObjectView) -> bool:
@@ -289,8 +319,13 @@ def _next_places(
     high: int,
     *,
     enough: int | None,
+    within: list[Range] | None,
+    restart: bool,
 ) -> tuple[list[int], list[int]]:
-    """Places of the part that one of `ends` reaches over a gap of `low` to `high` bytes."""
+    """Places of the part that one of `ends` reaches over a gap of `low` to `high` bytes.
+
+    With `restart` the chains start anew with this part, inside the ranges `within`.
+    """
     next_ends: list[int] = []
     next_starts: list[int] = []
     furthest = view.size if high == NO_BOUND else ends[-1] + high
@@ -299,8 +334,10 @@ def _next_places(
         oldest = 0 if high == NO_BOUND else bisect_left(ends, start - high)
         if newest < oldest:
             continue
+        if within is not None and not any(a <= start <= b for a, b in within):
+            continue
         next_ends.append(end)
-        next_starts.append(starts[oldest])
+        next_starts.append(start if restart else starts[oldest])
         if enough is not None and len(next_ends) >= enough:
             break
         _bound(next_ends)

@@ -20,7 +20,7 @@ def compares(sub: tuple[Any, ...], data: bytes, match: int) -> bool:
     """Whether a byte comparison holds.
 
     Args:
-        sub: as BYTES in `database.compiled`.
+        sub: as BYTES in `database.layout`.
         data: the object.
         match: where the referenced sub-signature matched.
     """
@@ -57,10 +57,14 @@ def _textual(field: bytes, base: str, *, little: bool, exact: bool) -> int | Non
         return None
     if match is None:
         return 0
-    digits = match[0].decode("ascii")
+    text_digits = match[0].decode("ascii").lower()
+    negative = text_digits.startswith("-")
+    digits = text_digits.lstrip("+-")
+    if base == "h":
+        digits = digits.removeprefix("0x") or "0"
     if base == "h" and little:
         digits = _reversed_pairs(digits)
-    value = int(digits, 16 if base == "h" else 10)
+    value = int(digits, 16 if base == "h" else 10) * (-1 if negative else 1)
     return max(-_MAX_SIGNED - 1, min(value, _MAX_SIGNED))
 
 

@@ -6,9 +6,6 @@ import hashlib
 from collections.abc import Iterator
 
 from tocsin.database.index import Index, Name
-from tocsin.formats.pe import hashed_sections, import_string
-
-NOT_HASHED = frozenset({"IGNORED"})
 
 
 class Digests:
@@ -48,6 +45,8 @@ def digest_names(index: Index, purpose: str, digests: Digests, size: int) -> Ite
 
 def executable_names(index: Index, data: bytes) -> Iterator[Name]:
     """Names of section and import-table signatures that a PE file has."""
+    from tocsin.formats.pe import hashed_sections, import_string
+
     if index.digest_tables("section"):
         for section in hashed_sections(data):
             part = Digests(data[section.offset : section.offset + section.size])

@@ -11,9 +11,10 @@ subsignatures", "Macro subsignatures"; evaluation order and counting measured wi
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any, NamedTuple
 
-from tocsin.database.compiled import BYTES, CONTENT, MACRO
+from tocsin.database.layout import BYTES, CONTENT, MACRO
 from tocsin.engine.body_match import PartialHit, content_matches
 from tocsin.engine.byte_compare import compares
 from tocsin.engine.pcre_match import pcre_count
@@ -55,7 +56,7 @@ class Evaluation:
     """One signature held against one object.
 
     Args:
-        signature: as SIGNATURE in `database.compiled`.
+        signature: as SIGNATURE in `database.layout`.
         view: the object.
         shown: what the atoms have shown, by number of the sub-signature.
         macros: members of the macro groups.
@@ -175,9 +176,10 @@ class Evaluation:
     def _macro_counts(self, index: int) -> tuple[int, int]:
         """Matches that count for a sub-signature and for the macro that follows it.
 
-        Each match is weighed when the next one comes, and the last at the end of the
-        object: it counts when the newest member of the group seen by then starts within the
-        macro's range behind it. A single match is never weighed, so a macro needs two.
+        The first match stands; from the second on, each asks whether the newest member of
+        the group seen so far starts within the macro's range behind the one that stands. If
+        so the macro counts once more, if not the new match takes the old one's place. The end
+        of the object asks once more. So a macro needs two matches before it.
         """
         _, group, low, high = self._subs[index + 1]
         places = self._matches(index, None)
@@ -187,15 +189,29 @@ class Evaluation:
             if target in (0, self._view.target)
             for place in content_matches((*content[:1], None, *content[2:]), self._view)
         )
-        if len(places) < 2:
-            return len(places), 0
-        count = macro_count = 0
-        for place, following in zip(places, [*places[1:], self._view.size], strict=True):
-            before = [member for member in members if member < following]
-            if before and place + low <= before[-1] <= place + high:
-                count += 1
+        count = macro_count = previous = 0
+        for place in places:
+            count += 1
+            if count == 1:
+                previous = place
+                continue
+            if _member_behind(members, previous, low, high, before=place):
                 macro_count += 1
+            else:
+                count -= 1
+                previous = place
+        if count > 1:
+            if _member_behind(members, previous, low, high, before=self._view.size):
+                macro_count += 1
+            else:
+                count -= 1
         return count, macro_count
+
+
+def _member_behind(members: list[int], place: int, low: int, high: int, *, before: int) -> bool:
+    """Whether the newest member of a macro group seen by then stands where it should."""
+    seen = bisect_left(members, before)
+    return seen > 0 and place + low <= members[seen - 1] <= place + high
 
 
 def conditions_hold(conditions: tuple[Any, ...], view: ObjectView) -> bool:

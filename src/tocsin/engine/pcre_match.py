@@ -19,17 +19,14 @@ if TYPE_CHECKING:
 MATCH_LIMIT = 100_000
 DEPTH_LIMIT = 2_000
 MAX_SUBJECT = 100 * 1024 * 1024
-_DOLLAR_END_ONLY = 0x00000010
-_ANCHORED = 0x80000000
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: bytes, anchored: bool, dollar_end_only: bool, jit: bool) -> pcre2.Pattern:
+def _compiled(pattern: bytes, jit: bool) -> pcre2.Pattern:
     import pcre2
 
     limits = b"(*LIMIT_MATCH=%d)(*LIMIT_DEPTH=%d)" % (MATCH_LIMIT, DEPTH_LIMIT)
-    options = (_ANCHORED if anchored else 0) | (_DOLLAR_END_ONLY if dollar_end_only else 0)
-    return pcre2.compile(limits + pattern, options, jit=jit)
+    return pcre2.compile(limits + pattern, jit=jit)
 
 
 def pcre_count(
@@ -71,7 +68,7 @@ def _count_from(
     while position <= len(subject):
         view.check_time()
         try:
-            match = _search(pattern, "E" in flags, anchored, subject, position)
+            match = _search(pattern, anchored, subject, position)
         except pcre2.LibraryError:  # the match limit: clamscan takes it as no match
             break
         if match is None or (shift and match.start() > shift):
@@ -84,12 +81,18 @@ def _count_from(
 
 
 def _search(
-    pattern: bytes, dollar_end_only: bool, anchored: bool, subject: bytes, position: int
+    pattern: bytes, anchored: bool, subject: bytes, position: int
 ) -> pcre2.Match | None:
     """Search with the just-in-time compiler, and without when its stack does not suffice."""
     import pcre2
 
     try:
-        return _compiled(pattern, anchored, dollar_end_only, True).search(subject, position)
+        return _at(_compiled(pattern, True), anchored, subject, position)
     except pcre2.LibraryError:
-        return _compiled(pattern, anchored, dollar_end_only, False).search(subject, position)
+        return _at(_compiled(pattern, False), anchored, subject, position)
+
+
+def _at(
+    regex: pcre2.Pattern, anchored: bool, subject: bytes, position: int
+) -> pcre2.Match | None:
+    return regex.match(subject, position) if anchored else regex.search(subject, position)

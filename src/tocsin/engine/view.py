@@ -12,7 +12,6 @@ from typing import Any
 
 from tocsin.formats.identify import TARGETS
 from tocsin.formats.layout import Layout, read_layout
-from tocsin.formats.pe import version_info_offsets
 
 Range = tuple[int, int]
 
@@ -93,6 +92,8 @@ class ObjectView:
             start = layout.entry_point + distance
             return [(start, start + shift)]
         if anchor == "VI":
+            from tocsin.formats.pe import version_info_offsets
+
             return [(place, place) for place in version_info_offsets(self.data)]
         sections = layout.sections
         if anchor == "SL":

@@ -8,14 +8,10 @@ In a record each is one line of JSON.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
-
-FILE_NAME = "rules.toml"
-
 
 class Metadata(NamedTuple):
     """Fields of one signature, by name; `level` is `malicious`, `suspicious` or `test`."""
@@ -30,6 +26,8 @@ def read_metadata_lines(text: str) -> Iterator[str]:
     Raises:
         SignatureError: it is not TOML, or not of this form.
     """
+    import tomllib
+
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

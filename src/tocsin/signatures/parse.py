@@ -46,6 +46,15 @@ PARSERS: dict[Kind, Callable[[str], object]] = {
 `SignatureError` for a malformed one."""
 
 
+def parse_text(kind: Kind, text: str) -> object:
+    """What a signature says; None when it is meant for another engine.
+
+    Raises:
+        SignatureError: it is malformed.
+    """
+    return PARSERS[kind](text)
+
+
 def signature_name(kind: Kind, text: str) -> str:
     """Name of a signature, from its text alone; of a YARA file an empty string."""
     if kind in (Kind.FILE_DIGEST, Kind.SECTION_DIGEST, Kind.IMPORT_DIGEST, Kind.ALLOW_DIGEST):

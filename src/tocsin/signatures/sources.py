@@ -17,70 +17,19 @@ from tocsin.signatures import metadata
 from tocsin.signatures.clamav import cvd
 from tocsin.signatures.clamav.extended import from_plain
 from tocsin.signatures.digest_lists import looks_like_digest_list, parse_list_line
-from tocsin.signatures.parse import PARSERS
+from tocsin.signatures.languages import (
+    ARCHIVES,
+    LANGUAGES,
+    LIST_ENDINGS,
+    METADATA_FILE,
+    Language,
+    loading_order,
+    skipped,
+)
+from tocsin.signatures.parse import parse_text
 from tocsin.signatures.records import Kind, Record, Source
 
 
-class Language(NamedTuple):
-    """What a file ending stands for.
-
-    Attributes:
-        kind: kind of its records.
-        detail: for what is not evaluated, its name for people.
-        pua: whether its signatures are used on request only.
-        rewrite: turns a line into the kind's canonical text.
-    """
-
-    kind: Kind
-    detail: str = ""
-    pua: bool = False
-    rewrite: Callable[[str], str] | None = None
-
-
-def _skipped(detail: str) -> Language:
-    return Language(Kind.UNEVALUATED, detail)
-
-
-LANGUAGES: dict[str, Language] = {
-    ".hdb": Language(Kind.FILE_DIGEST),
-    ".hsb": Language(Kind.FILE_DIGEST),
-    ".hdu": Language(Kind.FILE_DIGEST, pua=True),
-    ".hsu": Language(Kind.FILE_DIGEST, pua=True),
-    ".mdb": Language(Kind.SECTION_DIGEST),
-    ".msb": Language(Kind.SECTION_DIGEST),
-    ".mdu": Language(Kind.SECTION_DIGEST, pua=True),
-    ".msu": Language(Kind.SECTION_DIGEST, pua=True),
-    ".imp": Language(Kind.IMPORT_DIGEST),
-    ".fp": Language(Kind.ALLOW_DIGEST),
-    ".sfp": Language(Kind.ALLOW_DIGEST),
-    ".ndb": Language(Kind.BODY),
-    ".ndu": Language(Kind.BODY, pua=True),
-    ".sdb": Language(Kind.BODY),
-    ".db": Language(Kind.BODY, rewrite=from_plain),
-    ".ldb": Language(Kind.LOGICAL),
-    ".ldu": Language(Kind.LOGICAL, pua=True),
-    ".cdb": Language(Kind.CONTAINER),
-    ".ign": Language(Kind.IGNORE),
-    ".ign2": Language(Kind.IGNORE),
-    ".ftm": Language(Kind.FILE_TYPE),
-    ".pwdb": Language(Kind.PASSWORD),
-    ".cfg": Language(Kind.SETTING),
-    ".info": _skipped("archive information"),
-    ".cbc": _skipped("bytecode"),
-    ".idb": _skipped("icon hashes"),
-    ".pdb": _skipped("phishing lists"),
-    ".wdb": _skipped("phishing lists"),
-    ".gdb": _skipped("phishing lists"),
-    ".crb": _skipped("Authenticode rules"),
-    ".cat": _skipped("Authenticode rules"),
-    ".ioc": _skipped("OpenIOC documents"),
-    ".yar": Language(Kind.YARA),
-    ".yara": Language(Kind.YARA),
-}
-"""Signature languages by file ending."""
-
-ARCHIVES = frozenset({".cvd", ".cld", ".cud"})
-LIST_ENDINGS = frozenset({".txt", ".md5", ".sha1", ".sha256", ".hash", ".hashes", ".csv", ""})
 WHOLE_FILE = frozenset({Kind.YARA})
 _DETACHED_SIGNATURE = ".cvd.sign"
 
@@ -90,6 +39,14 @@ _STATED = re.compile(
 _HEAD_LINES = 40
 
 
+Rewrite = Callable[[str], str]
+"""Turns a line into its kind's canonical text."""
+
+
+Parse = Callable[[Kind, str], object]
+"""What a reader does with a line besides keeping it."""
+
+
 class Parsed(NamedTuple):
     """A record and what its text says; `value` None is meant for another engine."""
 
@@ -97,50 +54,21 @@ class Parsed(NamedTuple):
     value: object | None
 
 
-def is_source_name(name: str) -> bool:
-    """Whether a file of this name in a folder is read as signatures."""
-    ending = Path(name).suffix.lower()
-    return ending in LANGUAGES or ending in ARCHIVES or name == metadata.FILE_NAME
-
-
-def list_files(path: Path) -> list[Path]:
-    """The signature files a path stands for: itself, or those directly in the folder.
-
-    Raises:
-        DatabaseError: the path does not exist or the folder holds no signature file.
-    """
-    if path.is_dir():
-        files = sorted(
-            (p for p in path.iterdir() if is_source_name(p.name) and p.is_file()),
-            key=_loading_order,
-        )
-        if not files:
-            raise DatabaseError(f"{path}: no signature files in this folder")
-        return files
-    if not path.exists():
-        raise DatabaseError(f"{path}: no such file or folder")
-    return [path]
-
-
-def _loading_order(path: Path) -> tuple[bool, bool, str]:
-    """Exceptions first, then `daily`, as ClamAV loads them, then by name."""
-    exceptions = path.suffix.lower() in (".ign", ".ign2")
-    return not exceptions, path.stem != "daily", path.name
-
-
 class SourceReader:
     """Reads signature files.
 
     Args:
         lenient: skip malformed lines and remember them in `problems`.
+        parse: what to do with each line; by default it is parsed, and so checked, in full.
 
     Attributes:
         problems: what was skipped, as errors with file and line.
         sources: every source read, in the order of reading.
     """
 
-    def __init__(self, *, lenient: bool = False) -> None:
+    def __init__(self, *, lenient: bool = False, parse: Parse = parse_text) -> None:
         self.lenient = lenient
+        self._parse = parse
         self.problems: list[SignatureError] = []
         self.sources: list[Source] = []
 
@@ -171,19 +99,23 @@ class SourceReader:
             yield Parsed(record, record.text)
         elif ending in ARCHIVES:
             yield from self._read_archive(data, name)
-        elif Path(name).name == metadata.FILE_NAME:
+        elif Path(name).name == METADATA_FILE:
             source = Source(name, hashlib.sha256(data).hexdigest())
             self.sources.append(source)
             for line in metadata.read_metadata_lines(_text(data)):
                 yield Parsed(Record(Kind.METADATA, line, source), metadata.parse_metadata(line))
         elif ending in LANGUAGES:
-            yield from self._read_member(data, name, LANGUAGES[ending], Source(name, ""))
+            rewrite = from_plain if ending == ".db" else None
+            yield from self._read_member(data, name, LANGUAGES[ending], Source(name, ""), rewrite)
         elif ending in LIST_ENDINGS and looks_like_digest_list(_text(data[:65536])):
             stem = Path(name).stem
-            language = Language(
-                Kind.FILE_DIGEST, rewrite=lambda line: parse_list_line(line, stem)
+            yield from self._read_member(
+                data,
+                name,
+                Language(Kind.FILE_DIGEST),
+                Source(name, ""),
+                lambda line: parse_list_line(line.strip(), stem),
             )
-            yield from self._read_member(data, name, language, Source(name, ""))
         else:
             known = " ".join(sorted((*LANGUAGES, *ARCHIVES)))
             raise DatabaseError(
@@ -202,17 +134,22 @@ class SourceReader:
             signed=True,
             version=str(header.version),
         )
-        for member in sorted(members, key=lambda m: _loading_order(Path(m.name))):
+        for member in sorted(members, key=lambda m: loading_order(Path(m.name))):
             if member is copying:
                 continue
             language = LANGUAGES.get(Path(member.name).suffix.lower())
             if language is None:
-                language = _skipped(f"{Path(member.name).suffix or 'unnamed'} files")
+                language = skipped(f"{Path(member.name).suffix or 'unnamed'} files")
             source = origin._replace(name=f"{name}/{member.name}")
             yield from self._read_member(member.data, member.name, language, source)
 
     def _read_member(
-        self, data: bytes, name: str, language: Language, origin: Source
+        self,
+        data: bytes,
+        name: str,
+        language: Language,
+        origin: Source,
+        rewrite: Rewrite | None = None,
     ) -> Iterator[Parsed]:
         text = _text(data)
         author, licence = _stated(text)
@@ -229,18 +166,19 @@ class SourceReader:
             record = Record(language.kind, text.strip(), source, detail=language.detail)
             yield Parsed(record, text)
             return
-        yield from self._read_lines(text, language, source)
+        yield from self._read_lines(text, language, source, rewrite)
 
-    def _read_lines(self, text: str, language: Language, source: Source) -> Iterator[Parsed]:
-        parse = PARSERS[language.kind]
+    def _read_lines(
+        self, text: str, language: Language, source: Source, rewrite: Rewrite | None
+    ) -> Iterator[Parsed]:
         for number, raw in enumerate(text.split("\n"), 1):
             line = raw.rstrip("\r\n")
             if not line or line.startswith("#"):
                 continue
             try:
-                if language.rewrite is not None:
-                    line = language.rewrite(line.strip())
-                value = parse(line)
+                if rewrite is not None:
+                    line = rewrite(line)
+                value = self._parse(language.kind, line)
             except SignatureError as error:
                 placed = SignatureError(error.reason, source.name, number)
                 if not self.lenient:

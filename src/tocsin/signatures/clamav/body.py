@@ -72,11 +72,15 @@ class Form(NamedTuple):
         parts: rows of elements; at least one.
         gaps: one fewer than parts; `gaps[i]` stands between parts i and i+1.
         wide: whether a NUL was put behind every byte.
+        origin: number of the part whose start is the match's: 1 for `aa[n-m]…`, else 0.
+        single: whether places of the last part count once for each start, as after `…[n-m]aa`.
     """
 
     parts: tuple[tuple[Element, ...], ...]
     gaps: tuple[Gap, ...]
     wide: bool = False
+    origin: int = 0
+    single: bool = False
 
 
 class Body(NamedTuple):
@@ -158,7 +162,10 @@ def _parse_form(pattern: str, wide: bool) -> Form:
         if len(literal) < MIN_STATIC_BYTES:
             raise SignatureError(f"a pattern needs {MIN_STATIC_BYTES} literal bytes in a row")
         return Form(((literal,),), (), wide)
-    return Form(*_parse_parts(pattern), wide)
+    parts, gaps = _parse_parts(pattern)
+    left = bool(_LEFT_RANGE.match(pattern))
+    right = bool(_RIGHT_RANGE.search(pattern))
+    return Form(parts, gaps, wide, origin=int(left), single=right or left)
 
 
 def _parse_parts(pattern: str) -> tuple[tuple[tuple[Element, ...], ...], tuple[Gap, ...]]:

@@ -78,6 +78,10 @@ def parse_byte_compare(text: str) -> ByteCompare:
     if len(comparisons) > 2:
         raise SignatureError("more than two comparisons")
     offset = _number(form["offset"])
+    if form["sign"] is None:
+        if form["offset"] and not form["offset"].startswith("0"):
+            raise SignatureError(f"the offset of a byte comparison begins with >> or <<: {text!r}")
+        offset = 0
     return ByteCompare(
         trigger=int(form["trigger"] or 0),
         offset=-offset if form["sign"] == "<<" else offset,

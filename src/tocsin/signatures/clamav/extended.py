@@ -15,6 +15,8 @@ from tocsin.signatures.clamav.offset import Offset, parse_offset
 
 
 MIN_PLAIN_BYTES = 3
+OLD_SUFFIX = " (Clam)"
+"""Names of the oldest signatures end so; it is not part of the name."""
 
 
 class Extended(NamedTuple):
@@ -41,6 +43,7 @@ def parse_extended(line: str) -> Extended | None:
     if not parse_levels(fields[4:]):
         return None
     name, target_text, offset_text, pattern = fields[:4]
+    name = name.removesuffix(OLD_SUFFIX)
     if target_text not in ("*", "") and not target_text.isdigit():
         raise SignatureError(f"target {target_text!r} is not a number")
     target = int(target_text) if target_text.isdigit() else 0

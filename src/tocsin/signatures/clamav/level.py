@@ -29,5 +29,5 @@ def parse_levels(fields: list[str]) -> bool:
         if field and not field.isdigit():
             raise SignatureError(f"functionality level {field!r} is not a number")
     low = int(fields[0]) if fields and fields[0] else 0
-    high = int(fields[1]) if len(fields) > 1 and fields[1] else None
+    high = int(fields[1] or 0) if len(fields) > 1 else None
     return within_level(low, high)

@@ -98,8 +98,6 @@ class Logical(NamedTuple):
             return "icon groups"
         if any(isinstance(sub, FuzzyImage) for sub in self.subsignatures):
             return "image hashes"
-        if self.conditions.handler:
-            return "handler types"
         return ""
 
 

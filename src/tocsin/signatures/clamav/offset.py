@@ -80,14 +80,18 @@ def parse_offset(text: str, target: int) -> Offset:
     Raises:
         SignatureError: not an offset, or one the target does not have.
     """
-    if text == "*" or not text:
+    if text == "*":
         return ANYWHERE
+    if not text:
+        return Offset(Anchor.START)
     form = _FORM.match(text)
     if form is None:
         raise SignatureError(f"not an offset: {text!r}")
-    shift = int(form["shift"] or 0)
+    shift = _wrapped(form["shift"])
+    if shift > _MAX_SIGNED:
+        shift -= 1 << 32
     if form["start"] is not None:
-        return Offset(Anchor.START, int(form["start"] or 0), max_shift=shift)
+        return Offset(Anchor.START, _wrapped(form["start"]), max_shift=shift)
     if form["end"]:
         return Offset(Anchor.END, -int(form["end"]), max_shift=shift)
     if form["macro"]:
@@ -105,3 +109,11 @@ def parse_offset(text: str, target: int) -> Offset:
     if form["version"]:
         return Offset(Anchor.VERSION_INFO)
     return Offset(Anchor.SECTION, int(form["into"]), int(form["section"]), shift)
+
+
+_MAX_SIGNED = (1 << 31) - 1
+
+
+def _wrapped(digits: str | None) -> int:
+    """A number as clamscan reads it: modulo 2^32, nothing as 0."""
+    return int(digits or 0) & 0xFFFFFFFF

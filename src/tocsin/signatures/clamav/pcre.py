@@ -77,4 +77,10 @@ def pattern_bytes(regex: str, flags: str) -> bytes:
     """The expression with its flags written as inline options, one byte a character."""
     letters = "".join(letter for letter in "ismx" if letter in flags)
     inline = f"(?{letters}{'U' if 'U' in flags else ''})" if letters or "U" in flags else ""
+    if "E" in flags:
+        regex = _DOLLAR.sub(lambda token: "\\z" if token[0] == "$" else token[0], regex)
     return (inline + regex).encode("latin-1", "replace")
+
+
+_DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.S)
+"""A dollar, or what may hide one: an escaped character, a character class."""

@@ -1,0 +1,79 @@
+"""The two sides that are compared: what clamscan prints and what tocsin finds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import tocsin
+from tocsin.errors import SignatureError
+
+ORACLE_VERSION = "1.4.6"
+Names = frozenset[str]
+Verdicts = dict[str, Names] | None
+"""Names by file; None when the database is refused as malformed."""
+
+_UNOFFICIAL = ".UNOFFICIAL"
+
+
+def require_clamscan() -> None:
+    """Skip the calling test where the oracle is missing or another version."""
+    program = shutil.which("clamscan")
+    if program is None:
+        pytest.skip("clamscan is not installed")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    if not version.stdout.startswith(f"ClamAV {ORACLE_VERSION}"):
+        pytest.skip(f"the oracle is ClamAV {ORACLE_VERSION}, here is {version.stdout.strip()}")
+
+
+def write_database(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write signature files, `name: content`, to a folder."""
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content.encode("latin-1"))
+    return folder
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write what is to be scanned to a folder."""
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def ask_clamscan(database: Path, target: Path) -> Verdicts:
+    """Run clamscan once over a folder or a file, every match reported."""
+    command = ["clamscan", "-z", "-r", "--no-summary", "-d", str(database), str(target)]
+    run = subprocess.run(command, capture_output=True, check=False)
+    output = run.stdout.decode("utf-8", "surrogateescape")
+    found: dict[str, set[str]] = {}
+    for line in output.splitlines():
+        path, separator, verdict = line.partition(": ")
+        if not separator:
+            continue
+        names = found.setdefault(Path(path).name, set())
+        if verdict.endswith(" FOUND"):
+            names.add(verdict.removesuffix(" FOUND").removesuffix(_UNOFFICIAL))
+    if run.returncode == 2 and not found:
+        return None
+    return {name: frozenset(names) for name, names in found.items()}
+
+
+def ask_tocsin(database: Path, target: Path, cache: Path) -> Verdicts:
+    """The same with tocsin, in this process."""
+    try:
+        opened = tocsin.open_database([database], cache_dir=cache)
+    except SignatureError:
+        return None
+    scanner = tocsin.Scanner(opened, tocsin.Options(all_matches=True))
+    paths = sorted(target.iterdir()) if target.is_dir() else [target]
+    return {path.name: _names(scanner, path) for path in paths if path.is_file()}
+
+
+def _names(scanner: tocsin.Scanner, path: Path) -> Names:
+    return frozenset(detection.name for detection in scanner.scan_file(path).detections)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Measure which four-byte sequences are common in benign files.
+r"""Measure which four-byte sequences are common in benign files.
 
 The index compiler looks for the rarest piece of each signature; `database/commonness.py`
 tells it what is rare, from the table this script writes. Run it again when the world has
 changed; it needs NumPy and a few hundred ordinary files.
 
-    python3 tools/measure_commonness.py --pe DIR --elf DIR --text DIR -o src/tocsin/database/commonness.bin
+    python3 tools/measure_commonness.py --pe DIR --elf DIR --text DIR \\
+        -o src/tocsin/database/commonness.bin
 
 A sequence counts by the share of a class's files that hold it, and by the class in which
 that share is largest. Kept are sequences in at least one file of eight.

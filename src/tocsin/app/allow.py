@@ -128,7 +128,9 @@ def add_allowed(
     if expires is not None and expires <= now:
         raise UsageError(f"{expires.isoformat()} has passed")
     kind = kind_of(value)
-    stored = value.lower() if kind == "digest" else os.path.abspath(value) if kind == "path" else value
+    stored = (
+        value.lower() if kind == "digest" else os.path.abspath(value) if kind == "path" else value
+    )
     with _locked(path or allow_file()) as place:
         entries = read_allowed(place)
         entry = Allowed(

@@ -121,9 +121,7 @@ class Walk:
             waiting.extend(reversed(inner))
 
     def _enters(self, entry: os.DirEntry[str], device: int) -> bool:
-        if self._options.one_file_system and (
-            entry.stat(follow_symlinks=False).st_dev != device
-        ):
+        if self._options.one_file_system and (entry.stat(follow_symlinks=False).st_dev != device):
             self._count("other file systems")
             return False
         if self._pseudo and os.path.abspath(entry.path) in self._pseudo:

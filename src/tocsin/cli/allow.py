@@ -16,9 +16,13 @@ _DURATIONS = {"d": 1, "w": 7, "m": 30, "y": 365}
 @click.command("allow", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("value", required=False, metavar="[DIGEST|NAME|PATH]")
 @click.option("--reason", default="", help="Why it is allowed; kept with the exception.")
-@click.option("--expires", metavar="WHEN", help="A date (2026-12-31) or a time from now (30d, 8w, 1y).")
+@click.option(
+    "--expires", metavar="WHEN", help="A date (2026-12-31) or a time from now (30d, 8w, 1y)."
+)
 @click.option("--list", "listing", is_flag=True, help="List the exceptions that hold.")
-@click.option("--all", "everything", is_flag=True, help="With --list: those that no longer hold too.")
+@click.option(
+    "--all", "everything", is_flag=True, help="With --list: those that no longer hold too."
+)
 @click.option("--revoke", type=int, metavar="NUMBER", help="Revoke the exception of that number.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(

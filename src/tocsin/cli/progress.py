@@ -82,9 +82,7 @@ class Meter:
         line.no_wrap = True
         line.overflow = "ellipsis"
         if self._live is None:
-            self._live = Live(
-                Spinner("dots", line), console=Console(stderr=True), transient=True
-            )
+            self._live = Live(Spinner("dots", line), console=Console(stderr=True), transient=True)
             self._live.__enter__()
         else:
             self._live.update(Spinner("dots", line))

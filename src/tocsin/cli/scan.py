@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -47,25 +47,65 @@ def _jobs() -> int:
     help="Report everything that matches, or stop at the first match in a path (default).",
 )
 @click.option("--detect-pua", is_flag=True, help="Also report what is merely unwanted.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out; repeatable. A pattern "
-    "with a '/' is held against the whole path, others against the name.")
-@click.option("--files-from0", type=click.File("rb"), metavar="FILE", help="Scan the paths in FILE, "
-    "each ended by a NUL byte ('-' for standard input).")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out; repeatable. A pattern "
+    "with a '/' is held against the whole path, others against the name.",
+)
+@click.option(
+    "--files-from0",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Scan the paths in FILE, each ended by a NUL byte ('-' for standard input).",
+)
 @click.option("--one-file-system", is_flag=True, help="Stay on the file system of each PATH.")
 @click.option("--pseudo-file-systems", is_flag=True, help="Enter /proc, /sys and their like too.")
-@click.option("--incremental", is_flag=True, help="Skip files that are unchanged since they were "
-    "found clean with this database; the report says so.")
-@click.option("--password", "passwords", multiple=True, help="Try it on encrypted members; repeatable.")
-@click.option("--max-file-size", type=Size(), default=_DEFAULTS.max_file_size, show_default="100M",
-    help="Larger objects are not scanned; of larger files only the digests are. 0: no limit.")
-@click.option("--max-scan-size", type=Size(), default=_DEFAULTS.max_scan_size, show_default="400M",
-    help="Most bytes taken out of the containers in one file. 0: no limit.")
-@click.option("--max-files", type=click.IntRange(0), default=_DEFAULTS.max_files, show_default=True,
-    help="Most objects in one file. 0: no limit.")
-@click.option("--max-depth", type=click.IntRange(1, 64), default=_DEFAULTS.max_depth,
-    show_default=True, help="Containers inside one another.")
-@click.option("--timeout", type=click.FloatRange(0), default=_DEFAULTS.timeout, show_default=True,
-    help="Seconds for one file. 0: no limit.")
+@click.option(
+    "--incremental",
+    is_flag=True,
+    help="Skip files that are unchanged since they were "
+    "found clean with this database; the report says so.",
+)
+@click.option(
+    "--password", "passwords", multiple=True, help="Try it on encrypted members; repeatable."
+)
+@click.option(
+    "--max-file-size",
+    type=Size(),
+    default=_DEFAULTS.max_file_size,
+    show_default="100M",
+    help="Larger objects are not scanned; of larger files only the digests are. 0: no limit.",
+)
+@click.option(
+    "--max-scan-size",
+    type=Size(),
+    default=_DEFAULTS.max_scan_size,
+    show_default="400M",
+    help="Most bytes taken out of the containers in one file. 0: no limit.",
+)
+@click.option(
+    "--max-files",
+    type=click.IntRange(0),
+    default=_DEFAULTS.max_files,
+    show_default=True,
+    help="Most objects in one file. 0: no limit.",
+)
+@click.option(
+    "--max-depth",
+    type=click.IntRange(1, 64),
+    default=_DEFAULTS.max_depth,
+    show_default=True,
+    help="Containers inside one another.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=_DEFAULTS.timeout,
+    show_default=True,
+    help="Seconds for one file. 0: no limit.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Name clean files too.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what was found or went wrong; no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar on a terminal.")
@@ -79,7 +119,7 @@ def command(
     all_matches: bool,
     detect_pua: bool,
     exclude: tuple[str, ...],
-    files_from0: click.utils.LazyFile | None,
+    files_from0: BinaryIO | None,
     one_file_system: bool,
     pseudo_file_systems: bool,
     incremental: bool,

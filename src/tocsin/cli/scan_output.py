@@ -151,7 +151,9 @@ class TextOutput:
         rows = [("signatures", f"{total:,}")]
         unevaluated = sum(self._database.unevaluated.values())
         if unevaluated:
-            rows.append(("", f"{unevaluated:,} more are not evaluated yet: 'tocsin db info' names them"))
+            rows.append(
+                ("", f"{unevaluated:,} more are not evaluated yet: 'tocsin db info' names them")
+            )
         if self._database.problems:
             rows.append(("", f"{len(self._database.problems):,} malformed ones were passed over"))
         return rows

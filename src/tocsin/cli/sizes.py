@@ -10,7 +10,7 @@ _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?\Z", re.I)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """A number of bytes, with an optional unit: `100M`, `1.5G`, `0` for no limit."""
 
     name = "size"

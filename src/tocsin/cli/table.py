@@ -66,13 +66,13 @@ def format_table(
     cells = [[_cell(value) for value in row] for row in held]
     if not cells:
         return ""
-    right = [
-        all(isinstance(row[column], int) for row in held) for column in range(len(cells[0]))
-    ]
+    right = [all(isinstance(row[column], int) for row in held) for column in range(len(cells[0]))]
     if headings:
         cells.insert(0, [printable(heading) for heading in headings])
-    widths = _fit([max(map(len, column)) for column in zip(*cells, strict=True)],
-                  (output_width() if width is None else width) - indent)
+    widths = _fit(
+        [max(map(len, column)) for column in zip(*cells, strict=True)],
+        (output_width() if width is None else width) - indent,
+    )
     lines: list[str] = []
     for row in cells:
         lines += _row_lines(row, widths, right)

@@ -123,7 +123,7 @@ def required(
     Returns:
         The rarest sufficient set, or None when the expression can be true without a match.
     """
-    count = expression.count
+    count = expression.bound
     if count is not None and (
         count.operator == "<" or (count.operator == "=" and count.matches == 0)
     ):
@@ -137,7 +137,7 @@ def required(
         if left is None or right is None:
             return None
         return Required(left.subs | right.subs, left.level + right.level)
-    return _required_leaf(expression.index, subs, levels)
+    return _required_leaf(expression.sub, subs, levels)
 
 
 def _required_leaf(
@@ -154,9 +154,7 @@ def _required_leaf(
     return None if level is None else Required(frozenset({index}), level)
 
 
-def rarity_order(
-    subs: tuple[SubSignature, ...], levels: list[int | None], below: int
-) -> list[int]:
+def rarity_order(subs: tuple[SubSignature, ...], levels: list[int | None], below: int) -> list[int]:
     """Numbers of the content sub-signatures with atoms of a level below `below`, rarest first."""
     known = [
         (level, index)

@@ -227,4 +227,3 @@ def _remove_old(folder: Path, keep: Path) -> None:
         for old in indexes[KEPT_INDEXES:]:
             if old != keep:
                 old.unlink(missing_ok=True)
-

@@ -78,7 +78,7 @@ def compile_offset(offset: Offset) -> Compiled | None:
     """Lay out an offset; None stands for anywhere."""
     if offset.anchor is Anchor.ANY:
         return None
-    return (str(offset.anchor), offset.distance, offset.index, offset.max_shift)
+    return (str(offset.anchor), offset.distance, offset.number, offset.max_shift)
 
 
 def compile_expression(expression: Expression, costs: Sequence[int]) -> Compiled:
@@ -95,11 +95,11 @@ def compile_expression(expression: Expression, costs: Sequence[int]) -> Compiled
 
 
 def _ordered(expression: Expression, costs: Sequence[int]) -> tuple[int, Compiled]:
-    count = expression.count
+    count = expression.bound
     if isinstance(expression, Leaf):
-        cost = costs[expression.index]
+        cost = costs[expression.sub]
         return cost, (
-            expression.index,
+            expression.sub,
             count.operator if count else "",
             count.matches if count else 0,
         )
@@ -122,7 +122,7 @@ def _operands(expression: Branch) -> Iterator[Expression]:
     """The operands of a chain of one operator; a bound inside it ends the chain."""
     for side in (expression.left, expression.right):
         chained = isinstance(side, Branch) and side.operator == expression.operator
-        if isinstance(side, Branch) and chained and side.count is None:
+        if isinstance(side, Branch) and chained and side.bound is None:
             yield from _operands(side)
         else:
             yield side
@@ -130,7 +130,7 @@ def _operands(expression: Branch) -> Iterator[Expression]:
 
 def counts_matter(expression: Expression) -> bool:
     """Whether an expression asks how often something matches, beyond once or never."""
-    count = expression.count
+    count = expression.bound
     if isinstance(expression, Branch):
         return bool(count) or counts_matter(expression.left) or counts_matter(expression.right)
     return count is not None and (count.operator, count.matches) not in (("=", 0), (">", 0))
@@ -167,9 +167,7 @@ def _word_edge(wide: bool, *, before: bool) -> bytes:
     return b"(?<!" + unit + b")" if before else b"(?!" + unit + b")"
 
 
-def _compile_part(
-    part: tuple[Element, ...], nocase: bool, before: bytes, after: bytes
-) -> Compiled:
+def _compile_part(part: tuple[Element, ...], nocase: bool, before: bytes, after: bytes) -> Compiled:
     if len(part) == 1 and isinstance(part[0], bytes) and not before and not after:
         literal = part[0].lower() if nocase else part[0]
         return (literal, None, literal, 0, len(literal), len(literal))

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 from tocsin.database import atoms as atom_choice
 from tocsin.database import compiled
 from tocsin.database.coverage import unevaluated_reason
-from tocsin.database.layout import ANY_TARGET, PUA_FLAG
 from tocsin.database.digest_table import ALGORITHM_BYTES, pack_row, pack_table
+from tocsin.database.layout import ANY_TARGET, PUA_FLAG
 from tocsin.database.portable import is_portable, read_portable
 from tocsin.database.sections import write_sections
 from tocsin.errors import SignatureError
@@ -116,7 +116,7 @@ class IndexBuilder:
         elif isinstance(value, FileTypeMagic):
             self._add_file_type(value)
         elif isinstance(value, ArchivePassword):
-            self._passwords.append(tuple(value))
+            self._passwords.append((value.name, value.container, value.password))
         elif isinstance(value, Metadata):
             self.levels[value.name] = value.fields.get("level", "")
         elif record.kind is Kind.YARA:
@@ -134,7 +134,7 @@ class IndexBuilder:
         elif isinstance(value, ContainerSignature):
             self._containers.append((*value, self._source(record), record.pua))
         else:
-            raise AssertionError(f"no place in the index for {value!r}")
+            raise TypeError(f"no place in the index for {value!r}")
 
     def sections(self) -> Iterator[tuple[str, bytes | bytearray]]:
         """Lay everything out; the builder is used up afterwards."""
@@ -177,7 +177,7 @@ class IndexBuilder:
     def _add_extended(self, record: Record, value: Extended) -> None:
         content = compiled.compile_content(value.offset, value.body, self._numbers)
         if value.offset.anchor is Anchor.MACRO:
-            self._macros.setdefault(value.offset.index, []).append((value.target, content))
+            self._macros.setdefault(value.offset.number, []).append((value.target, content))
             return
         levels = [atom_choice.level_of(Content(value.offset, value.body))]
         signature = (

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.database.cache import source_files
-from tocsin.database.index_build import UNEVALUATED_TARGETS
+from tocsin.database.coverage import unevaluated_reason
 from tocsin.database.portable import is_portable, read_portable, split_line, verified_body
 from tocsin.database.yara_rules import split_rules, without_rules
 from tocsin.errors import DatabaseError, SignatureError
 from tocsin.signatures.clamav.extended import Extended
 from tocsin.signatures.clamav.lists import Ignored
 from tocsin.signatures.clamav.logical import Logical
-from tocsin.signatures.clamav.offset import Anchor
 from tocsin.signatures.parse import signature_name
 from tocsin.signatures.records import Kind, Record, Source
 from tocsin.signatures.sources import Parsed, SourceReader
@@ -29,32 +28,11 @@ from tocsin.signatures.yara import compile_rules
 
 Progress = Callable[[str], None]
 
-OTHER_ENGINE = "for another engine"
 _REPORT_EVERY = 5_000
 _CLAMSCAN_SUFFIX = ".UNOFFICIAL"
 
 
 # --- counting -----------------------------------------------------------------------------
-
-
-def unevaluated_reason(record: Record, value: object) -> str:
-    """What a signature needs that the engine does not evaluate, or an empty string.
-
-    Args:
-        record: the signature.
-        value: what its text says; None when it is meant for another engine.
-    """
-    if value is None:
-        return OTHER_ENGINE
-    if record.kind is Kind.UNEVALUATED:
-        return record.detail
-    if record.kind is Kind.SETTING:
-        return "engine settings"
-    if isinstance(value, Logical):
-        return value.unevaluated or UNEVALUATED_TARGETS.get(value.conditions.target, "")
-    if isinstance(value, Extended) and value.offset.anchor is not Anchor.MACRO:
-        return UNEVALUATED_TARGETS.get(value.target, "")
-    return ""
 
 
 class Census:
@@ -65,6 +43,8 @@ class Census:
         targets: body and logical signatures by number of their target.
         sources: by source.
         unevaluated: recognised and not evaluated, by what they need.
+        other_engine: meant for an engine of another functionality level, or with a condition
+            that only a later one knows.
         excepted: switched off by an exception (`.ign2`).
         unwanted: naming something merely unwanted, used on request only.
     """
@@ -74,6 +54,7 @@ class Census:
         self.targets: Counter[int] = Counter()
         self.sources: Counter[Source] = Counter()
         self.unevaluated: Counter[str] = Counter()
+        self.other_engine = 0
         self.excepted = 0
         self.unwanted = 0
         self._exceptions: dict[str, set[str]] = {}
@@ -97,7 +78,9 @@ class Census:
             self.targets[value.target] += 1
         elif isinstance(value, Ignored):
             self._exceptions.setdefault(value.name, set()).add(value.line_md5)
-        if reason := unevaluated_reason(record, value):
+        if value is None:
+            self.other_engine += 1
+        elif reason := unevaluated_reason(record, value):
             self.unevaluated[reason] += 1
         elif self._exceptions and self._is_excepted(record):
             self.excepted += 1
@@ -242,7 +225,7 @@ class Entry(NamedTuple):
 
 
 def entries(paths: Iterable[Path], *, progress: Progress | None = None) -> Iterator[Entry]:
-    """Every signature of some sources with its name; malformed ones are passed over.
+    """Every signature of some sources with its name; malformed ones as they are.
 
     Raises:
         DatabaseError: a source is missing, damaged or altered.
@@ -289,7 +272,7 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
 def _records(file: Path) -> Iterator[Record]:
     try:
         if not is_portable(file):
-            for parsed in SourceReader(lenient=True).read(file):
+            for parsed in SourceReader(lenient=True, parse=_unparsed).read(file):
                 yield parsed.record
             return
         header, body = verified_body(file.read_bytes(), str(file))
@@ -297,6 +280,12 @@ def _records(file: Path) -> Iterator[Record]:
         raise DatabaseError(f"{file}: {error.strerror}") from error
     for line in body.split(b"\n")[:-1]:
         yield split_line(line, header.sources)
+
+
+def _unparsed(kind: Kind, text: str) -> object:
+    """Stands in for parsing where only names and texts are wanted."""
+    del kind
+    return text
 
 
 def _entries_of(record: Record) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""The portable database: records in canonical order, the same bytes on every machine.
+r"""The portable database: records in canonical order, the same bytes on every machine.
 
 It is text, so that anybody can read, compare and rebuild it:
 
@@ -9,7 +9,7 @@ It is text, so that anybody can read, compare and rebuild it:
 
 Sources are ordered by name and digest, records by their bytes; neither time nor place nor
 any library's version goes in. In a text a backslash, tab, newline and carriage return are
-written `\\\\`, `\\t`, `\\n` and `\\r`. Characters are UTF-8; bytes that are none are kept by
+written `\\`, `\t`, `\n` and `\r`. Characters are UTF-8; bytes that are none are kept by
 surrogate escapes.
 """
 

@@ -6,16 +6,15 @@ one digest a section; ClamAV's archives carry a digital signature.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.database import sections
-from tocsin.database.cache import _require_own
+from tocsin.database.cache import open_index_file
 from tocsin.database.portable import MAGIC, build_portable, split_line, verified_body
 from tocsin.errors import DatabaseError, SignatureError
 from tocsin.signatures.clamav import cvd
-from tocsin.signatures.sources import ARCHIVES
+from tocsin.signatures.languages import ARCHIVES
 
 _HEAD_BYTES = 16
 
@@ -71,12 +70,7 @@ def _verify_portable(path: Path) -> Verified:
 
 
 def _verify_index(path: Path) -> Verified:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        _require_own(os.fstat(descriptor), path)
-        file = sections.SectionFile(descriptor, str(path))
-    finally:
-        os.close(descriptor)
+    file = open_index_file(path)
     file.verify()
     return Verified("index", f"{len(file.names())} sections have the SHA-256 the index states")
 

@@ -83,8 +83,11 @@ def offset_words(offset: Offset) -> str:
 def bytes_words(data: bytes) -> str:
     r"""Bytes with their text shown: `4d 5a "This program" 0d 0a`.
 
-    Text in which a NUL follows every character is written as `wide "text"`.
+    Text in which a NUL follows every character is written as `wide "text"`. A few printable
+    bytes between others are more likely machine code, and stay hexadecimal.
     """
+    if data and all(map(_is_text, data)):
+        return quoted(data.decode("ascii"))
     return " ".join(_segments(data))
 
 
@@ -122,8 +125,9 @@ def _is_text(byte: int) -> bool:
 
 
 def quoted(text: str) -> str:
-    """Text in quotation marks, those inside it and backslashes escaped."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """Text in quotation marks, as it is; single ones when there are double ones in it."""
+    mark = "'" if '"' in text else '"'
+    return f"{mark}{text}{mark}"
 
 
 # --- patterns -----------------------------------------------------------------------------
@@ -230,10 +234,10 @@ def expression_sentence(expression: Expression) -> str:
     operands = []
     for operand in _operands(expression):
         text = expression_sentence(operand)
-        nested = isinstance(operand, Branch) and operand.count is None
+        nested = isinstance(operand, Branch) and operand.bound is None
         operands.append(f"({text})" if nested else text)
     joined = joiner.join(operands)
-    if expression.count is None:
+    if expression.bound is None:
         return joined
     return f"[{_bound_words(expression)} {joined}]"
 
@@ -247,7 +251,7 @@ def _tree(expression: Expression, indent: str) -> Iterator[str]:
     if isinstance(expression, Leaf):
         yield indent + _leaf_words(expression)
         return
-    if expression.count is not None:
+    if expression.bound is not None:
         heading = _bound_words(expression)
     else:
         heading = "all of" if expression.operator == "&" else "at least one of"
@@ -259,17 +263,17 @@ def _tree(expression: Expression, indent: str) -> Iterator[str]:
 def _operands(expression: Branch) -> Iterator[Expression]:
     """The operands of a chain of one operator; a bound inside it ends the chain."""
     for side in (expression.left, expression.right):
-        if isinstance(side, Branch) and side.operator == expression.operator and not side.count:
+        if isinstance(side, Branch) and side.operator == expression.operator and not side.bound:
             yield from _operands(side)
         else:
             yield side
 
 
 def _leaf_words(leaf: Leaf) -> str:
-    name = f"#{leaf.index}"
-    if leaf.count is None:
+    name = f"#{leaf.sub}"
+    if leaf.bound is None:
         return name
-    return f"{name} {_times(leaf.count)}"
+    return f"{name} {_times(leaf.bound)}"
 
 
 def _times(count: Count) -> str:
@@ -285,7 +289,7 @@ def _times(count: Count) -> str:
 
 def _bound_words(expression: Branch) -> str:
     """What a bounded group asks; all of an AND must match before its matches are summed."""
-    count = expression.count
+    count = expression.bound
     assert count is not None
     together = f"{_times(count)} in all"
     if count.distinct:

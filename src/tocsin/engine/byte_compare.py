@@ -33,7 +33,11 @@ def compares(sub: tuple[Any, ...], data: bytes, match: int) -> bool:
         _binary(field, little) if base == "i" else _textual(field, base, little=little, exact=exact)
     )
     return value is not None and all(
-        value == wanted if operator == "=" else value < wanted if operator == "<" else value > wanted
+        value == wanted
+        if operator == "="
+        else value < wanted
+        if operator == "<"
+        else value > wanted
         for operator, wanted in comparisons
     )
 

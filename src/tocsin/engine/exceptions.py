@@ -27,9 +27,7 @@ class Exceptions(NamedTuple):
         cls, digests: Iterable[str] = (), names: Iterable[str] = (), paths: Iterable[str] = ()
     ) -> Exceptions:
         """Make exceptions from any iterables."""
-        return cls(
-            frozenset(digest.lower() for digest in digests), frozenset(names), tuple(paths)
-        )
+        return cls(frozenset(digest.lower() for digest in digests), frozenset(names), tuple(paths))
 
     def allows_path(self, path: str) -> bool:
         """Whether a path is excepted, by itself or by a folder above it."""

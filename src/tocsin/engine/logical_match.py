@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
     """Truth of an expression, the matches behind it and the sub-signatures that took part."""
 
     true: bool
-    count: int
+    matches: int
     subs: frozenset[int]
 
 
@@ -105,7 +105,7 @@ class Evaluation:
         else:
             right = self._evaluate(right_side, summed=inner)
             true = right.true if joined == "&" else left.true or right.true
-            count = left.count + right.count if true else 0
+            count = left.matches + right.matches if true else 0
             subs = left.subs | right.subs if true else frozenset()
         if not operator:
             return Outcome(true, count, subs)

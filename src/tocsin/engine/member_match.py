@@ -1,7 +1,7 @@
-"""Container signatures (`.cdb`): what a container says of a member, against its rules.
+r"""Container signatures (`.cdb`): what a container says of a member, against its rules.
 
 Source: ClamAV manual, "Container metadata signatures". The name's expression is POSIX
-extended and case-sensitive; PCRE2 reads it, with `\\d` and its kin taken literally.
+extended and case-sensitive; PCRE2 reads it, with `\d` and its kin taken literally.
 """
 
 from __future__ import annotations

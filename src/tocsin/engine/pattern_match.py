@@ -16,7 +16,6 @@ from tocsin.engine.logical_match import NOT_SEARCHED, Evaluation, Shown
 from tocsin.engine.view import ObjectView, Range
 from tocsin.errors import LimitReached
 
-
 MAX_PLACES_OF_ATOM = 20_000
 """An atom that stands at more places is looked up by its pattern instead, if it comes to that."""
 
@@ -51,9 +50,7 @@ def matching_signatures(index: Index, view: ObjectView) -> Iterator[SignatureMat
         signature = index.signature(number)
         evaluation = Evaluation(signature, view, candidates.get(number, {}), index.macros)
         if evaluation.holds():
-            yield SignatureMatch(
-                signature[0], signature[1], signature[2], evaluation.first_offset
-            )
+            yield SignatureMatch(signature[0], signature[1], signature[2], evaluation.first_offset)
 
 
 def _without_atoms(index: Index, view: ObjectView) -> Iterator[int]:

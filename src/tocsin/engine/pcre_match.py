@@ -29,9 +29,7 @@ def _compiled(pattern: bytes, jit: bool) -> pcre2.Pattern:
     return pcre2.compile(limits + pattern, jit=jit)
 
 
-def pcre_count(
-    pattern: bytes, flags: str, starts: list[Range] | None, view: ObjectView
-) -> int:
+def pcre_count(pattern: bytes, flags: str, starts: list[Range] | None, view: ObjectView) -> int:
     """How often a regular expression matches: at most once without the flag `g`.
 
     Args:
@@ -80,9 +78,7 @@ def _count_from(
     return count
 
 
-def _search(
-    pattern: bytes, anchored: bool, subject: bytes, position: int
-) -> pcre2.Match | None:
+def _search(pattern: bytes, anchored: bool, subject: bytes, position: int) -> pcre2.Match | None:
     """Search with the just-in-time compiler, and without when its stack does not suffice."""
     import pcre2
 
@@ -92,7 +88,5 @@ def _search(
         return _at(_compiled(pattern, False), anchored, subject, position)
 
 
-def _at(
-    regex: pcre2.Pattern, anchored: bool, subject: bytes, position: int
-) -> pcre2.Match | None:
+def _at(regex: pcre2.Pattern, anchored: bool, subject: bytes, position: int) -> pcre2.Match | None:
     return regex.match(subject, position) if anchored else regex.search(subject, position)

@@ -124,5 +124,5 @@ class Scanner:
             "(--max-file-size); only its digests were compared",
         )
         with suppress(Enough):
-            for name in digest_names(self.database, "file", digests, report.size):
-                findings.add(layer, Match(name.name, name.source, pua=name.pua))
+            for found in digest_names(self.database, "file", digests, report.size):
+                findings.add(layer, Match(found.name, found.source, pua=found.pua))

@@ -13,6 +13,7 @@ from tocsin.signatures.yara import source_place
 if TYPE_CHECKING:
     import yara_x
 
+
 class YaraMatch(NamedTuple):
     """A rule that matched.
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tocsin.errors import SignatureError
 
+
 class Metadata(NamedTuple):
     """Fields of one signature, by name; `level` is `malicious`, `suspicious` or `test`."""
 

@@ -23,7 +23,7 @@ class Kind(StrEnum):
     CONTAINER = "container"  # .cdb
     IGNORE = "ignore"  # .ign .ign2
     FILE_TYPE = "file-type"  # .ftm
-    PASSWORD = "password"  # .pwdb
+    PASSWORD = "password"  # noqa: S105  (.pwdb)
     SETTING = "setting"  # .cfg
     METADATA = "metadata"  # rules.toml: what a language has no room for
     YARA = "yara"  # .yar .yara, one record a file

@@ -29,7 +29,6 @@ from tocsin.signatures.languages import (
 from tocsin.signatures.parse import parse_text
 from tocsin.signatures.records import Kind, Record, Source
 
-
 WHOLE_FILE = frozenset({Kind.YARA})
 _DETACHED_SIGNATURE = ".cvd.sign"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tocsin.errors import SignatureError
 
@@ -53,7 +53,7 @@ def compile_rules(texts: Sequence[str], names: Sequence[str], *, lenient: bool) 
     ignored: list[tuple[int, str, str]] = []
     for place, (text, name) in enumerate(zip(texts, names, strict=True)):
         compiler.new_namespace(namespace(place))
-        seen = len(compiler.ignored_rules()) if lenient else 0
+        seen = len(_ignored_rules(compiler)) if lenient else 0
         try:
             compiler.add_source(text, origin=name)
         except yara_x.CompileError as error:
@@ -61,11 +61,13 @@ def compile_rules(texts: Sequence[str], names: Sequence[str], *, lenient: bool) 
                 raise _signature_error(str(error), name) from None
             ignored.append((place, "", _first_line(str(error))))
         if lenient:
-            ignored.extend(
-                (place, rule.name, _first_line(rule.message))
-                for rule in compiler.ignored_rules()[seen:]
-            )
+            ignored += [(place, *rule) for rule in _ignored_rules(compiler)[seen:]]
     return CompiledRules(compiler.build(), tuple(ignored))
+
+
+def _ignored_rules(compiler: Any) -> list[tuple[str, str]]:
+    """Names of the rules left out and why; the library's stubs state other types than it has."""
+    return [(rule.name, _first_line(rule.message)) for rule in compiler.ignored_rules()]
 
 
 def namespace(place: int) -> str:

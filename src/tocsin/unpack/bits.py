@@ -106,6 +106,7 @@ class Window:
 
     @property
     def is_full(self) -> bool:
+        """Whether there is a chunk to hand on."""
         return len(self.data) - self._sent >= OUTPUT_CHUNK
 
     def copy(self, distance: int, length: int) -> None:

@@ -45,12 +45,23 @@ class Decoder(Protocol):
     """What `bz2.BZ2Decompressor` and `lzma.LZMADecompressor` have in common."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+        ...
+
     @property
-    def needs_input(self) -> bool: ...
+    def needs_input(self) -> bool:
+        """Whether nothing more comes out without more going in."""
+        ...
+
     @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+    def unused_data(self) -> bytes:
+        """What lies behind the stream's end."""
+        ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Take in `data`, give out at most `max_length` bytes."""
+        ...
 
 
 class Codec(NamedTuple):

@@ -252,7 +252,7 @@ def _append_literal(current: list[Element], literal: bytes) -> None:
 
 
 def _masked(text: str) -> Masked:
-    high, low = text
+    high, low = text[0], text[1]
     value = mask = 0
     if high != "?":
         value, mask = int(high, 16) << 4, 0xF0

@@ -170,16 +170,15 @@ def _verify_info(info: Member, members: list[Member], name: str, key: PublicKey)
         raise VerificationError(f"{name}: the signature of {info.name} is not ClamAV's")
     stated: dict[str, tuple[int, str]] = {}
     for line in body.decode("latin-1").splitlines()[1:]:
-        member, _, rest = line.partition(":")
+        listed, _, rest = line.partition(":")
         size, _, digest = rest.partition(":")
         if size.isdigit():
-            stated[member] = (int(size), digest)
+            stated[listed] = (int(size), digest)
     for member in members:
-        if member.name == info.name or member.name == "COPYING":
+        if member.name in (info.name, "COPYING"):
             continue
-        expected = stated.get(member.name)
         actual = (len(member.data), hashlib.sha256(member.data).hexdigest())
-        if expected != actual:
+        if stated.get(member.name) != actual:
             raise VerificationError(f"{name}: {member.name} is not what {info.name} states")
 
 

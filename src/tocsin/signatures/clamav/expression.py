@@ -34,10 +34,10 @@ class Count(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """One sub-signature by its number."""
+    """One sub-signature by its number, with or without a bound on its matches."""
 
-    index: int
-    count: Count | None = None
+    sub: int
+    bound: Count | None = None
 
 
 class Branch(NamedTuple):
@@ -46,7 +46,7 @@ class Branch(NamedTuple):
     operator: str
     left: Expression
     right: Expression
-    count: Count | None = None
+    bound: Count | None = None
 
 
 Expression = Leaf | Branch
@@ -77,7 +77,7 @@ def parse_expression(text: str, subsignatures: int) -> Expression:
 def indices(expression: Expression) -> set[int]:
     """Numbers of the sub-signatures an expression names."""
     if isinstance(expression, Leaf):
-        return {expression.index}
+        return {expression.sub}
     return indices(expression.left) | indices(expression.right)
 
 

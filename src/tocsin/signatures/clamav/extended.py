@@ -13,7 +13,6 @@ from tocsin.signatures.clamav.level import parse_levels
 from tocsin.signatures.clamav.logical import MAX_TARGET
 from tocsin.signatures.clamav.offset import Offset, parse_offset
 
-
 MIN_PLAIN_BYTES = 3
 OLD_SUFFIX = " (Clam)"
 """Names of the oldest signatures end so; it is not part of the name."""

@@ -13,7 +13,7 @@ LEVEL = 216
 
 def within_level(low: int, high: int | None = None) -> bool:
     """Whether a signature for levels `low` to `high`, both included, is meant for us."""
-    return low <= LEVEL and (high is None or LEVEL <= high)
+    return low <= LEVEL and (high is None or high >= LEVEL)
 
 
 def parse_levels(fields: list[str]) -> bool:

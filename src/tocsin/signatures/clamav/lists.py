@@ -140,7 +140,19 @@ class EngineSetting(NamedTuple):
 
 
 _SETTING_CATEGORIES = frozenset(
-    "PE ELF MACHO ARCHIVE DOCUMENT MAIL OTHER PHISHING BYTECODE STATS PCRE".split()
+    {
+        "PE",
+        "ELF",
+        "MACHO",
+        "ARCHIVE",
+        "DOCUMENT",
+        "MAIL",
+        "OTHER",
+        "PHISHING",
+        "BYTECODE",
+        "STATS",
+        "PCRE",
+    }
 )
 
 

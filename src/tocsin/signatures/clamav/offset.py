@@ -44,13 +44,13 @@ class Offset(NamedTuple):
     Attributes:
         anchor: what `distance` counts from.
         distance: bytes; negative before the anchor.
-        index: number of the section, or of the macro group.
+        number: of the section, or of the macro group.
         max_shift: how many bytes later than the offset the match may still start.
     """
 
     anchor: Anchor
     distance: int = 0
-    index: int = 0
+    number: int = 0
     max_shift: int = 0
 
 
@@ -97,7 +97,7 @@ def parse_offset(text: str, target: int) -> Offset:
     if form["macro"]:
         if shift or int(form["macro"]) >= MAX_MACRO_GROUPS:
             raise SignatureError(f"a macro group is $0$ to ${MAX_MACRO_GROUPS - 1}$: {text!r}")
-        return Offset(Anchor.MACRO, index=int(form["macro"]))
+        return Offset(Anchor.MACRO, number=int(form["macro"]))
     if target not in EXECUTABLE_TARGETS:
         raise SignatureError(f"offset {text!r} needs target 1, 6 or 9, not {target}")
     if form["ep"]:
@@ -105,7 +105,7 @@ def parse_offset(text: str, target: int) -> Offset:
     if form["last"]:
         return Offset(Anchor.LAST_SECTION, int(form["last"]), max_shift=shift)
     if form["within"] is not None:
-        return Offset(Anchor.WITHIN_SECTION, index=int(form["within"] or 0), max_shift=shift)
+        return Offset(Anchor.WITHIN_SECTION, number=int(form["within"] or 0), max_shift=shift)
     if form["version"]:
         return Offset(Anchor.VERSION_INFO)
     return Offset(Anchor.SECTION, int(form["into"]), int(form["section"]), shift)

@@ -48,8 +48,8 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 def ask_clamscan(database: Path, target: Path) -> Verdicts:
     """Run clamscan once over a folder or a file, every match reported."""
-    command = ["clamscan", "-z", "-r", "--no-summary", "-d", str(database), str(target)]
-    run = subprocess.run(command, capture_output=True, check=False)
+    command = ["clamscan", "-z", "-r", "--no-summary", "--disable-cache", "-d", str(database)]
+    run = subprocess.run([*command, str(target)], capture_output=True, check=False)
     output = run.stdout.decode("utf-8", "surrogateescape")
     found: dict[str, set[str]] = {}
     for line in output.splitlines():

@@ -5,7 +5,7 @@ The index compiler looks for the rarest piece of each signature; `database/commo
 tells it what is rare, from the table this script writes. Run it again when the world has
 changed; it needs NumPy and a few hundred ordinary files.
 
-    python3 tools/measure_commonness.py --pe DIR --elf DIR --text DIR \\
+    python3 tools/measure_commonness.py --pe DIR --elf DIR --text DIR \
         -o src/tocsin/database/commonness.bin
 
 A sequence counts by the share of a class's files that hold it, and by the class in which

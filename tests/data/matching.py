@@ -1,8 +1,7 @@
 """What the default rules say about some bytes: the one place that knows how they are run.
 
-Tests call :func:`matches` only.  It runs the YARA files with YARA-X and the ClamAV files with
-``clamscan``, the reference reader of that language, if it is installed.  To test through the
-project's own scanner instead, replace the body of :func:`matches`.
+Tests call :func:`matches`, which asks the project's own scanner, as a user would.  What the
+oracles say (YARA-X itself, and ``clamscan`` where it is installed) is :func:`oracle_matches`.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from functools import cache
 from pathlib import Path
 
 import yara_x
+
+import tocsin
 
 DATA = Path(__file__).resolve().parents[2] / "src" / "tocsin" / "data"
 CLAMSCAN = shutil.which("clamscan")
@@ -117,6 +118,16 @@ def _clamav_matches(data: bytes) -> set[str]:
     return set(re.findall(r": (\S+)\.UNOFFICIAL FOUND$", done.stdout, re.MULTILINE))
 
 
+@cache
+def _own_scanner() -> tocsin.Scanner:
+    return tocsin.Scanner(tocsin.open_database(DATA))
+
+
 def matches(data: bytes) -> set[str]:
-    """Return the names of all default rules that fire on *data*."""
+    """Return the names of all default rules that fire on *data*, as the scanner reports them."""
+    return {detection.name for detection in _own_scanner().scan_bytes(data, "sample").detections}
+
+
+def oracle_matches(data: bytes) -> set[str]:
+    """Return the names of all default rules that fire on *data*, as the oracles report them."""
     return _yara_matches(data) | _clamav_matches(data)

@@ -68,10 +68,9 @@ def disagreements(cases: list[Case], folder: Path) -> list[str]:
     if theirs is None or ours is None:
         if len(cases) == 1:
             return _loading(cases[0], theirs is None, ours is None)
-        found = []
-        for number, case in enumerate(cases):
-            found += disagreements([case], folder / f"single{number}")
-        return found
+        half = len(cases) // 2
+        first = disagreements(cases[:half], folder / "first")
+        return first + disagreements(cases[half:], folder / "second")
     return list(_differences(cases, contents, theirs, ours))
 
 
@@ -91,9 +90,11 @@ def _differences(
 ) -> Iterator[str]:
     by_name = lines_by_name(cases)
     for file, data in contents.items():
-        for name in sorted(theirs.get(file, frozenset()) ^ ours.get(file, frozenset())):
+        if file not in theirs:
+            continue  # clamscan crashed
+        for name in sorted(theirs[file] ^ ours[file]):
             line = by_name.get(name, name)
-            found_by_us = name in ours.get(file, frozenset())
+            found_by_us = name in ours[file]
             if explained(Disagreement(line, data, found_by_us)):
                 continue
             who = "only tocsin" if found_by_us else "only clamscan"

@@ -404,9 +404,7 @@ def counted(rng: random.Random, names: Numbering) -> Case:
     host = hosts.make_host(rng, 14)
     text = patterns.pattern(rng, dense=True)
     name = names.name("Cnt")
-    lines = "\n".join(
-        f"{name}.{count};{LEVEL},Target:14;0={count};{text}" for count in range(5)
-    )
+    lines = "\n".join(f"{name}.{count};{LEVEL},Target:14;0={count};{text}" for count in range(5))
     files = []
     for _ in range(5):
         letters = bytes(rng.choice(b"aaabbb. ") for _ in range(rng.randint(6, 22)))
@@ -423,7 +421,8 @@ def macro(rng: random.Random, names: Numbering) -> Case:
     high = low + rng.randint(0, 12)
     name = names.name("Mac")
     block = f"{LEVEL},Target:14"
-    expression = rng.choice(("0&1", "0&1", "0&1>1", "0>1&1", "0&1=0"))
+    # clamscan 1.4.6 crashes where the macro has a count other than 0 of its own.
+    expression = rng.choice(("0&1", "0&1", "0>1&1", "0&1=0"))
     line = f"{name};{block};{expression};{leader.hex()};${{{low}-{high}}}{group}$"
     members = f"{name}.Member:14:${group}$:{member.hex()}"
     host = hosts.make_host(rng, 14)

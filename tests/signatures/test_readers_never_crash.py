@@ -6,12 +6,14 @@ well-formed lines, which reaches deeper.
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from signature_samples import LINES, WELL_FORMED
+
 from tocsin.errors import SignatureError, TocsinError
 from tocsin.signatures.clamav import byte_compare, expression, offset, pcre
 from tocsin.signatures.clamav.body import parse_body
@@ -92,6 +94,34 @@ def test_samples_are_well_formed(kind, line):
 def test_damaged_lines(kind, data):
     _, line = data.draw(damaged(kind))
     takes_or_refuses(parse_text, kind, line)
+
+
+NASTY = [
+    "²",
+    "٣",
+    "9" * 5000,
+    "99999999999999999999",
+    "-",
+    "\udc80",
+    "(",
+    "",
+    "0x",
+    "{",
+    "é",
+    "{4}",
+]
+
+
+@pytest.mark.parametrize(("kind", "line"), LINES)
+def test_every_place_of_a_line(kind, line):
+    """What is nasty in front of and instead of each character, and as a whole field."""
+    for place in range(len(line) + 1):
+        for nasty in NASTY:
+            takes_or_refuses(parse_text, kind, line[:place] + nasty + line[place:])
+            takes_or_refuses(parse_text, kind, line[:place] + nasty + line[place + 1 :])
+    for match in re.finditer(r"[^:;,#<>(){}$+-]+", line):
+        for nasty in NASTY:
+            takes_or_refuses(parse_text, kind, line[: match.start()] + nasty + line[match.end() :])
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from contextlib import suppress
 from types import TracebackType
 
@@ -85,6 +84,8 @@ class Action:
         Raises:
             ActionError: it was not done.
         """
+        if not file.unchanged():
+            raise ActionError("it changed while it was scanned")
         try:
             _remove(file)
         except OSError as error:
@@ -114,6 +115,7 @@ class Quarantine(Action):
         self._descriptor = os.open(self.folder, _FOLDER)
 
     def act(self, file: Held) -> str:
+        """Move or copy a file; see `Action.act`."""
         try:
             name = self._link(file) if self.move else ""
             if not name:
@@ -127,8 +129,8 @@ class Quarantine(Action):
         try:
             _remove(file)
         except OSError as error:
-            text = error.strerror or str(error)
-            raise ActionError(f"it was copied to '{place}', the original is left: {text}") from error
+            os.unlink(name, dir_fd=self._descriptor)
+            raise ActionError(error.strerror or str(error)) from error
         return f"moved to '{place}'"
 
     def _link(self, file: Held) -> str:
@@ -147,6 +149,8 @@ class Quarantine(Action):
         raise OSError("too many files of that name")
 
     def _copy(self, file: Held) -> str:
+        import tempfile  # not paid for by a start that copies nothing
+
         handle, temporary = tempfile.mkstemp(prefix=".tocsin-", dir=self.folder)
         try:
             with open(handle, "wb") as target:

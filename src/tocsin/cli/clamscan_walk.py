@@ -27,7 +27,6 @@ class Event(Enum):
     FILE = auto()  # to be scanned
     FOLDER = auto()  # entered
     NOTE = auto()  # passed over, as the text says
-    EMPTY = auto()  # nothing in it
     DENIED = auto()  # there, and may not be read
     MISSING = auto()  # not there, or not to be reached
     SPECIAL = auto()  # neither file nor folder, given as a path
@@ -198,8 +197,8 @@ class Walker:
         if status.st_dev == _proc_device():
             return Item(Event.NOTE, path, "Excluded (/proc)")
         if not status.st_size:
-            return Item(Event.EMPTY, path, "Empty file")
-        if not os.access(path, os.R_OK):
+            return Item(Event.NOTE, path, "Empty file")
+        if os.geteuid() != 0 and not os.access(path, os.R_OK):
             return Item(Event.DENIED, path, "Access denied")
         return Item(Event.FILE, path)
 

@@ -201,7 +201,10 @@ def _rarest_window(literal: bytes, nocase: bool) -> tuple[int, bytes, int]:
     rarest = min(levels)
     scarce = max(0, LENGTH_WANTED - len(literal))
     middle = len(levels) // 2
-    place = min((i for i, x in enumerate(levels) if x == rarest), key=lambda i: abs(i - middle))
+    try:
+        place = levels.index(rarest, middle)
+    except ValueError:
+        place = len(levels) - 1 - levels[::-1].index(rarest)
     start = max(0, min(place - 8, len(literal) - MAX_ATOM_BYTES))
     return start, literal[start : start + MAX_ATOM_BYTES], rarest + scarce
 

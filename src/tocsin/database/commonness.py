@@ -8,7 +8,9 @@ wrote it from PE files, ELF files and texts. It is read only when an index is bu
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
+from array import array
 from functools import cache
 from importlib import resources
 from itertools import accumulate
@@ -21,17 +23,17 @@ SHORT_LEVEL = 400
 
 
 @cache
-def _table() -> dict[bytes, int]:
+def _table() -> dict[int, int]:
     packed = resources.files("tocsin.database").joinpath("commonness.bin").read_bytes()
     (count,) = struct.unpack_from(">I", packed)
     body = zlib.decompress(packed[4:])
-    planes = [body[plane * count : (plane + 1) * count] for plane in range(GRAM)]
     steps = bytearray(GRAM * count)
-    for plane, values in enumerate(planes):
-        steps[plane::GRAM] = values
-    keys = accumulate(step for (step,) in struct.iter_unpack(">I", steps))
-    sequences = (key.to_bytes(GRAM, "big") for key in keys)
-    return dict(zip(sequences, body[GRAM * count :], strict=True))
+    for plane in range(GRAM):
+        steps[plane::GRAM] = body[plane * count : (plane + 1) * count]
+    numbers = array("I", bytes(steps))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return dict(zip(accumulate(numbers), body[GRAM * count :], strict=True))
 
 
 def level(sequence: bytes, *, nocase: bool = False) -> int:
@@ -52,12 +54,18 @@ def level(sequence: bytes, *, nocase: bool = False) -> int:
 
 def gram_levels(sequence: bytes, *, nocase: bool = False) -> list[int]:
     """The level of each run of four bytes, in order."""
-    known = _table().get
-    levels = [known(sequence[i : i + GRAM], 0) for i in range(len(sequence) - GRAM + 1)]
+    levels = _plain_levels(sequence)
     if not nocase:
         return levels
-    lower, upper = sequence.lower(), sequence.upper()
-    return [
-        max(found, known(lower[i : i + GRAM], 0), known(upper[i : i + GRAM], 0))
-        for i, found in enumerate(levels)
-    ]
+    lower, upper = _plain_levels(sequence.lower()), _plain_levels(sequence.upper())
+    return [max(found) for found in zip(levels, lower, upper, strict=True)]
+
+
+def _plain_levels(sequence: bytes) -> list[int]:
+    known = _table().get
+    number = int.from_bytes(sequence[: GRAM - 1], "big")
+    levels = []
+    for byte in sequence[GRAM - 1 :]:
+        number = (number << 8 | byte) & 0xFFFFFFFF
+        levels.append(known(number, 0))
+    return levels

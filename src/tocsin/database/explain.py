@@ -199,14 +199,17 @@ def _file_type(value: FileTypeMagic) -> Explanation:
 
 
 _META = re.compile(r"\bmeta\s*:(?P<body>.*?)(?:\b(?:strings|condition)\s*:)", re.DOTALL)
-_META_LINE = re.compile(r'^\s*(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|(\S+))', re.MULTILINE)
+_META_LINE = re.compile(r'(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*+)"|(\S+))', re.DOTALL)
 
 
 def _yara(entry: Entry) -> Explanation:
     meta = _META.search(entry.record.text)
     facts = []
     if meta is not None:
-        facts = [(m[1], m[2] if m[2] is not None else m[3]) for m in _META_LINE.finditer(meta[1])]
+        facts = [
+            (line[1], line[3] if line[2] is None else re.sub(r'\\(["\\])', r"\1", line[2]))
+            for line in _META_LINE.finditer(meta["body"])
+        ]
     return Explanation(entry.name, "a YARA rule; its own text says best what it asks for", facts)
 
 

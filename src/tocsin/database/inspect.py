@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tocsin.database.cache import source_files
 from tocsin.database.coverage import unevaluated_reason
 from tocsin.database.portable import is_portable, read_portable, split_line, verified_body
-from tocsin.database.yara_rules import split_rules, without_rules
+from tocsin.database.yara_rules import split_rules, without_rule_at, without_rules
 from tocsin.errors import DatabaseError, SignatureError
 from tocsin.signatures.clamav.extended import Extended
 from tocsin.signatures.clamav.lists import Ignored
@@ -24,7 +24,7 @@ from tocsin.signatures.clamav.logical import Logical
 from tocsin.signatures.parse import signature_name
 from tocsin.signatures.records import Kind, Record, Source
 from tocsin.signatures.sources import Parsed, SourceReader
-from tocsin.signatures.yara import compile_rules
+from tocsin.signatures.yara import CompiledRules, compile_rules
 
 Progress = Callable[[str], None]
 
@@ -180,33 +180,59 @@ def _compilable(
     Raises:
         SignatureError: a rule does not compile, unless lenient.
     """
-    while records:
-        texts = [record.text for record in records]
-        names = [record.source.name for record in records]
-        ignored = compile_rules(texts, names, lenient=lenient).ignored
-        if not ignored:
-            break
-        refused: dict[int, set[str]] = {}
-        for place, rule, reason in ignored:
-            refused.setdefault(place, set()).add(rule)
-            what = f"rule {rule}: {reason}" if rule else reason
-            problems.append(SignatureError(what, names[place]))
-        records = [
-            kept
-            for place, record in enumerate(records)
-            if (kept := _without(record, refused.get(place))) is not None
-        ]
+    if not records:
+        return []
+    if not lenient:
+        _compile(records)
+        return records
+    records = _without_refused(records, problems)
+    try:
+        _compile(records)
+    except SignatureError:
+        mended = (_without_malformed(record, problems) for record in records)
+        return [record for record in mended if record is not None]
     return records
 
 
-def _without(record: Record, rules: set[str] | None) -> Record | None:
-    """A YARA file without some rules; None when they cannot be cut out or none is left."""
-    if rules is None:
-        return record
-    text = without_rules(record.text, rules)
-    if "" in rules or text == record.text or next(split_rules(text), None) is None:
-        return None
-    return record._replace(text=text)
+def _compile(records: Sequence[Record], *, lenient: bool = False) -> CompiledRules:
+    names = [record.source.name for record in records]
+    return compile_rules([record.text for record in records], names, lenient=lenient)
+
+
+def _without_refused(records: list[Record], problems: list[SignatureError]) -> list[Record]:
+    """Cut out what YARA-X names as ignored, until it names nothing more."""
+    while True:
+        refused: dict[int, set[str]] = {}
+        for place, rule, reason in _compile(records, lenient=True).ignored:
+            if rule:
+                refused.setdefault(place, set()).add(rule)
+                name = records[place].source.name
+                problems.append(SignatureError(f"rule {rule}: {reason}", name))
+        texts = [
+            without_rules(record.text, refused.get(place, ()))
+            for place, record in enumerate(records)
+        ]
+        if texts == [record.text for record in records]:
+            return records
+        records = [
+            record._replace(text=text)
+            for record, text in zip(records, texts, strict=True)
+            if next(split_rules(text), None) is not None
+        ]
+
+
+def _without_malformed(record: Record, problems: list[SignatureError]) -> Record | None:
+    """Cut out rules that break YARA's grammar, which YARA-X drops without naming them."""
+    while True:
+        try:
+            _compile([record])
+            return record
+        except SignatureError as error:
+            problems.append(error)
+            text = without_rule_at(record.text, error.line)
+        if text == record.text or next(split_rules(text), None) is None:
+            return None
+        record = record._replace(text=text)
 
 
 # --- finding ------------------------------------------------------------------------------
@@ -258,15 +284,19 @@ def find(
 
 
 def name_pattern(pattern: str) -> re.Pattern[str]:
-    """A name in which `*` is any text and `?` any character, as a regular expression."""
-    pieces = re.split(r"([*]+|[?])", pattern)
-    return re.compile(
-        "".join(
-            ".*" if piece.startswith("*") else "." if piece == "?" else re.escape(piece)
-            for piece in pieces
-        ),
-        re.DOTALL,
+    """A name in which `*` is any text and `?` any character, as a regular expression.
+
+    What stands between two `*` is taken where it comes first and not tried elsewhere: another
+    place would leave less for the rest, and trying them all takes exponential time.
+    """
+    first, *pieces = (
+        "".join("." if char == "?" else re.escape(char) for char in piece)
+        for piece in pattern.split("*")
     )
+    if not pieces:
+        return re.compile(first, re.DOTALL)
+    middle = "".join(f"(?>.*?{piece})" for piece in pieces[:-1] if piece)
+    return re.compile(f"{first}{middle}.*{pieces[-1]}", re.DOTALL)
 
 
 def _records(file: Path) -> Iterator[Record]:

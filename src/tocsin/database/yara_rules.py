@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"//[^\n]*"
-    r"|/\*.*?\*/"
-    r'|"(?:\\.|[^"\\\n])*"'
-    r"|/(?:\\.|[^/\\\n])+/"
+    r"//[^\n]*+"
+    r"|/\*.*?(?:\*/|\Z)"
+    r'|"(?:\\[^\n]|[^"\\\n])*+"?'
+    r"|/(?:\\[^\n]|[^/\\\n])++/?"
     r"|[{}]"
-    r"|[A-Za-z_]\w*",
+    r"|[A-Za-z_]\w*+",
     re.DOTALL,
 )
+"""Quotations that do not close end with their line, so that no text takes long to split."""
 _MODIFIERS = frozenset({"private", "global"})
 
 
@@ -61,6 +62,18 @@ def without_rules(text: str, names: Iterable[str]) -> str:
     wanted = set(names)
     last = {rule.name: rule for rule in split_rules(text) if rule.name in wanted}
     for rule in sorted(last.values(), key=lambda rule: rule.start, reverse=True):
-        gap = "\n" * text.count("\n", rule.start, rule.end)
-        text = text[: rule.start] + gap + text[rule.end :]
+        text = _without(text, rule)
     return text
+
+
+def without_rule_at(text: str, line: int) -> str:
+    """The text without the rule in which a line stands, or the last one that begins before it."""
+    before = [
+        rule for rule in split_rules(text) if text.count("\n", 0, rule.start) + 1 <= max(line, 1)
+    ]
+    return _without(text, before[-1]) if before else text
+
+
+def _without(text: str, rule: YaraRule) -> str:
+    gap = "\n" * text.count("\n", rule.start, rule.end)
+    return text[: rule.start] + gap + text[rule.end :]

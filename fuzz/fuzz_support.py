@@ -1,0 +1,52 @@
+"""What all fuzz targets share: how they are started, and how tocsin is watched for coverage.
+
+A target is a file `fuzz_NAME.py` with `SEEDS`, inputs to begin with, and `check(data)`, which
+raises when a promise is broken. It can be imported without atheris; the tests do that and
+feed the same checks from hypothesis.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WATCHED = "TOCSIN_FUZZ_WATCHED"
+"""Set in the environment of a process that fuzzes, so that imports are instrumented."""
+
+for _place in (str(HERE), str(HERE.parent / "tests" / "unpack")):
+    if _place not in sys.path:
+        sys.path.insert(0, _place)
+
+
+def watch() -> None:
+    """Import all rooms below the command line, instrumented when this process fuzzes."""
+    if not os.environ.get(WATCHED):
+        return
+    import atheris
+
+    with atheris.instrument_imports(include=["tocsin"], enable_loader_override=False):
+        import tocsin
+
+        for module in pkgutil.walk_packages(tocsin.__path__, "tocsin."):
+            if not module.name.startswith("tocsin.cli"):
+                importlib.import_module(module.name)
+
+
+def fuzz(check: Callable[[bytes], None], seeds: Iterable[bytes]) -> None:
+    """Run a target until its time is over or it crashes; arguments are libFuzzer's."""
+    import atheris
+
+    with tempfile.TemporaryDirectory(prefix="tocsin-fuzz-") as folder:
+        for number, seed in enumerate(seeds):
+            Path(folder, f"seed-{number:03}").write_bytes(seed)
+        atheris.Setup([*sys.argv, folder], check)
+        atheris.Fuzz()
+
+
+watch()

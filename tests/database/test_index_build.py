@@ -1,0 +1,95 @@
+"""The index holds what was given to it: names, digests, exceptions and what is left out."""
+
+from __future__ import annotations
+
+import pytest
+from signature_samples import MD5, SHA256
+
+from tocsin.database.cache import open_database
+from tocsin.errors import SignatureError
+
+
+@pytest.fixture
+def index_of(tmp_path):
+    def build(files, **options):
+        folder = tmp_path / "rules"
+        folder.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        return open_database(folder, cache_dir=tmp_path / "cache", **options)
+
+    return build
+
+
+def names(index):
+    return sorted(signature[0] for signature in index.signatures())
+
+
+def test_digests_with_names_sources_and_sizes(index_of):
+    index = index_of({"a.hsb": f"{SHA256}:68:One\n{SHA256}:*:Any:73\n", "b.hdu": f"{MD5}:9:Two\n"})
+    tables = index.digest_tables("file")
+    found = [index.name(o) for o in tables["sha256"].find(bytes.fromhex(SHA256), 68)]
+    assert sorted(name.name for name in found) == ["Any", "One"]
+    (offset,) = tables["sha256"].find(bytes.fromhex(SHA256), 69)
+    assert index.name(offset).name == "Any"
+    (offset,) = tables["md5"].find(bytes.fromhex(MD5), 9)
+    name = index.name(offset)
+    assert (name.name, name.pua, index.sources[name.source].name) == ("Two", True, "b.hdu")
+    assert index.digest_tables("allow") == {}
+
+
+def test_exceptions(index_of):
+    import hashlib
+
+    line = "Line:0:*:616263"
+    index = index_of(
+        {
+            "a.ndb": f"Kept:0:*:616263\nName:0:*:616263\n{line}\nOther:0:*:616263\n",
+            "b.ign2": f"Name\nLine:{hashlib.md5(line.encode()).hexdigest()}\nOther:{MD5}\n",
+        }
+    )
+    assert names(index) == ["Kept", "Other"]
+
+
+def test_what_is_left_out_is_counted(index_of):
+    index = index_of(
+        {
+            "a.ndb": "Html:3:*:616263\nOk:0:*:616263\nLater:0:*:616263:999\n",
+            "b.ldb": "Icon;Engine:51-255,Target:1,IconGroup1:X;0;616263\n",
+            "c.cbc": "ClamBC",
+        }
+    )
+    assert names(index) == ["Ok"]
+    assert index.unevaluated == {"normalised HTML": 1, "icon groups": 1, "bytecode": 1}
+
+
+def test_lenient_problems_are_kept(index_of):
+    files = {"a.ndb": "Ok:0:*:616263\nbad\n", "b.yar": "rule A { condition: $x }"}
+    index = index_of(files, lenient=True)
+    assert len(index.problems) == 2
+    with pytest.raises(SignatureError):
+        index_of(files)
+
+
+def test_yara_and_metadata(index_of):
+    index = index_of(
+        {
+            "a.yar": "rule A { condition: true }",
+            "rules.toml": '["B"]\nlevel = "test"\n',
+            "b.ndb": "B:0:*:61626364",
+        }
+    )
+    assert index.has_yara
+    assert [rule.identifier for rule in index.yara_rules()] == ["A"]
+    assert index.levels["B"] == "test"
+
+
+def test_every_index_verifies(index_of):
+    index = index_of({"a.ndb": "Ok:0:*:61626364\n"})
+    index.file.verify()
+
+
+def test_signatures_without_an_atom_are_always_looked_at(index_of):
+    index = index_of({"a.ldb": "A;Engine:51-255,Target:1;0=0;61626364\nB;Target:1;0;61626364\n"})
+    (number,) = index.always[1]
+    assert index.signature(number)[0] == "A"

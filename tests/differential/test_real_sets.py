@@ -1,0 +1,131 @@
+"""tocsin against clamscan with published signatures, where they are there.
+
+`../shared/data/signatures` beside the checkout holds them; they are not part of this project.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from differential import hosts, patterns
+from differential.oracle import ask_clamscan, ask_tocsin, require_clamscan, write_files
+
+SETS = Path(__file__).resolve().parents[3] / "shared" / "data" / "signatures"
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows")
+PROGRAMS = Path("/usr/bin")
+EVERY = 10
+PROGRAMS_WANTED = 80
+PLANTED_EVERY = 40
+MAX_PATTERN = 4000
+SHOWN = 20
+
+
+@pytest.fixture(scope="module")
+def real_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published sets, unpacked into a folder."""
+    require_clamscan()
+    packed = sorted(SETS.glob("*.*db.gz"))
+    if not packed:
+        pytest.skip(f"no published signatures in {SETS}")
+    folder = tmp_path_factory.mktemp("sets")
+    for path in packed:
+        (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def _differences(database: Path, target: Path, cache: Path) -> list[str]:
+    theirs = ask_clamscan(database, target)
+    ours = ask_tocsin(database, target, cache)
+    assert theirs is not None, "clamscan refuses the published signatures"
+    assert ours is not None, "tocsin refuses the published signatures"
+    return [
+        f"{file}: only clamscan {sorted(theirs[file] - ours[file])}, "
+        f"only tocsin {sorted(ours[file] - theirs[file])}"
+        for file in sorted(theirs)
+        if theirs[file] != ours.get(file, frozenset())
+    ]
+
+
+@pytest.mark.slow
+def test_clean_programs_have_the_same_verdicts(
+    real_database: Path, cache: Path, tmp_path: Path
+) -> None:
+    libraries = sorted(p for p in LIBRARIES.glob("*") if p.is_file())[::EVERY]
+    programs = sorted(p for p in PROGRAMS.iterdir() if p.is_file() and not p.is_symlink())
+    chosen = libraries + programs[:: max(1, len(programs) // PROGRAMS_WANTED)]
+    if not chosen:
+        pytest.skip("neither Wine's libraries nor programs are installed")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number, path in enumerate(chosen):
+        shutil.copyfile(path, folder / f"{number:04}-{path.name}")
+    found = _differences(real_database, folder, cache)
+    assert not found, "\n".join(found[:SHOWN])
+
+
+_FREE = re.compile(r"[0-9a-fA-F?*{}()|!\[\]BLW-]+\Z")
+
+
+def _planted(database: Path, rng: random.Random) -> dict[str, bytes]:
+    """Files in which patterns of the published sets were realised."""
+    files = {}
+    for path in sorted(database.glob("*.[ln]db")):
+        lines = path.read_text(encoding="latin-1").splitlines()
+        lines = [line for line in lines if line and not line.startswith("#")]
+        step = PLANTED_EVERY if len(lines) > 5000 else 6
+        for number, line in enumerate(lines[::step]):
+            data = _realised(line, rng)
+            if data is not None:
+                files[f"{path.stem}-{number:05}"] = data
+    return files
+
+
+def _realised(line: str, rng: random.Random) -> bytes | None:
+    if ";" in line:
+        fields = line.split(";")
+        target = re.search(r"Target:(\d+)", fields[1])
+        texts = [field.split("::")[0].split(":") for field in fields[3:]]
+    else:
+        ndb = line.split(":")
+        target = re.match(r"(\d+)", ndb[1])
+        texts = [ndb[2:4]]
+    number = int(target[1]) if target else 0
+    if number not in (0, 1, 6, 14):
+        return None
+    data = hosts.make_host(rng, number)
+    out = data.data
+    for text in texts:
+        pattern = text[-1]
+        if len(pattern) > MAX_PATTERN or not _FREE.match(pattern):
+            continue
+        piece = patterns.realise(pattern, rng, slip=0.03)
+        place = len(out)
+        if len(text) > 1 and text[0].split(",")[0].isdigit():
+            place = int(text[0].split(",")[0])
+            if place > 1 << 20:
+                continue
+        elif len(text) > 1 and text[0].split("+")[0] in data.anchors:
+            place = data.anchors[text[0].split("+")[0]]
+        out = hosts.plant(data._replace(data=out), place, piece)
+    return out
+
+
+@pytest.mark.slow
+def test_realised_patterns_have_the_same_verdicts(
+    real_database: Path, cache: Path, tmp_path: Path
+) -> None:
+    files = _planted(real_database, random.Random(7))
+    folder = write_files(tmp_path / "files", files)
+    found = _differences(real_database, folder, cache)
+    assert not found, f"{len(found)} of {len(files)}:\n" + "\n".join(found[:SHOWN])

@@ -57,7 +57,7 @@ class Scale(NamedTuple):
     builds: int
 
 
-FULL = Scale(690, 140 * MB, 100 * MB, 40 * MB, 1_000_000, ("/usr/bin", "/usr/lib"), 1, 1, 5, 9, 2)
+FULL = Scale(690, 140 * MB, 100 * MB, 80 * MB, 1_000_000, ("/usr/bin", "/usr/lib"), 1, 1, 5, 9, 2)
 QUICK = Scale(85, 10 * MB, 12 * MB, 6 * MB, 100_000, ("/usr/bin",), 10, 20, 2, 3, 1)
 
 

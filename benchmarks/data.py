@@ -198,7 +198,10 @@ def _copied(paths: Iterable[Path | str], folder: Path, budget: int, about: str) 
     digest = hashlib.sha256()
     files = size = 0
     for path in paths:
-        content = Path(path).read_bytes()
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
+            continue  # it went away since it was listed, or is not ours to read
         if len(content) > budget // 4:
             continue
         if size + len(content) > budget:

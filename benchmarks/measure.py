@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-_WATCH_SECONDS = 0.1
+_WATCH_SECONDS = 0.05
 
 
 class RunFailed(Exception):

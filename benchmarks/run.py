@@ -53,8 +53,9 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(summary(results))
-    arguments.output.write_text(text, "utf-8")
-    print(f"written to {arguments.output}")
+    if arguments.output is not None:
+        arguments.output.write_text(text, "utf-8")
+        print(f"written to {arguments.output}")
     return 0
 
 
@@ -66,7 +67,7 @@ def _measured(bench: Bench, name: str, cases_left: int) -> CaseResult:
     try:
         bench.begin_case(cases_left)
         case(bench, result)
-    except (Absent, RunFailed) as reason:
+    except (Absent, RunFailed, OSError) as reason:
         result.skip("case" if not result.measures else "the rest", reason)
     for text in result.skipped:
         bench.say(f"skipped: {text}")
@@ -91,13 +92,13 @@ def _parsed() -> argparse.Namespace:
         type=Path,
         default=None,
         metavar="FILE",
-        help="write the report here (default: benchmarks/RESULTS.md; with --quick or --only, "
-        "benchmarks/RESULTS-part.md)",
+        help="write the report here (default: benchmarks/RESULTS.md for a whole run; "
+        "a quick or partial one is only printed)",
     )
     arguments = parser.parse_args()
-    if arguments.output is None:
-        whole = not arguments.quick and arguments.only == list(CASES)
-        arguments.output = _HERE / ("RESULTS.md" if whole else "RESULTS-part.md")
+    whole = not arguments.quick and set(arguments.only) == set(CASES)
+    if arguments.output is None and whole:
+        arguments.output = _HERE / "RESULTS.md"
     return arguments
 
 

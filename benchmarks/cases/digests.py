@@ -50,7 +50,7 @@ def run(bench: Bench, result: CaseResult) -> None:
         [Figure("python -c pass", tuple(r.wall * 1e3 for r in bare), True)],
     )
     for name, unit, key, before, factor in (
-        ("import of what opens a database", "ms", "import_s", "", 1e3),
+        ("import of open_database and Scanner", "ms", "import_s", "", 1e3),
         ("open_database", "ms", "open_s", "", 1e3),
         ("first scan of a small file", "ms", "scan_s", "", 1e3),
         ("resident after import", "MiB", "import_kib", "", 1 / 1024),

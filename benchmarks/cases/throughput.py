@@ -102,17 +102,18 @@ def _add_measures(
             note += "; exit status 2, not everything was wholly looked at"
         rates.append(Figure(who, tuple(size / run.wall for run in runs), ours, note, workers))
         work = [run.wall - start for run in runs]
-        if min(work) > start:
+        spread = max(run.wall for run in start_ups[who]) - min(run.wall for run in start_ups[who])
+        if min(work) > 3 * spread:
             net = tuple(size / seconds for seconds in work)
             net_rates.append(Figure(who, net, ours, workers=workers))
         else:
-            result.notes.append(f"{who}: start-up was half of a scan or more and is not taken off.")
+            result.notes.append(f"{who}: start-up varied too much to be taken off so short a scan.")
         times.append(Figure(who, tuple(run.wall for run in runs), ours))
         starts.append(Figure(who, tuple(run.wall for run in start_ups[who]), ours))
         peaks = tuple(run.peak / 1024 for run in runs)
         memory.append(Figure(who, peaks, ours, workers=workers))
         seen = watched[who].memory if who in watched else None
-        if ours and workers > 1 and seen:
+        if ours and workers > 1 and seen and seen.processes > workers:
             both = ((seen.first + seen.others) / 1024,)
             added.append(Figure(who, both, ours, _memory_note(seen), workers))
         elif not ours:
@@ -121,7 +122,7 @@ def _add_measures(
     result.add(rate, "MB/s", rates, more_is_better=True)
     result.add("throughput, start-up taken off", "MB/s", net_rates, more_is_better=True)
     result.add("peak memory of the largest process", "MiB", memory)
-    if any(figure.ours for figure in added):
+    if any(figure.ours for figure in added):  # none where a scan was too short to be sampled
         result.add("peaks of all processes added up", "MiB", added)
     result.add("time for the folder", "s", times, minor=True)
     result.add("start-up: a folder with one small file", "s", starts, minor=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import zipfile
 
 import pytest
 
@@ -126,6 +127,39 @@ def test_a_copy_that_fails_leaves_nothing(place, monkeypatch):
 def test_no_folder_to_move_to(place, folder):
     with pytest.raises(ActionError):
         choose_action(move=str(place / folder), copy="", remove=False)
+
+
+def test_the_held_file_is_what_is_scanned(place, monkeypatch, capfdbinary):
+    """A link to something precious, exchanged for an infected file once it was opened."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("TOCSIN_CACHE_DIR", str(place / "cache"))
+    (place / "x.ndb").write_text("One:0:*:4556494c\n")
+    (place / "infected").write_text("EVIL and more")
+    (place / "precious").write_text("do not touch")
+    (place / "a").unlink()
+    (place / "a").symlink_to("precious")
+
+    class Exchanged(Held):
+        def __init__(self, path):
+            super().__init__(path)
+            os.replace("infected", "a")
+
+    monkeypatch.setattr(clamscan, "Held", Exchanged)
+    assert clamscan.main(["-d", "x.ndb", "--no-summary", "--remove", "a"]) == 0
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == b"a: OK\n"
+    assert (place / "precious").exists()
+
+
+def test_names_of_members_are_those_of_the_path(place, monkeypatch, capfdbinary):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("TOCSIN_CACHE_DIR", str(place / "cache"))
+    (place / "x.ndb").write_text("One:0:*:4556494c\n")
+    with zipfile.ZipFile("z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m", "EVIL " * 20)
+    assert clamscan.main(["-d", "x.ndb", "--no-summary", "-a", "--copy=q", "z.zip"]) == 1
+    sys.stdout.flush()
+    assert b"z.zip!/m: One.UNOFFICIAL FOUND\n" in capfdbinary.readouterr().out
 
 
 def test_a_file_given_twice_is_moved_once(place, monkeypatch, capfdbinary):

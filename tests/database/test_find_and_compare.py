@@ -12,7 +12,7 @@ from tocsin.errors import DatabaseError
 FILES = {
     "a.ndb": "Win.Trojan.Agent-1:0:*:616263\nWin.Trojan.Agent-2:0:*:616264\nbad line\n",
     "b.yar": "rule One { condition: true }\nrule Two { condition: false }\n",
-    "c.hdb": "".join(f"{'%032x' % n}:{n + 1}:Many\n" for n in range(3)),
+    "c.hdb": "".join(f"{n:032x}:{n + 1}:Many\n" for n in range(3)),
     "d.ndu": "Pua.Thing:0:*:616265\n",
 }
 
@@ -107,7 +107,7 @@ def test_equal(folder, built, tmp_path):
 def test_differences(folder, built):
     (folder / "a.ndb").write_text("Win.Trojan.Agent-1:0:*:616262\nNew:0:*:616263\n")
     (folder / "b.yar").write_text("rule Two { condition: true }\n")
-    (folder / "c.hdb").write_text(FILES["c.hdb"] + f"{'%032x' % 77}:9:Many\n")
+    (folder / "c.hdb").write_text(FILES["c.hdb"] + f"{77:032x}:9:Many\n")
     (folder / "d.ndu").rename(folder / "d.ndb")  # no longer on request only
     difference = compare([built], [folder])
     assert not difference.equal

@@ -103,7 +103,8 @@ def test_patterns(pattern, lines):
         ("(0|1)>2", "[more than 2 times in all, counted over any of #0 or #1]"),
         (
             "(0|1)>2,2",
-            "[more than 2 times in all and at least 2 different ones, counted over any of #0 or #1]",
+            "[more than 2 times in all and at least 2 different ones, "
+            "counted over any of #0 or #1]",
         ),
     ],
 )

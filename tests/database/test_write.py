@@ -24,7 +24,8 @@ FILES = {
     "d.hdu": f"{MD5}:68:Test.Unwanted\n",
     "e.cdb": "\n".join(WELL_FORMED[Kind.CONTAINER]),
     "f.ign2": "Test.Plain\n",
-    "g.yar": 'rule One { strings: $a = "é\\t\\x00" condition: $a }\nrule Two { condition: false }\n',
+    "g.yar": 'rule One { strings: $a = "é\\t\\x00" condition: $a }\n'
+    "rule Two { condition: false }\n",
     "h.txt": f"{MD5}  some file.exe\n",
     "i.cbc": "ClamBC\n",
     "rules.toml": '["Test.Plain"]\nlevel = "test"\nwhy = "two\\nlines"\n',

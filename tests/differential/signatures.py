@@ -233,6 +233,28 @@ def ignored(rng: random.Random, names: Numbering) -> Case:
     return Case({"ndb": "\n".join(lines), "ign2": rule}, [hosts.plant(host, host.room, text)])
 
 
+def shared(rng: random.Random, names: Numbering) -> Case:
+    """One pattern in signatures of several targets, offsets and spellings."""
+    text = patterns.pattern(rng, modified=True)
+    name = names.name("Shr")
+    simple, logical_lines = [], []
+    for number, target in enumerate(rng.sample((0, 1, 6, 14), 3)):
+        offset = rng.choice(("*", "*", "EOF-40,40", "1040,80"))
+        modifiers = rng.choice(("", "", "::i", "::a"))
+        written = text if offset == "*" else f"{offset}:{text}"
+        expression = rng.choice(("0", "0", "0=1", "0>1", "0=0"))
+        logical_lines.append(
+            f"{name}.L{number};{LEVEL},Target:{target};{expression};{written}{modifiers}"
+        )
+        simple.append(f"{name}.N{number}:{rng.choice((0, 1, 6, 14))}:{offset}:{text}")
+    files = []
+    for target in (0, 1, 6):
+        host = hosts.make_host(rng, target)
+        data = patterns.modify(patterns.realise(text, rng), rng.choice(("", "i")), rng)
+        files.append(hosts.plant(host, host.room + rng.randint(0, 40), data))
+    return Case({"ndb": "\n".join(simple), "ldb": "\n".join(logical_lines)}, files)
+
+
 # Logical signatures
 
 
@@ -450,6 +472,7 @@ MAKERS: tuple[tuple[Callable[[random.Random, Numbering], Case], int], ...] = (
     (ignored, 3),
     (macro, 6),
     (version_info, 2),
+    (shared, 8),
 )
 """Each kind and its weight."""
 

@@ -6,6 +6,7 @@ well-formed lines, which reaches deeper.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 
@@ -76,10 +77,8 @@ def damaged(draw, kind=None):
 
 def takes_or_refuses(function, *arguments, allowed=SignatureError):
     began = time.perf_counter()
-    try:
+    with contextlib.suppress(allowed):
         function(*arguments)
-    except allowed:
-        pass
     assert time.perf_counter() - began < SECONDS
 
 
@@ -178,6 +177,10 @@ def test_metadata_files(text):
     takes_or_refuses(lambda: list(read_metadata_lines(text)))
 
 
+def _read_all(reader, data, name):
+    return list(reader.read_bytes(data, name))
+
+
 @pytest.mark.parametrize("ending", sorted({*LANGUAGES, *ARCHIVES, *LIST_ENDINGS, METADATA_FILE}))
 @settings(max_examples=40, deadline=None)
 @given(data=st.binary(max_size=300))
@@ -186,7 +189,7 @@ def test_any_file(ending, data):
     name = ending if ending == METADATA_FILE else f"some{ending}"
     for lenient in (False, True):
         reader = SourceReader(lenient=lenient)
-        takes_or_refuses(lambda: list(reader.read_bytes(data, name)), allowed=TocsinError)
+        takes_or_refuses(_read_all, reader, data, name, allowed=TocsinError)
 
 
 @pytest.mark.parametrize(
@@ -207,10 +210,8 @@ def test_long_patterns_in_linear_time(line):
     """Forty times longer may take eighty times as long, but not the square of it."""
     takes_or_refuses(parse_text, Kind.BODY, line[: len(line) // 40])
     began = time.perf_counter()
-    try:
+    with contextlib.suppress(SignatureError):
         parse_text(Kind.BODY, line)
-    except SignatureError:
-        pass
     assert time.perf_counter() - began < 5
 
 

@@ -147,14 +147,20 @@ class Scan:
             self._unreadable(path, error.strerror or str(error))
             return
         with holding as held:
-            report = self._report(path)
+            report = self._report(path, path if held is None else held.source)
             if report is not None:
                 self._tell(report, held)
 
-    def _report(self, path: str) -> Report | None:
-        """Scan a file; None if that failed, which must not end the scan of the others."""
+    def _report(self, path: str, source: str) -> Report | None:
+        """Scan a file; None if that failed, which must not end the scan of the others.
+
+        Args:
+            path: its name in the report.
+            source: what is opened.
+        """
         try:
-            return self._scanner.scan_file(path)
+            report = self._scanner.scan_file(source)
+            return report if source == path else _renamed(report, path)
         except Exception as error:
             self._unreadable(path, f"{type(error).__name__}: {error}")
             return None
@@ -247,6 +253,15 @@ class Scan:
         self._output.plain(f"{path} (real path: '{held.real}'): {done}")
 
 
+def _renamed(report: Report, path: str) -> Report:
+    """The same report about another path."""
+    cut = len(report.path)
+    report.detections = [d._replace(object=path + d.object[cut:]) for d in report.detections]
+    report.skipped = [s._replace(object=path + s.object[cut:]) for s in report.skipped]
+    report.path = path
+    return report
+
+
 def _read(descriptor: int, most: int) -> bytes:
     """What can be read, up to a number of bytes."""
     content = bytearray()
@@ -321,7 +336,7 @@ def _prepared_scan(arguments: Arguments, output: Output, totals: Totals) -> int:
 
 
 def run() -> None:
-    """Entry point; a defect of this program ends with 2, because 1 means that something was found."""
+    """Entry point; a defect of this program ends with 2: 1 means that something was found."""
     try:
         status = main(sys.argv[1:])
         if sys.stdout is not None:

@@ -1,9 +1,10 @@
 """What is done with an infected file: moved, copied or removed, and never lost or mistaken.
 
-The file that was scanned is held open from before the scan. Whatever stands at its path
-afterwards is touched only if it is still that file, by device and inode, and a copy is made
-from the open file, not from the path. In the destination nothing is ever written over; a copy
-gets its name when all of it is on the disk, and only then does the original go.
+The file is held open from before the scan, and the open file is what is scanned: a path could
+name another one by then. Whatever stands at its path afterwards is touched only if it is still
+that file, by device and inode, and a copy is made from the open file, not from the path. In the
+destination nothing is ever written over; a copy gets its name when all of it is on the disk, and
+only then does the original go.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ class Held:
     Args:
         path: the file.
 
+    Attributes:
+        real: its path without links.
+        source: a path that stands for the open file whatever happens to the other.
+        descriptor: the open file.
+        status: what the system said of it when it was opened.
+
     Raises:
         OSError: it cannot be opened.
     """
@@ -36,6 +43,8 @@ class Held:
     def __init__(self, path: str) -> None:
         self.real = os.path.realpath(path)
         self.descriptor = os.open(self.real, _READ)
+        reopened = f"/proc/self/fd/{self.descriptor}"
+        self.source = reopened if os.path.exists(reopened) else self.real
         self.status = os.fstat(self.descriptor)
 
     def __enter__(self) -> Held:

@@ -88,10 +88,8 @@ def build(sources: Sequence[Path], output: Path, lenient: bool, as_json: bool) -
         )
         return
     click.echo(
-        wrap(
-            f"{built.path}: {_counted(content.census.total, 'signature')} from "
-            f"{_counted(len(content.census.sources), 'source')}, {built.size:,} bytes"
-        )
+        f"{printable(str(built.path))}: {_counted(content.census.total, 'signature')} from "
+        f"{_counted(len(content.census.sources), 'source')}, {built.size:,} bytes"
     )
     click.echo(f"SHA-256 {built.sha256}")
     _print_unevaluated(content.census)
@@ -207,7 +205,7 @@ def verify(paths: Sequence[Path], as_json: bool) -> None:
             kind, detail = verify_file(path)
             results.append({"path": str(path), "ok": True, "kind": kind, "detail": detail})
             if not as_json:
-                click.echo(wrap(f"{path}: ok, {kind}: {detail}", following="  "))
+                click.echo(f"{printable(str(path))}: ok, {kind}: {detail}")
         except TocsinError as error:
             failed = True
             results.append({"path": str(path), "ok": False, "kind": "", "detail": str(error)})

@@ -20,6 +20,7 @@ from tocsin.signatures.clamav.body import (
     Element,
     Form,
     Masked,
+    Nearby,
 )
 from tocsin.signatures.clamav.byte_compare import ByteCompare
 from tocsin.signatures.clamav.expression import Branch, Expression
@@ -250,7 +251,7 @@ def _source(element: Element) -> bytes | None:
         return _literal(element)
     if isinstance(element, Masked):
         return masked_class(element)
-    if isinstance(element, Boundary):
+    if isinstance(element, (Boundary, Nearby)):
         return None
     return _options(element)
 

@@ -17,6 +17,7 @@ from tocsin.signatures.clamav.body import (
     Element,
     Form,
     Masked,
+    Nearby,
 )
 from tocsin.signatures.clamav.byte_compare import ByteCompare
 from tocsin.signatures.clamav.expression import (
@@ -149,22 +150,23 @@ def compile_conditions(conditions: Conditions) -> Compiled:
 
 def _compile_form(form: Form, body: Body) -> Compiled:
     last = len(form.parts) - 1
+    bounded = body.fullword and form.wide  # a plain form has its boundaries among its elements
     parts = tuple(
         _compile_part(
             part,
             body.nocase,
-            _word_edge(form.wide, before=True) if body.fullword and place == 0 else b"",
-            _word_edge(form.wide, before=False) if body.fullword and place == last else b"",
+            _word_edge(before=True) if bounded and place == 0 else b"",
+            _word_edge(before=False) if bounded and place == last else b"",
         )
         for place, part in enumerate(form.parts)
     )
     gaps = tuple((gap.low, NO_BOUND if gap.high is None else gap.high) for gap in form.gaps)
-    return (parts, gaps, form.origin, form.single)
+    return (parts, gaps)
 
 
-def _word_edge(wide: bool, *, before: bool) -> bytes:
-    unit = _WORD + (rb"\x00" if wide else b"")
-    return b"(?<!" + unit + b")" if before else b"(?!" + unit + b")"
+def _word_edge(*, before: bool) -> bytes:
+    """Edge of a wide full word: a letter is two bytes there."""
+    return b"(?<!" + _WORD + rb"\x00)" if before else b"(?!" + _WORD + rb"\x00)"
 
 
 def _compile_part(part: tuple[Element, ...], nocase: bool, before: bytes, after: bytes) -> Compiled:
@@ -203,6 +205,8 @@ def element_lengths(element: Element, place: int, count: int) -> tuple[int, int]
         return len(element), len(element)
     if isinstance(element, Masked):
         return 1, 1
+    if isinstance(element, Nearby):
+        return 0, 0
     if isinstance(element, Boundary):
         if place in (0, count - 1):
             return 0, 0
@@ -233,12 +237,22 @@ def _element(element: Element, nocase: bool) -> bytes:
         return b"(?i:" + escaped + b")" if nocase else escaped
     if isinstance(element, Masked):
         return masked_class(element)
+    if isinstance(element, Nearby):
+        return _nearby(element, nocase)
     if isinstance(element, Boundary):
         return _boundary(element, 1, 3)
     options = b"|".join(b"".join(_element(e, nocase) for e in o) for o in element.options)
     if element.negated:
         return b"(?!" + options + b").{%d}" % (element.length or 0)
     return b"(?:" + options + b")"
+
+
+def _nearby(element: Nearby, nocase: bool) -> bytes:
+    byte = _element(element.element, nocase)
+    if not element.before:
+        return b"(?=.{%d,%d}" % (element.low, element.high) + byte + b")"
+    distances = range(element.low, element.high + 1)
+    return b"(?:" + b"|".join(b"(?<=" + byte + b".{%d})" % n for n in distances) + b")"
 
 
 def masked_class(element: Masked) -> bytes:

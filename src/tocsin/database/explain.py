@@ -232,11 +232,13 @@ def _extended(value: Extended) -> Explanation:
 def _body_lines(body: Body) -> list[str]:
     lines: list[str] = []
     for form in body.forms:
+        steps = form_lines(form)
+        if body.fullword and not form.wide:
+            steps = steps[1:-1]  # the edges that the modifier puts there; `_modifiers` says it
         if len(body.forms) > 1:
             lines.append("or, one byte a character:" if lines else "with a NUL behind each byte:")
-            lines += [f"  {line}" for line in form_lines(form)]
-        else:
-            lines += form_lines(form)
+            steps = [f"  {step}" for step in steps]
+        lines += steps
     return lines
 
 

@@ -11,9 +11,7 @@ holds only that contract, so that scanning imports nothing of the compiler.
                literal: the whole part when it is nothing but bytes, lower-case if nocase
                regex: source of a Python `re` for the whole part otherwise, else None
                anchor: longest literal at a fixed place in it, or b""; anchor_at: that place
-    FORM       (PARTs, gaps, origin, single); a gap is (low, high), high -1 for no bound
-               origin: number of the part whose start is the match's
-               single: whether equal starts count once
+    FORM       (PARTs, gaps); a gap is (low, high), high -1 for no bound
     OFFSET     (anchor, distance, index, max_shift), or None for anywhere
     CONTENT    (0, OFFSET, FORMs, nocase, number): equal numbers are equal patterns
     MACRO      (1, group, low, high)

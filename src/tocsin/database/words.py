@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from tocsin.signatures.clamav.body import Alternatives, Boundary, Element, Form, Gap, Masked
+from tocsin.signatures.clamav.body import (
+    Alternatives,
+    Boundary,
+    Element,
+    Form,
+    Gap,
+    Masked,
+    Nearby,
+)
 from tocsin.signatures.clamav.expression import Branch, Count, Expression, Leaf
 from tocsin.signatures.clamav.offset import Anchor, Offset
 
@@ -182,7 +190,15 @@ def _element_words(element: Element, *, at_edge: bool = False) -> str:
         return _masked_words(element)
     if isinstance(element, Boundary):
         return _boundary_words(element, at_edge=at_edge)
+    if isinstance(element, Nearby):
+        return _nearby_words(element)
     return _alternatives_words(element)
+
+
+def _nearby_words(element: Nearby) -> str:
+    side = "before" if element.before else "behind"
+    between = range_words(element.low, element.high)
+    return f"{_element_words(element.element)} {side} it, {between} arbitrary bytes between"
 
 
 def _masked_words(element: Masked) -> str:

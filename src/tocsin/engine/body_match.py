@@ -101,7 +101,7 @@ def _may_match(
     form: tuple[Any, ...], nocase: bool, view: ObjectView, hits: list[PartialHit]
 ) -> bool:
     """Whether the parts beside one that was seen stand where the gaps allow."""
-    parts, gaps = form[:2]
+    parts, gaps = form
     for hit in hits:
         places = hit.places
         after = list(zip(parts[hit.part + 1 :], gaps[hit.part :], strict=True))
@@ -255,32 +255,21 @@ def _chain(
     limit: int | None,
 ) -> list[int]:
     """Starts of the chains, one for each place of the last part."""
-    parts, gaps, origin, single = form
+    parts, gaps = form
     if not _all_present(parts, nocase, view):
         return []
-    first_ranges = None if origin else ranges
-    stop_at_one = gaps[0][1] == NO_BOUND and not origin
-    ends, starts = _first_places(parts[0], nocase, view, first_ranges, stop_at_one=stop_at_one)
+    stop_at_one = gaps[0][1] == NO_BOUND
+    ends, starts = _first_places(parts[0], nocase, view, ranges, stop_at_one=stop_at_one)
     for place, (low, high) in enumerate(gaps):
         if not ends:
             return []
         last = place == len(gaps) - 1
         follows_freely = last or gaps[place + 1][1] == NO_BOUND
-        counted_here = place + 1 == origin
         enough = limit if last else 1 if follows_freely else None
         ends, starts = _next_places(
-            parts[place + 1],
-            nocase,
-            view,
-            ends,
-            starts,
-            low,
-            high,
-            enough=None if counted_here or single else enough,
-            within=ranges if counted_here else None,
-            restart=counted_here,
+            parts[place + 1], nocase, view, ends, starts, low, high, enough=enough
         )
-    return sorted(set(starts))[:limit] if single else starts
+    return starts
 
 
 def _all_present(parts: tuple[Any, ...], nocase: bool, view: ObjectView) -> bool:
@@ -319,13 +308,8 @@ def _next_places(
     high: int,
     *,
     enough: int | None,
-    within: list[Range] | None,
-    restart: bool,
 ) -> tuple[list[int], list[int]]:
-    """Places of the part that one of `ends` reaches over a gap of `low` to `high` bytes.
-
-    With `restart` the chains start anew with this part, inside the ranges `within`.
-    """
+    """Places of the part that one of `ends` reaches over a gap of `low` to `high` bytes."""
     next_ends: list[int] = []
     next_starts: list[int] = []
     furthest = view.size if high == NO_BOUND else ends[-1] + high
@@ -334,10 +318,8 @@ def _next_places(
         oldest = 0 if high == NO_BOUND else bisect_left(ends, start - high)
         if newest < oldest:
             continue
-        if within is not None and not any(a <= start <= b for a, b in within):
-            continue
         next_ends.append(end)
-        next_starts.append(start if restart else starts[oldest])
+        next_starts.append(starts[oldest])
         if enough is not None and len(next_ends) >= enough:
             break
         _bound(next_ends)

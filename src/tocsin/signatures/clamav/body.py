@@ -14,6 +14,7 @@ import re
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.numbers import natural
 
 MAX_GAP_UNROLLED = 128
 """`{n}` below this many bytes is the same as n times `??` and does not split the pattern."""
@@ -55,7 +56,19 @@ class Boundary(NamedTuple):
     negated: bool
 
 
-Element = bytes | Masked | Alternatives | Boundary
+class Nearby(NamedTuple):
+    """A byte that must stand `low` to `high` bytes beside the part; it takes none of its own.
+
+    It stands for `aa[n-m]…` (before the part) and `…[n-m]aa` (behind it).
+    """
+
+    low: int
+    high: int
+    element: bytes | Masked
+    before: bool
+
+
+Element = bytes | Masked | Alternatives | Boundary | Nearby
 
 
 class Gap(NamedTuple):
@@ -72,15 +85,11 @@ class Form(NamedTuple):
         parts: rows of elements; at least one.
         gaps: one fewer than parts; `gaps[i]` stands between parts i and i+1.
         wide: whether a NUL was put behind every byte.
-        origin: number of the part whose start is the match's: 1 for `aa[n-m]…`, else 0.
-        single: whether places of the last part count once for each start, as after `…[n-m]aa`.
     """
 
     parts: tuple[tuple[Element, ...], ...]
     gaps: tuple[Gap, ...]
     wide: bool = False
-    origin: int = 0
-    single: bool = False
 
 
 class Body(NamedTuple):
@@ -148,7 +157,8 @@ def parse_body(pattern: str, modifiers: str = "") -> Body:
     if "w" in modifiers:
         forms.append(_parse_form(_WIDENED.sub(_widen, pattern), wide=True))
     if "w" not in modifiers or "a" in modifiers:
-        forms.append(_parse_form(pattern, wide=False))
+        bounded = f"(W){pattern}(W)" if "f" in modifiers else pattern
+        forms.append(_parse_form(bounded, wide=False))
     return Body(tuple(forms), "i" in modifiers, "f" in modifiers)
 
 
@@ -162,10 +172,7 @@ def _parse_form(pattern: str, wide: bool) -> Form:
         if len(literal) < MIN_STATIC_BYTES:
             raise SignatureError(f"a pattern needs {MIN_STATIC_BYTES} literal bytes in a row")
         return Form(((literal,),), (), wide)
-    parts, gaps = _parse_parts(pattern)
-    left = bool(_LEFT_RANGE.match(pattern))
-    right = bool(_RIGHT_RANGE.search(pattern))
-    return Form(parts, gaps, wide, origin=int(left), single=right or left)
+    return Form(*_parse_parts(pattern), wide)
 
 
 def _parse_parts(pattern: str) -> tuple[tuple[tuple[Element, ...], ...], tuple[Gap, ...]]:
@@ -175,7 +182,7 @@ def _parse_parts(pattern: str) -> tuple[tuple[tuple[Element, ...], ...], tuple[G
     start = 0
     for brace in (*_SPLIT.finditer(pattern), None):
         text = pattern[start : brace.start()] if brace else pattern[start:]
-        _parse_span(text, parts, gaps)
+        parts.append(_parse_span(text))
         if brace:
             gaps.append(_parse_gap(brace[1]))
             start = brace.end()
@@ -187,39 +194,39 @@ def _unroll_leading(pattern: str) -> str:
     while True:
         first = pattern.find("{")
         brace = _FIRST_BRACE.match(pattern, first) if first >= 0 else None
-        if brace is None or not 0 < int(brace[1]) < MAX_GAP_UNROLLED:
+        if brace is None or not 0 < natural(brace[1]) < MAX_GAP_UNROLLED:
             return pattern
-        pattern = pattern[:first] + "??" * int(brace[1]) + pattern[brace.end() :]
+        pattern = pattern[:first] + "??" * natural(brace[1]) + pattern[brace.end() :]
 
 
-def _parse_span(text: str, parts: list[tuple[Element, ...]], gaps: list[Gap]) -> None:
+def _parse_span(text: str) -> tuple[Element, ...]:
     """Read what stands between two gaps, with the `[n-m]` ranges at its edges."""
     if text.count("(") != text.count(")"):
         raise SignatureError("parentheses that do not close, or a gap inside them")
+    before: tuple[Element, ...] = ()
+    behind: tuple[Element, ...] = ()
     if left := _LEFT_RANGE.match(text):
-        parts.append(_parse_elements(left[1]))
-        gaps.append(_anchored_gap(left[2], left[3]))
+        before = (_nearby(left[1], left[2], left[3], before=True),)
         text = text[left.end() :]
-    right = _RIGHT_RANGE.search(text)
-    if right:
+    if right := _RIGHT_RANGE.search(text):
+        behind = (_nearby(right[3], right[1], right[2], before=False),)
         text = text[: right.start()]
     elements = _parse_elements(text)
     if not any(isinstance(e, bytes) and len(e) >= MIN_STATIC_BYTES for e in elements):
         raise SignatureError(
             f"each part of a pattern needs {MIN_STATIC_BYTES} literal bytes in a row"
         )
-    parts.append(elements)
-    if right:
-        gaps.append(_anchored_gap(right[1], right[2]))
-        parts.append(_parse_elements(right[3]))
+    return before + elements + behind
 
 
-def _anchored_gap(low: str, high: str | None) -> Gap:
-    bottom = int(low)
-    top = int(high) if high else bottom
+def _nearby(byte: str, low: str, high: str | None, *, before: bool) -> Nearby:
+    bottom = natural(low)
+    top = natural(high) if high else bottom
     if not bottom <= top <= MAX_ANCHORED_RANGE:
         raise SignatureError(f"[n-m] needs n <= m <= {MAX_ANCHORED_RANGE}: [{low}-{high}]")
-    return Gap(bottom, top)
+    element = _masked(byte)
+    single = bytes((element.value,)) if element.mask == 0xFF else element
+    return Nearby(bottom, top, single, before)
 
 
 def _parse_elements(text: str) -> tuple[Element, ...]:
@@ -308,9 +315,7 @@ def _split_options(inside: str) -> list[str]:
 def _parse_gap(text: str | None) -> Gap:
     """Read what stands in braces; None stands for `*`. An upper bound of 0 is no bound."""
     low, dash, high = (text or "").strip(" +").partition("-")
-    if not all(x.isascii() and x.isdigit() for x in (low, high) if x):
-        raise SignatureError(f"not a range: {{{text}}}")
-    bottom = int(low or 0)
+    bottom = natural(low or "0", "bound")
     if not dash:
         return Gap(bottom, bottom or None)
-    return Gap(bottom, int(high or 0) or None)
+    return Gap(bottom, natural(high or "0", "bound") or None)

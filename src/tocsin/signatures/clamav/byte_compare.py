@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.numbers import MAX_DIGITS, natural
 
 
 class ByteCompare(NamedTuple):
@@ -34,9 +35,9 @@ class ByteCompare(NamedTuple):
     comparisons: tuple[tuple[str, int], ...]
 
 
-_NUMBER = r"-?(?:0[xX][0-9a-fA-F]+|\d*)"
+_NUMBER = r"-?(?:0[xX][0-9a-fA-F]+|[0-9]*)"
 _FORM = re.compile(
-    rf"(?P<trigger>\d*)\((?P<sign>>>|<<)?(?P<offset>{_NUMBER})"
+    rf"(?P<trigger>[0-9]*)\((?P<sign>>>|<<)?(?P<offset>{_NUMBER})"
     rf"#(?P<options>[hdailbe]*)(?P<length>{_NUMBER})#(?P<comparisons>[^)]+)\)"
 )
 _COMPARISON = re.compile(rf"([=<>])({_NUMBER})\Z")
@@ -54,7 +55,8 @@ def parse_byte_compare(text: str) -> ByteCompare:
     form = _FORM.match(text)
     if form is None:
         raise SignatureError(f"a byte comparison is ID(>>OFFSET#[hdai][lb][e]N#CMP), not {text!r}")
-    if int(form["trigger"] or 0) > MAX_TRIGGER:
+    trigger = natural(form["trigger"] or "0", "sub-signature")
+    if trigger > MAX_TRIGGER:
         raise SignatureError(f"there is no sub-signature {form['trigger']}")
     options = form["options"]
     length = _number(form["length"])
@@ -83,7 +85,7 @@ def parse_byte_compare(text: str) -> ByteCompare:
             raise SignatureError(f"the offset of a byte comparison begins with >> or <<: {text!r}")
         offset = 0
     return ByteCompare(
-        trigger=int(form["trigger"] or 0),
+        trigger=trigger,
         offset=-offset if form["sign"] == "<<" else offset,
         base=base if ordered else "",
         little="l" in options,
@@ -97,6 +99,8 @@ def _number(text: str) -> int:
     """A C integer: decimal, `0x` hexadecimal or `0` octal; nothing counts as zero."""
     negative = text.startswith("-")
     digits = text.lstrip("-").lower()
+    if len(digits) > MAX_DIGITS:
+        raise SignatureError(f"a number of {len(digits)} digits")
     try:
         if digits.startswith("0x"):
             value = int(digits, 16)

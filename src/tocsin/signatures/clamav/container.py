@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.level import parse_levels
+from tocsin.signatures.clamav.pcre import check_regex
+from tocsin.signatures.clamav.numbers import natural
 
 Range = tuple[int, int | None]
 
@@ -59,9 +61,11 @@ def parse_container(line: str) -> ContainerSignature | None:
     if encrypted not in ("*", "0", "1"):
         raise SignatureError(f"encryption {encrypted!r} is neither 0, 1 nor *")
     try:
-        checksum = None if crc in ("*", "") else int(crc, 16)
+        checksum = None if crc in ("*", "") else int(crc[:16], 16)
     except ValueError:
         raise SignatureError(f"CRC {crc!r} is not hexadecimal") from None
+    if regex != "*":
+        check_regex(regex, "")
     return ContainerSignature(
         name=name,
         container=None if container == "*" else container.removeprefix("CL_TYPE_"),
@@ -81,6 +85,6 @@ def _range(text: str) -> Range | None:
     low, dash, high = text.partition("-")
     if not dash:
         high = low
-    if (low and not low.isdigit()) or (high and not high.isdigit()) or not (low or high):
+    if not (low or high):
         raise SignatureError(f"{text!r} is not N, N-M, N-, -M or *")
-    return int(low or 0), int(high) if high else None
+    return natural(low or "0", "bound"), natural(high, "bound") if high else None

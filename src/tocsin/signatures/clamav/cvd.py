@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tocsin.errors import VerificationError
+from tocsin.signatures.clamav.numbers import is_number
 
 HEADER_BYTES = 512
 MAGIC = b"ClamAV-VDB:"
@@ -95,7 +96,7 @@ def parse_header(data: bytes, name: str) -> Header:
     if len(data) < HEADER_BYTES or not data.startswith(MAGIC):
         raise VerificationError(f"{name}: not a ClamAV database archive (no ClamAV-VDB header)")
     fields = data[:HEADER_BYTES].decode("latin-1").rstrip(" \0\n").split(":")
-    if len(fields) < 8 or not (fields[2] + fields[3] + fields[4]).isdigit():
+    if len(fields) < 8 or not all(map(is_number, fields[2:5])):
         raise VerificationError(f"{name}: the ClamAV-VDB header is damaged; fetch the file again")
     return Header(
         built=fields[1],
@@ -172,7 +173,7 @@ def _verify_info(info: Member, members: list[Member], name: str, key: PublicKey)
     for line in body.decode("latin-1").splitlines()[1:]:
         listed, _, rest = line.partition(":")
         size, _, digest = rest.partition(":")
-        if size.isdigit():
+        if is_number(size):
             stated[listed] = (int(size), digest)
     for member in members:
         if member.name in (info.name, "COPYING"):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.level import parse_levels
+from tocsin.signatures.clamav.numbers import is_number
 
 ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
 """Name of a digest by the number of its hexadecimal characters."""
@@ -78,15 +79,15 @@ def _digest(
         raise SignatureError("a signature without a name")
     size: int | None = None
     if size_text == "*":
-        floor = int(levels[0]) if levels and levels[0].isdigit() else 0
+        floor = int(levels[0]) if levels and is_number(levels[0]) else 0
         if not any_size_free and floor < ANY_SIZE_LEVEL:
             raise SignatureError(
                 f"size * needs a minimum functionality level of at least {ANY_SIZE_LEVEL}"
             )
-    elif size_text.isascii() and size_text.isdigit() and 0 < int(size_text) < MAX_SIZE:
+    elif is_number(size_text) and 0 < int(size_text) < MAX_SIZE:
         size = int(size_text)
     else:
-        raise SignatureError(f"size {size_text!r} is neither a positive number nor *")
+        raise SignatureError(f"size {size_text[:24]!r} is neither a positive number nor *")
     if not parse_levels(levels):
         return None
     return Digest(algorithm, digest, size, name)

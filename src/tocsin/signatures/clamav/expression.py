@@ -14,6 +14,7 @@ import re
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.numbers import natural
 
 MAX_SUBSIGNATURES = 64
 MAX_DEPTH = 64
@@ -51,8 +52,8 @@ class Branch(NamedTuple):
 
 Expression = Leaf | Branch
 
-_NUMBER = re.compile(r"\s*(\d+)")
-_COUNT = re.compile(r"\s*(-?\d+)(?:,\s*(\d+))?")
+_NUMBER = re.compile(r"\s*([0-9]+)")
+_COUNT = re.compile(r"\s*(-?[0-9]+)(?:,\s*([0-9]+))?")
 
 
 def parse_expression(text: str, subsignatures: int) -> Expression:
@@ -97,8 +98,8 @@ def _parse(text: str, level: int) -> Expression:
         raise SignatureError(f"expression {text!r} lacks the number of a sub-signature")
     comparison = max(text.rfind(operator) for operator in "=<>")
     if comparison < 0:
-        return Leaf(int(number[1]))
-    return Leaf(int(number[1]), _count(text, comparison)._replace(distinct=0))
+        return Leaf(natural(number[1]))
+    return Leaf(natural(number[1]), _count(text, comparison)._replace(distinct=0))
 
 
 def _split(text: str) -> tuple[str, str, str, Count | None] | None:
@@ -139,4 +140,8 @@ def _count(text: str, place: int) -> Count:
     numbers = _COUNT.match(text, place + 1)
     if numbers is None:
         raise SignatureError(f"no number behind {text[place]!r} in expression {text!r}")
-    return Count(text[place], int(numbers[1]) & 0xFFFFFFFF, int(numbers[2] or 0))
+    return Count(text[place], _bound(numbers[1]) & 0xFFFFFFFF, natural(numbers[2] or "0"))
+
+
+def _bound(text: str) -> int:
+    return -natural(text[1:]) if text.startswith("-") else natural(text)

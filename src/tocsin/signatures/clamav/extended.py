@@ -11,7 +11,8 @@ from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.body import Body, parse_body
 from tocsin.signatures.clamav.level import parse_levels
 from tocsin.signatures.clamav.logical import MAX_TARGET
-from tocsin.signatures.clamav.offset import Offset, parse_offset
+from tocsin.signatures.clamav.numbers import natural
+from tocsin.signatures.clamav.offset import Anchor, Offset, parse_offset
 
 MIN_PLAIN_BYTES = 3
 OLD_SUFFIX = " (Clam)"
@@ -43,14 +44,13 @@ def parse_extended(line: str) -> Extended | None:
         return None
     name, target_text, offset_text, pattern = fields[:4]
     name = name.removesuffix(OLD_SUFFIX)
-    if target_text not in ("*", "") and not target_text.isdigit():
-        raise SignatureError(f"target {target_text!r} is not a number")
-    target = int(target_text) if target_text.isdigit() else 0
+    target = 0 if target_text in ("*", "") else natural(target_text, "target")
     if target > MAX_TARGET:
         return None
     offset = parse_offset(offset_text, target)
     body = parse_body(pattern)
-    if target in (0, 1) and _plain_bytes(body) < MIN_PLAIN_BYTES:
+    needs_three = target == 0 or (target == 1 and offset.anchor is not Anchor.ANY)
+    if needs_three and _plain_bytes(body) < MIN_PLAIN_BYTES:
         raise SignatureError(f"a plain pattern for target 0 or 1 needs {MIN_PLAIN_BYTES} bytes")
     return Extended(name, target, offset, body)
 

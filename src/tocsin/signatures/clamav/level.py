@@ -5,7 +5,7 @@ Source: ClamAV manual, "Functionality levels"; `sigtool --help` of 1.4.6 prints 
 
 from __future__ import annotations
 
-from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.numbers import natural
 
 LEVEL = 216
 """The level this engine answers to: that of ClamAV 1.4.6."""
@@ -25,9 +25,7 @@ def parse_levels(fields: list[str]) -> bool:
     Raises:
         SignatureError: a field is not a number.
     """
-    for field in fields:
-        if field and not field.isdigit():
-            raise SignatureError(f"functionality level {field!r} is not a number")
-    low = int(fields[0]) if fields and fields[0] else 0
-    high = int(fields[1] or 0) if len(fields) > 1 else None
+    levels = [natural(field or "0", "functionality level") for field in fields]
+    low = levels[0] if levels else 0
+    high = levels[1] if len(levels) > 1 else None
     return within_level(low, high)

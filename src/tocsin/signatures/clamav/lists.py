@@ -12,7 +12,8 @@ from typing import NamedTuple
 from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.body import Body, Form, parse_body
 from tocsin.signatures.clamav.level import parse_levels, within_level
-from tocsin.signatures.clamav.logical import parse_conditions
+from tocsin.signatures.clamav.logical import Conditions, parse_conditions
+from tocsin.signatures.clamav.numbers import natural
 from tocsin.signatures.clamav.offset import Offset, parse_offset
 
 
@@ -117,7 +118,7 @@ def parse_password(line: str) -> ArchivePassword | None:
     if len(fields) != 4 or not fields[0]:
         raise SignatureError("an archive password is NAME;CONDITIONS;0|1;PASSWORD")
     name, block, storage, text = fields
-    conditions = parse_conditions(block)
+    conditions = parse_conditions(block, target_needed=False) if block else Conditions()
     if conditions is None or (conditions.engine and not within_level(*conditions.engine)):
         return None
     if storage == "0":
@@ -166,8 +167,8 @@ def parse_setting(line: str) -> EngineSetting:
     if len(fields) != 4 or fields[0] not in _SETTING_CATEGORIES:
         raise SignatureError("a setting is CATEGORY:FLAGS:MINFL:MAXFL with a known category")
     try:
-        flags = int(fields[1], 16)
-        low, high = int(fields[2]), int(fields[3])
+        flags = int(fields[1][:18], 16)
     except ValueError:
-        raise SignatureError("flags are hexadecimal, levels are numbers") from None
+        raise SignatureError(f"flags {fields[1][:24]!r} are not hexadecimal") from None
+    low, high = natural(fields[2], "level"), natural(fields[3], "level")
     return EngineSetting(fields[0], flags, low, high)

@@ -19,6 +19,7 @@ from tocsin.signatures.clamav.expression import (
     parse_expression,
 )
 from tocsin.signatures.clamav.level import within_level
+from tocsin.signatures.clamav.numbers import natural
 from tocsin.signatures.clamav.offset import EXECUTABLE_TARGETS, Anchor, Offset, parse_offset
 from tocsin.signatures.clamav.pcre import Pcre, parse_pcre
 
@@ -168,8 +169,12 @@ def _fields(text: str) -> list[str]:
     return fields
 
 
-def parse_conditions(text: str) -> Conditions | None:
+def parse_conditions(text: str, *, target_needed: bool = True) -> Conditions | None:
     """Read a target description block.
+
+    Args:
+        text: the block.
+        target_needed: whether it must name a Target.
 
     Returns:
         The conditions, or None for a key, type or target of a later engine: clamscan passes
@@ -190,9 +195,7 @@ def parse_conditions(text: str) -> Conditions | None:
                 raise SignatureError("Engine must be the first condition")
             values[_RANGES[key]] = _range(key, value)
         elif key == "Target":
-            if not value.isdigit():
-                raise SignatureError(f"Target {value!r} is not a number")
-            values["target"] = int(value)
+            values["target"] = natural(value, "Target")
         elif key == "Container":
             values["container"] = value.removeprefix("CL_TYPE_")
             unknown |= not value.startswith("CL_TYPE_")
@@ -208,11 +211,12 @@ def parse_conditions(text: str) -> Conditions | None:
             groups.append(value)
         else:
             unknown = True
-    if unknown:
+    if unknown or values.get("target", 0) > MAX_TARGET:  # type: ignore[operator]
         return None
     conditions = Conditions(icon_groups=tuple(groups), **values)  # type: ignore[arg-type]
-    _check_conditions(conditions, values)
-    return conditions if conditions.target <= MAX_TARGET else None
+    if target_needed:
+        _check_conditions(conditions, values)
+    return conditions
 
 
 def _check_conditions(conditions: Conditions, given: dict[str, object]) -> None:
@@ -237,7 +241,7 @@ def parse_subsignature(text: str, target: int, index: int) -> SubSignature:
         macro = _MACRO.match(text)
         if macro is None:
             raise SignatureError(f"a macro is ${{MIN-MAX}}GROUP$, not {text!r}")
-        low, high, group = int(macro[1]), int(macro[2]), int(macro[3])
+        low, high, group = (natural(macro[group]) for group in (1, 2, 3))
         if group >= 32:
             raise SignatureError(f"macro {text!r}: a group is 0 to 31")
         return Macro(group, low, high)
@@ -262,6 +266,6 @@ def parse_subsignature(text: str, target: int, index: int) -> SubSignature:
 
 def _range(key: str, value: str) -> Range:
     low, dash, high = value.partition("-")
-    if not dash or not all(x.isdigit() for x in (low, high) if x):
+    if not dash:
         raise SignatureError(f"{key} {value!r} is not MIN-MAX")
-    return int(low or 0), int(high or 0)
+    return natural(low or "0", key), natural(high or "0", key)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.numbers import natural
 
 
 class Anchor(StrEnum):
@@ -57,15 +58,15 @@ class Offset(NamedTuple):
 ANYWHERE = Offset(Anchor.ANY)
 
 _FORM = re.compile(
-    r"(?:(?P<start>\d+|(?=,))"
-    r"|EOF-(?P<end>\d+)"
-    r"|EP(?P<ep>[+-]\d+)"
-    r"|SL\+(?P<last>\d+)"
-    r"|SE(?P<within>\d*)"
-    r"|S(?P<section>\d+)\+(?P<into>\d+)"
+    r"(?:(?P<start>[0-9]+|(?=,))"
+    r"|EOF-(?P<end>[0-9]+)"
+    r"|EP(?P<ep>[+-][0-9]+)"
+    r"|SL\+(?P<last>[0-9]+)"
+    r"|SE(?P<within>[0-9]*)"
+    r"|S(?P<section>[0-9]+)\+(?P<into>[0-9]+)"
     r"|(?P<version>VI[^,]*)"
-    r"|\$(?P<macro>\d+)\$"
-    r")(?:,(?P<shift>\d*))?\Z"
+    r"|\$(?P<macro>[0-9]+)\$"
+    r")(?:,(?P<shift>[0-9]*))?\Z"
 )
 MAX_MACRO_GROUPS = 32
 
@@ -93,22 +94,22 @@ def parse_offset(text: str, target: int) -> Offset:
     if form["start"] is not None:
         return Offset(Anchor.START, _wrapped(form["start"]), max_shift=shift)
     if form["end"]:
-        return Offset(Anchor.END, -int(form["end"]), max_shift=shift)
+        return Offset(Anchor.END, -natural(form["end"]), max_shift=shift)
     if form["macro"]:
-        if shift or int(form["macro"]) >= MAX_MACRO_GROUPS:
+        if shift or natural(form["macro"]) >= MAX_MACRO_GROUPS:
             raise SignatureError(f"a macro group is $0$ to ${MAX_MACRO_GROUPS - 1}$: {text!r}")
-        return Offset(Anchor.MACRO, number=int(form["macro"]))
+        return Offset(Anchor.MACRO, number=natural(form["macro"]))
     if target not in EXECUTABLE_TARGETS:
         raise SignatureError(f"offset {text!r} needs target 1, 6 or 9, not {target}")
     if form["ep"]:
-        return Offset(Anchor.ENTRY_POINT, int(form["ep"]), max_shift=shift)
+        return Offset(Anchor.ENTRY_POINT, _signed(form["ep"]), max_shift=shift)
     if form["last"]:
-        return Offset(Anchor.LAST_SECTION, int(form["last"]), max_shift=shift)
+        return Offset(Anchor.LAST_SECTION, natural(form["last"]), max_shift=shift)
     if form["within"] is not None:
-        return Offset(Anchor.WITHIN_SECTION, number=int(form["within"] or 0), max_shift=shift)
+        return Offset(Anchor.WITHIN_SECTION, number=natural(form["within"] or "0"), max_shift=shift)
     if form["version"]:
         return Offset(Anchor.VERSION_INFO)
-    return Offset(Anchor.SECTION, int(form["into"]), int(form["section"]), shift)
+    return Offset(Anchor.SECTION, natural(form["into"]), natural(form["section"]), shift)
 
 
 _MAX_SIGNED = (1 << 31) - 1
@@ -116,4 +117,8 @@ _MAX_SIGNED = (1 << 31) - 1
 
 def _wrapped(digits: str | None) -> int:
     """A number as clamscan reads it: modulo 2^32, nothing as 0."""
-    return int(digits or 0) & 0xFFFFFFFF
+    return natural(digits or "0") & 0xFFFFFFFF
+
+
+def _signed(text: str) -> int:
+    return -natural(text[1:]) if text.startswith("-") else natural(text[1:])

@@ -8,7 +8,11 @@ import fuzz_support
 from unpack_contract import check_contract
 from unpack_samples import MIXED, TEXT
 
-SEEDS = [gzip.compress(TEXT) + gzip.compress(MIXED), gzip.compress(b""), b"\x1f\x8b\x08\x1f" + bytes(30)]
+SEEDS = [
+    gzip.compress(TEXT) + gzip.compress(MIXED),
+    gzip.compress(b""),
+    b"\x1f\x8b\x08\x1f" + bytes(30),
+]
 
 
 def check(data: bytes) -> None:

@@ -38,6 +38,12 @@ def watch() -> None:
                 importlib.import_module(module.name)
 
 
+def require_words(error: Exception) -> None:
+    """An error of the package's own must tell a person something."""
+    if not str(error).strip():
+        raise AssertionError("an error without words") from error
+
+
 def fuzz(check: Callable[[bytes], None], seeds: Iterable[bytes]) -> None:
     """Run a target until its time is over or it crashes; arguments are libFuzzer's."""
     import atheris

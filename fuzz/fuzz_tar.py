@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import fuzz_support
 from unpack_contract import check_contract
 from unpack_samples import File, make_tar, pax

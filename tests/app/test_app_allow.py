@@ -130,7 +130,7 @@ def test_damaged_file_is_said_and_left_as_it_is(content: bytes, place: Path) -> 
         lambda: add_allowed(DIGEST, "x", None, place),
         lambda: revoke_allowed(1, place),
     ):
-        with pytest.raises(SettingsError, match="allow.json"):
+        with pytest.raises(SettingsError, match=r"allow\.json"):
             act()
     assert place.read_bytes() == content
 
@@ -140,9 +140,7 @@ def test_no_file_means_no_exceptions(place: Path) -> None:
     assert current_exceptions(place) == ((frozenset()), frozenset(), ())
 
 
-def test_write_that_fails_leaves_the_old_file(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_write_that_fails_leaves_the_old_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_allowed(DIGEST, "x", None, place)
     before = place.read_bytes()
 

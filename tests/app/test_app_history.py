@@ -32,7 +32,10 @@ def index(database: DatabaseMaker) -> Index:
 
 
 def run(
-    index: Index, *paths: Path, options: Options = Options(), jobs: int = 1  # noqa: B008
+    index: Index,
+    *paths: Path,
+    options: Options = Options(),
+    jobs: int = 1,
 ) -> dict[str, Report]:
     request = Request(tuple(map(str, paths)), options, WalkOptions(), jobs, incremental=True)
     return {Path(report.path).name: report for report in ScanRun(index, request).reports()}
@@ -107,9 +110,7 @@ def test_unchanged_file_under_another_name_is_taken_over(index: Index, folder: P
     assert all(report.verdict is Verdict.CLEAN for n, report in verdicts.items() if "e" in n[:2])
 
 
-def test_another_database_scans_again(
-    index: Index, folder: Path, database: DatabaseMaker
-) -> None:
+def test_another_database_scans_again(index: Index, folder: Path, database: DatabaseMaker) -> None:
     run(index, folder)
     other = database(b_ndb="Nothing:0:*:6e6f7468696e672068657265\n")
     report = run(other, folder / "clean")["clean"]
@@ -175,7 +176,9 @@ def test_links_and_special_files_are_never_taken_over(index: Index, folder: Path
     assert run(index, link)["link"].verdict is Verdict.INFECTED
 
 
-@pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\0" + b"x" * 500])
+@pytest.mark.parametrize(
+    "content", [b"this is no database" * 100, b"SQLite format 3\0" + b"x" * 500]
+)
 def test_damaged_history_is_said(content: bytes, index: Index, tmp_path: Path) -> None:
     place = tmp_path / "history.sqlite"
     place.write_bytes(content)
@@ -184,17 +187,25 @@ def test_damaged_history_is_said(content: bytes, index: Index, tmp_path: Path) -
     assert place.read_bytes() == content
 
 
-def test_history_damaged_behind_its_header_is_said(
+def scan_with(history: History, index: Index, *paths: Path) -> list[bool]:
+    """Ask, scan and remember, as a run does; whether each was known."""
+    scanner = Scanner(index)
+    known = []
+    for path in paths:
+        report = history.known_clean(str(path))
+        known.append(report is not None)
+        history.remember(report or scanner.scan_file(str(path)))
+    return known
+
+
+def test_history_damaged_behind_its_header_only_means_scanning_again(
     index: Index, folder: Path, tmp_path: Path
 ) -> None:
-    place = tmp_path / "history.sqlite"
     for number in range(300):
         (folder / f"f{number}").write_bytes(b"nothing")
-    scanner = Scanner(index)
-    history = History(index.identity, Options(), place)
-    for path in sorted(folder.iterdir()):
-        history.remember(scanner.scan_file(path))
-    history.close()
+    paths = sorted(folder.iterdir())
+    before = {path.name: report.verdict for path in paths for report in run(index, path).values()}
+    place = tmp_path / "own" / "state" / "history.sqlite"
     with sqlite3.connect(place) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
@@ -202,29 +213,34 @@ def test_history_damaged_behind_its_header_is_said(
     assert len(content) > 3 * 4096
     content[4096:] = b"\xa5" * (len(content) - 4096)
     place.write_bytes(content)
-
-    def use() -> None:
-        damaged = History(index.identity, Options(), place)
-        for path in sorted(folder.iterdir()):
-            damaged.known_clean(str(path))
-        damaged.close()
-
-    with pytest.raises(SettingsError, match=r"history\.sqlite"):
-        use()
+    request = Request((str(folder),), Options(), WalkOptions(), incremental=True)
+    again = ScanRun(index, request)
+    after = {Path(report.path).name: report.verdict for report in again.reports()}
+    assert after == before
+    assert again.totals.unchanged == 0
+    assert "history.sqlite" in again.trouble
 
 
-def test_two_scans_at_once(index: Index, folder: Path, tmp_path: Path) -> None:
-    scanner = Scanner(index)
-    one = History(index.identity, Options())
-    one.remember(scanner.scan_file(str(folder / "clean")))
-    other = History(index.identity, Options())
-    assert other.known_clean(str(folder / "bad")) is None
+def test_two_scans_at_once(index: Index, folder: Path) -> None:
+    one, other = (History(index.identity, Options()) for _ in range(2))
+    clean, empty = folder / "clean", folder / "empty"
+    assert scan_with(one, index, clean) == [False]
+    assert scan_with(other, index, folder / "bad", empty) == [False, False]
+    assert scan_with(one, index, folder / "cut", empty) == [False, True]
     one.close()
-    other.remember(scanner.scan_file(str(folder / "empty")))
+    assert scan_with(other, index, clean, empty) == [True, True]
     other.close()
+    assert (one.trouble, other.trouble) == ("", "")
     again = History(index.identity, Options())
-    assert again.known_clean(str(folder / "empty")) is not None
+    assert scan_with(again, index, clean, empty) == [True, True]
     again.close()
+
+
+def test_what_was_not_asked_for_is_not_remembered(index: Index, folder: Path) -> None:
+    history = History(index.identity, Options())
+    history.remember(Scanner(index).scan_file(str(folder / "clean")))
+    assert history.known_clean(str(folder / "clean")) is None
+    history.close()
 
 
 def test_file_replaced_between_scan_and_remembering_is_not_clean_later(

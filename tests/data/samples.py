@@ -83,6 +83,11 @@ def _test_files() -> Iterator[Sample]:
     yield Sample("eicar_utf8.txt", b"\xef\xbb\xbf" + EICAR, mark, "after a UTF-8 mark")
     wide = b"\xff\xfe" + (EICAR.decode() + "\r\n").encode("utf-16-le")
     yield Sample("eicar_utf16.txt", wide, mark, "redirected in Windows PowerShell")
+    mail = frozenset({"Tocsin.Mail.Test.EICAR"})
+    head = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: test\r\n\r\n"
+    yield Sample("eicar.eml", head + EICAR + b"\r\n", mail, "a line of its own in a mail")
+    talk = head + b"The string " + EICAR + b" is a test.\r\n"
+    yield Sample("eicar_talk.eml", talk, frozenset(), "a mail that talks about it")
     yield Sample("eicar_later.txt", b"The file is:\n" + EICAR, frozenset(), "not at the start")
     yield Sample("eicar_cut.com", EICAR[:67], frozenset(), "one byte short")
     yield Sample("eicar_other.com", EICAR.replace(b"TEST", b"REST"), frozenset(), "other text")

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tocsin.database import portable as portable_format
+
 from tocsin.database.cache import open_database
 from tocsin.database.portable import MAGIC, build_portable
 from tocsin.database.verify import verify_file
@@ -53,15 +55,13 @@ def test_truncation(portable):
 
 
 def test_not_in_canonical_order(portable):
-    import hashlib
-
     data = portable.read_bytes()
     _, header, body = data.split(b"\n", 2)
     lines = body.splitlines(keepends=True)
     turned = b"".join(reversed(lines))
     stated = json.loads(header)
-    stated["body_sha256"] = hashlib.sha256(turned).hexdigest()
-    packed = json.dumps(stated, sort_keys=True, separators=(",", ":")).encode()
+    stated["sha256"] = portable_format._digest(stated, turned)
+    packed = portable_format._packed(stated)
     refuse(portable, MAGIC + packed + b"\n" + turned)
 
 

@@ -16,7 +16,7 @@ from tocsin.database.write import build_database, replace_file
 from tocsin.errors import DatabaseError, SignatureError, UsageError
 from tocsin.signatures.records import Kind
 
-GOLDEN_SHA256 = "585fdf5b08725fcef88ef6f0543ad7ca75635454c63864f3a07fd0f2306b73cb"
+GOLDEN_SHA256 = "9aae45fafbad4f5a53f84262c1058dde87dd0b5fad1d610a163186f0fa82b714"
 FILES = {
     "a.ndb": "# Author: somebody\n# License: CC0-1.0\n" + "\n".join(WELL_FORMED[Kind.BODY]) + "\n",
     "b.ldb": "\r\n".join(WELL_FORMED[Kind.LOGICAL]),

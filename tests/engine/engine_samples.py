@@ -125,11 +125,15 @@ def environment(place: Path, **more: str) -> dict[str, str]:
 
 
 def tocsin(
-    place: Path, *arguments: str | Path, stdin: bytes = b"", **more: Any
+    place: Path,
+    *arguments: str | Path,
+    stdin: bytes = b"",
+    before: tuple[str, ...] = (),
+    **more: Any,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command with a user's files below `place`."""
     return subprocess.run(
-        [*COMMAND, *map(os.fsencode, arguments)],
+        [*before, *COMMAND, *map(os.fsencode, arguments)],
         input=stdin,
         capture_output=True,
         env=environment(place, **more.pop("env", {})),

@@ -153,4 +153,10 @@ def test_bounds_switched_off() -> None:
 
 def test_defaults_are_those_of_clamscan() -> None:
     assert Limits() == (100 << 20, 400 << 20, 10_000, 17, 120.0)
-    assert [str(reason) for reason in Reason] == ["encrypted", "limit", "damaged", "unsupported"]
+    assert [str(reason) for reason in Reason] == [
+        "encrypted",
+        "limit",
+        "damaged",
+        "unsupported",
+        "duplicate",
+    ]

@@ -78,7 +78,7 @@ def read_allowed(path: Path | None = None) -> list[Allowed]:
         stated = json.loads(place.read_bytes())
         if stated["version"] != VERSION:
             raise SettingsError(f"{place}: version {stated['version']}, not {VERSION}")
-        return [Allowed(**entry) for entry in stated["allowed"]]
+        return [_checked(Allowed(**entry)) for entry in stated["allowed"]]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -87,6 +87,19 @@ def read_allowed(path: Path | None = None) -> list[Allowed]:
         raise SettingsError(
             f"{place}: not a list of exceptions ({error}); move it away to begin anew"
         ) from None
+
+
+def _checked(entry: Allowed) -> Allowed:
+    """Refuse an entry whose fields are not what they must be.
+
+    Raises:
+        TypeError, ValueError: one is not.
+    """
+    if not isinstance(entry.number, int) or not all(isinstance(f, str) for f in entry[1:]):
+        raise TypeError("an entry's fields are not of their types")
+    if entry.expires and datetime.fromisoformat(entry.expires).tzinfo is None:
+        raise ValueError(f"{entry.expires!r} has no time zone")
+    return entry
 
 
 def current_exceptions(path: Path | None = None) -> Exceptions:

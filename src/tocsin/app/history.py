@@ -39,10 +39,16 @@ CREATE TABLE IF NOT EXISTS clean (
 class History:
     """Remembers clean files.
 
+    Whatever goes wrong with it after it was opened only means that files are scanned again;
+    `trouble` then says what it was.
+
     Args:
         database_identity: identity of the index that is scanned with.
         options: how is scanned.
         path: the file; None for the user's own.
+
+    Attributes:
+        trouble: why it stopped remembering, or empty.
 
     Raises:
         SettingsError: it cannot be opened.
@@ -52,62 +58,79 @@ class History:
         place = path or state_dir() / FILE_NAME
         stated = f"{VERSION}\n{database_identity}\n{options!r}"
         self._terms = hashlib.sha256(stated.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        self._before: dict[str, Key] = {}
+        self.trouble = ""
         try:
             place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = sqlite3.connect(place, timeout=10, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(_SCHEMA)
-            self._connection.execute("BEGIN")
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(f"{place}: {error}; remove it to begin anew") from error
 
     def known_clean(self, path: str) -> Report | None:
-        """A report for a file that is unchanged since it was found clean, else None."""
+        """A report for a file that is unchanged since it was found clean, else None.
+
+        What the file is now is kept until its report comes: only a file that is still the
+        same then is remembered.
+        """
         key = _key(path)
-        if key is None:
+        if key is None or self.trouble:
             return None
-        row = self._connection.execute(
+        row = self._ask(
             "SELECT sha256, type FROM clean WHERE device=? AND inode=? AND size=? AND modified=? "
             "AND changed=? AND terms=?",
             (*key, self._terms),
-        ).fetchone()
+        )
         if row is None:
+            self._before[path] = key
             return None
         report = Report(path)
         report.size = key[2]
-        report.sha256, report.type_name = row
+        report.sha256, report.type_name = str(row[0]), str(row[1])
         report.unchanged = True
         return report
 
     def remember(self, report: Report) -> None:
         """Remember a clean file; forget one that no longer is."""
-        if report.unchanged:
-            return
-        key = _key(report.path)
-        if key is None:
+        key = self._before.pop(report.path, None)
+        if report.unchanged or key is None or self.trouble:
             return
         settled = time.time_ns() - max(key[3], key[4]) > _SETTLED_NS
-        if report.verdict is Verdict.CLEAN and settled and key[2] == report.size:
-            self._connection.execute(
+        if report.verdict is Verdict.CLEAN and settled and key == _key(report.path):
+            self._ask(
                 "INSERT OR REPLACE INTO clean VALUES (?,?,?,?,?,?,?,?)",
                 (*key, self._terms, report.sha256, report.type_name),
             )
         else:
-            self._connection.execute("DELETE FROM clean WHERE device=? AND inode=?", key[:2])
+            self._ask("DELETE FROM clean WHERE device=? AND inode=?", key[:2])
 
     def close(self) -> None:
         """Write what was remembered."""
-        (rows,) = self._connection.execute("SELECT COUNT(*) FROM clean").fetchone()
-        if rows > MOST_ROWS:
-            self._connection.execute("DELETE FROM clean WHERE terms != ?", (self._terms,))
-        self._connection.execute("COMMIT")
+        count = self._ask("SELECT COUNT(*) FROM clean", ())
+        if count is not None and int(str(count[0])) > MOST_ROWS:
+            self._ask("DELETE FROM clean WHERE terms != ?", (self._terms,))
         self._connection.close()
 
+    def _ask(self, statement: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
+        """Run one statement, which is one transaction; the first row, or None."""
+        try:
+            row: tuple[object, ...] | None = self._connection.execute(statement, values).fetchone()
+        except sqlite3.Error as error:
+            self.trouble = f"{FILE_NAME}: {error}; nothing more is remembered"
+            return None
+        return row
 
-def _key(path: str) -> tuple[int, int, int, int, int] | None:
+
+Key = tuple[int, int, int, int, int]
+"""Device, inode, size, time of modification and time of change, in nanoseconds."""
+
+
+def _key(path: str) -> Key | None:
     try:
         status = os.lstat(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
     if not stat.S_ISREG(status.st_mode):
         return None

@@ -96,6 +96,7 @@ class ScanRun:
     Attributes:
         totals: counts so far.
         walk: what was entered and left out so far.
+        trouble: why nothing more is remembered for `incremental`, or empty.
     """
 
     def __init__(self, database: Index, request: Request) -> None:
@@ -103,6 +104,7 @@ class ScanRun:
         self._request = request
         self.totals = Totals()
         self.walk = Walk(request.walk)
+        self.trouble = ""
 
     def reports(self) -> Iterator[Report]:
         """Every report, as it is ready."""
@@ -116,6 +118,7 @@ class ScanRun:
         finally:
             if history is not None:
                 history.close()
+                self.trouble = history.trouble
 
     def _history(self) -> History:
         from tocsin.app.history import History
@@ -126,7 +129,7 @@ class ScanRun:
         paths = [path for path in self._request.paths if path != STANDARD_INPUT]
         if len(paths) < len(self._request.paths):
             scanner = Scanner(self._database, self._request.options)
-            yield scanner.scan_bytes(sys.stdin.buffer.read(), STANDARD_INPUT)
+            yield scanner.scan_stream(sys.stdin.buffer, STANDARD_INPUT)
         done: list[Report] = []
         todo = self._todo(paths, history, done)
         if self._request.jobs > 1:

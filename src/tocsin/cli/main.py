@@ -7,10 +7,12 @@ and prints; it decides nothing.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
 
+from tocsin.cli.sizes import printable
 from tocsin.errors import TocsinError
 from tocsin.version import VERSION
 
@@ -56,9 +58,31 @@ def main() -> None:
 
 
 def run() -> None:
-    """Entry point: errors meant for people go to standard error with exit status 2."""
+    """Entry point. Whatever ends the command early ends it with exit status 2, never 1."""
     try:
-        main(standalone_mode=True)
-    except TocsinError as error:
-        click.echo(f"tocsin: {error}", err=True)
+        main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
         sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tocsin: stopped", err=True)
+        sys.exit(2)
+    except TocsinError as error:
+        click.echo(f"tocsin: {printable(str(error))}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("TOCSIN_DEBUG"):
+            raise
+        click.echo(
+            f"tocsin: a defect of this program: {type(error).__name__}: {printable(str(error))}\n"
+            "Set TOCSIN_DEBUG=1 to see where, and please report it.",
+            err=True,
+        )
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()

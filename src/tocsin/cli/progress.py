@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tocsin.cli.sizes import human_size
+from tocsin.cli.sizes import human_size, printable
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -77,8 +77,7 @@ class Meter:
 
         line = Text(text)
         if path:
-            shown = path.encode("utf-8", "replace").decode()
-            line.append(f"  {shown}", style="dim")
+            line.append(f"  {printable(path)}", style="dim")
         line.no_wrap = True
         line.overflow = "ellipsis"
         if self._live is None:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.cli.progress import Meter
-from tocsin.cli.sizes import human_size, human_time
+from tocsin.cli.sizes import human_size, human_time, printable
 from tocsin.engine.report import Level, Report, Verdict
 
 if TYPE_CHECKING:
@@ -101,19 +101,20 @@ class TextOutput:
         verdict = report.verdict
         if verdict is Verdict.CLEAN and not self._verbose:
             return
-        lines = [f"{self._word(verdict)} {_shown(report.path)}"]
+        lines = [f"{self._word(verdict)} {printable(report.path)}"]
         for detection in report.detections:
-            where = "" if detection.object == report.path else f" in {_shown(detection.object)}"
+            where = "" if detection.object == report.path else f" in {printable(detection.object)}"
             at = "" if detection.offset is None else f" at byte {detection.offset:,}"
             level = "" if detection.level is Level.MALICIOUS else f" [{detection.level.value}]"
-            lines.append(f"    {detection.name}{level}{where}{at}  ({detection.source})")
+            name, source = printable(detection.name), printable(detection.source)
+            lines.append(f"    {name}{level}{where}{at}  ({source})")
         gaps = [s for s in report.skipped if s.reason != "allowed" or self._verbose]
         for skip in gaps[:_MOST_GAPS_SHOWN]:
-            where = "" if skip.object == report.path else f"{_shown(skip.object)}: "
-            lines.append(f"    {skip.reason}: {where}{skip.detail}")
+            where = "" if skip.object == report.path else f"{printable(skip.object)}: "
+            lines.append(f"    {skip.reason}: {where}{printable(skip.detail)}")
         if len(gaps) > _MOST_GAPS_SHOWN:
             lines.append(f"    … and {len(gaps) - _MOST_GAPS_SHOWN} more (--json lists all)")
-        lines += [f"    {error}" for error in report.errors]
+        lines += [f"    {printable(error)}" for error in report.errors]
         if report.unchanged:
             lines.append("    unchanged since it was found clean")
         self._write("\n".join(lines) + "\n")
@@ -136,6 +137,8 @@ class TextOutput:
         for reason, count in sorted(run.walk.left_out.items()):
             rows.append(("left out", f"{count:,} {reason}"))
         rows += self._database_rows()
+        if run.trouble:
+            rows.append(("history", printable(run.trouble)))
         if stopped:
             rows.append(("stopped", "by you: this is what was looked at until then"))
         width = max(len(label) for label, _ in rows)
@@ -180,7 +183,3 @@ class TextOutput:
         sys.stdout.flush()
 
 
-def _shown(name: str) -> str:
-    """A name for a terminal: no control characters, bytes that are no UTF-8 as `\\\\xNN`."""
-    plain = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tocsin.database.index import Index
 from tocsin.database.sections import FORMAT, SectionFile
-from tocsin.errors import DatabaseError
+from tocsin.errors import DatabaseError, VerificationError
 from tocsin.signatures.languages import list_files
 
 KEPT_INDEXES = 8
@@ -86,10 +86,8 @@ def open_database(
     usable = _prepare(folder)
     place = folder / f"{identity}.index"
     if usable:
-        try:
+        with suppress(FileNotFoundError, VerificationError):  # a damaged one is made anew
             return _open(place, identity)
-        except FileNotFoundError:
-            pass
     if progress is not None:
         progress("indexing the signatures (once)")
     if not usable:
@@ -97,7 +95,7 @@ def open_database(
     with (folder / f"{identity}.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, VerificationError):
                 return _open(place, identity)  # somebody else was faster
             _build(files, place, lenient)
             _remove_old(folder, keep=place)

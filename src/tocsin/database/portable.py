@@ -3,12 +3,12 @@ r"""The portable database: records in canonical order, the same bytes on every m
 It is text, so that anybody can read, compare and rebuild it:
 
     tocsin-database 1
-    {"body_bytes": …, "body_sha256": …, "counts": {…}, "sources": [{…}, …]}
+    {"body_bytes": …, "counts": {…}, "sha256": …, "sources": [{…}, …]}
     kind <tab> number of the source <tab> flags <tab> text
     …
 
 Sources are ordered by name and digest, records by their bytes; neither time nor place nor
-any library's version goes in. In a text a backslash, tab, newline and carriage return are
+any library's version goes in. The digest covers the header too, as it is without the digest. In a text a backslash, tab, newline and carriage return are
 written `\\`, `\t`, `\n` and `\r`. Characters are UTF-8; bytes that are none are kept by
 surrogate escapes.
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tocsin.errors import DatabaseError, SignatureError
+from tocsin.signatures.clamav.numbers import natural
 from tocsin.signatures.parse import PARSERS
 from tocsin.signatures.records import Kind, Record, Source
 from tocsin.signatures.sources import Parsed
@@ -43,13 +44,13 @@ class Header(NamedTuple):
         sources: where the records came from.
         counts: records by kind.
         body_bytes: bytes after the header.
-        body_sha256: their SHA-256.
+        sha256: SHA-256 of the header without this field, a newline and the body.
     """
 
     sources: list[Source]
     counts: dict[str, int]
     body_bytes: int
-    body_sha256: str
+    sha256: str
 
 
 def build_portable(records: Iterable[Record]) -> bytes:
@@ -66,12 +67,24 @@ def build_portable(records: Iterable[Record]) -> bytes:
     counts = Counter(line.partition(b"\t")[0].decode() for line in lines)
     header = {
         "body_bytes": len(body),
-        "body_sha256": hashlib.sha256(body).hexdigest(),
         "counts": dict(counts),
         "sources": [source._asdict() for source in sources],
     }
-    packed = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return MAGIC + packed.encode() + b"\n" + body
+    header["sha256"] = _digest(header, body)
+    return MAGIC + _packed(header) + b"\n" + body
+
+
+def _packed(header: dict[str, Any]) -> bytes:
+    return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _digest(header: dict[str, Any], body: bytes) -> str:
+    """Digest of a whole database, from its header (with or without the digest) and body."""
+    undigested = {key: value for key, value in header.items() if key != "sha256"}
+    state = hashlib.sha256(_packed(undigested))
+    state.update(b"\n")
+    state.update(body)
+    return state.hexdigest()
 
 
 def is_portable(path: Path) -> bool:
@@ -100,7 +113,10 @@ def read_portable(path: Path) -> Iterator[Parsed]:
         DatabaseError: truncated or altered.
         SignatureError: a record is malformed.
     """
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatabaseError(f"{path}: {error.strerror}") from error
     header, body = verified_body(data, str(path))
     lines = body.split(b"\n")[:-1]
     first = f"{Kind.IGNORE}\t".encode()
@@ -121,7 +137,7 @@ def verified_body(data: bytes, name: str) -> tuple[Header, bytes]:
     first, _, rest = data.partition(b"\n")
     second, _, body = rest.partition(b"\n")
     header = _header(first + b"\n", second, len(data), name)
-    if hashlib.sha256(body).hexdigest() != header.body_sha256:
+    if _digest(json.loads(second), body) != header.sha256:
         raise DatabaseError(f"{name}: the content does not have the digest in the header; altered")
     return header, body
 
@@ -132,12 +148,14 @@ def _header(first: bytes, second: bytes, size: int, name: str) -> Header:
     try:
         stated: dict[str, Any] = json.loads(second)
         header = Header(
-            [Source(**fields) for fields in stated["sources"]],
+            [_source(fields) for fields in stated["sources"]],
             {str(kind): int(count) for kind, count in stated["counts"].items()},
             int(stated["body_bytes"]),
-            str(stated["body_sha256"]),
+            str(stated["sha256"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if _packed(stated) != second.rstrip(b"\n"):
+            raise ValueError("it is not written canonically")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DatabaseError(f"{name}: the header is damaged: {error}") from None
     actual = size - len(first) - len(second.rstrip(b"\n")) - 1
     if actual != header.body_bytes:
@@ -146,6 +164,14 @@ def _header(first: bytes, second: bytes, size: int, name: str) -> Header:
             "the file is truncated or altered"
         )
     return header
+
+
+def _source(fields: dict[str, Any]) -> Source:
+    source = Source(**fields)
+    texts = (source.name, source.sha256, source.author, source.licence, source.version)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(source.signed, bool):
+        raise TypeError("a source's fields are not of their types")
+    return source
 
 
 def _line(record: Record, source: int) -> bytes:
@@ -164,7 +190,9 @@ def split_line(line: bytes, sources: list[Source]) -> Record:
     fields = line.decode("utf-8", "surrogateescape").split("\t")
     try:
         kind_text, source_text, flags, text = fields
-        kind, source = Kind(kind_text), sources[int(source_text)]
+        kind, source = Kind(kind_text), sources[natural(source_text)]
+    except SignatureError:
+        raise
     except (ValueError, IndexError):
         raise SignatureError(f"not a record: {line[:60]!r}") from None
     pua, _, detail = flags.partition("=")

@@ -19,7 +19,7 @@ import struct
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from tocsin.errors import DatabaseError
+from tocsin.errors import VerificationError
 
 MAGIC = b"tocsinIX"
 FORMAT = 1
@@ -60,7 +60,7 @@ class SectionFile:
         name: for messages.
 
     Raises:
-        DatabaseError: not such a file, truncated, or its directory altered.
+        VerificationError: not such a file, truncated, or its directory altered.
     """
 
     def __init__(self, descriptor: int, name: str) -> None:
@@ -68,15 +68,15 @@ class SectionFile:
         size = os.fstat(descriptor).st_size
         header = os.pread(descriptor, _HEADER.size, 0)
         if len(header) < _HEADER.size or not header.startswith(MAGIC):
-            raise DatabaseError(f"{name}: not a tocsin index; delete it and scan again")
+            raise VerificationError(f"{name}: not a tocsin index; delete it and scan again")
         _, version, length, directory_length, digest = _HEADER.unpack(header)
         if version != FORMAT:
-            raise DatabaseError(f"{name}: index format {version}, this program reads {FORMAT}")
+            raise VerificationError(f"{name}: index format {version}, this program reads {FORMAT}")
         if length != size or directory_length > size:
-            raise DatabaseError(f"{name}: {size} bytes instead of {length}: the index is truncated")
+            raise VerificationError(f"{name}: {size} bytes instead of {length}: the index is truncated")
         packed = os.pread(descriptor, directory_length, size - directory_length)
         if hashlib.sha256(packed).digest() != digest:
-            raise DatabaseError(f"{name}: the index's directory was altered; delete it")
+            raise VerificationError(f"{name}: the index's directory was altered; delete it")
         self._directory: dict[str, tuple[int, int, bytes]] = marshal.loads(packed)
         self._map = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         self.view = memoryview(self._map)
@@ -97,8 +97,8 @@ class SectionFile:
         """Hash every section.
 
         Raises:
-            DatabaseError: one was altered.
+            VerificationError: one was altered.
         """
         for name, (offset, length, digest) in self._directory.items():
             if hashlib.sha256(self.view[offset : offset + length]).digest() != digest:
-                raise DatabaseError(f"{self.name}: section {name} was altered; delete the index")
+                raise VerificationError(f"{self.name}: section {name} was altered; delete the index")

@@ -65,7 +65,7 @@ def _verify_portable(path: Path) -> Verified:
         raise DatabaseError(f"{path}: not in canonical form; not written by 'tocsin db build'")
     return Verified(
         "portable database",
-        f"{len(records):,} records, canonical; the content has the SHA-256 {header.body_sha256}",
+        f"{len(records):,} records, canonical; the content has the SHA-256 {header.sha256}",
     )
 
 

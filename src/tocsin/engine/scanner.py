@@ -11,10 +11,13 @@ nothing of terminals, folders or what is done with a verdict.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,29 +50,34 @@ class Scanner:
     def scan_file(self, path: Path | str) -> Report:
         """Scan a file.
 
-        Never raises for what it meets: a file that cannot be read is reported so.
+        Never raises for what it meets: a file that cannot be read is reported so, and so is
+        a defect of this package, because the scan of the others must go on.
         """
         report = Report(os.fspath(path))
-        started = time.perf_counter()
-        if self.options.exceptions.paths and self.options.exceptions.allows_path(
-            os.path.abspath(path)
-        ):
-            self._findings(report).skip(report.path, "allowed", "excepted by path")
-            return report
-        try:
-            self._scan_path(report, path)
-        except OSError as error:
-            report.errors.append(error.strerror or str(error))
-        report.seconds = time.perf_counter() - started
+        with _accounted(report):
+            if self._allowed_path(path):
+                self._findings(report).skip(report.path, "allowed", "excepted by path")
+            else:
+                self._scan_path(report, path)
         return report
 
     def scan_bytes(self, data: bytes, name: str = "") -> Report:
         """Scan bytes in memory; `name` is for the report and for rules that ask for it."""
         report = Report(name)
-        started = time.perf_counter()
-        self._scan_data(report, data)
-        report.seconds = time.perf_counter() - started
+        with _accounted(report):
+            self._scan_stream(report, io.BytesIO(data), len(data))
         return report
+
+    def scan_stream(self, stream: BinaryIO, name: str) -> Report:
+        """Scan what a stream gives, for example standard input, within the size limit."""
+        report = Report(name)
+        with _accounted(report):
+            self._scan_stream(report, stream, 0)
+        return report
+
+    def _allowed_path(self, path: Path | str) -> bool:
+        exceptions = self.options.exceptions
+        return bool(exceptions.paths) and exceptions.allows_path(os.path.abspath(path))
 
     def _findings(self, report: Report) -> Findings:
         return Findings(report, self.database, self.options)
@@ -81,18 +89,22 @@ class Scanner:
             if not stat.S_ISREG(status.st_mode):
                 report.errors.append("not a regular file")
                 return
-            limit = self.options.limits.max_file_size
-            if limit and status.st_size > limit:
-                self._compare_digests(report, file)
-                return
-            data = file.read(limit + 1 if limit else -1)
-        if limit and len(data) > limit:
-            report.size = len(data)
-            self._findings(report).skip(
-                report.path, "limit", "it grew beyond --max-file-size while it was read"
-            )
-            return
-        self._scan_data(report, data)
+            self._scan_stream(report, file, status.st_size)
+
+    def _scan_stream(self, report: Report, stream: BinaryIO, expected: int) -> None:
+        """Read as much as the limit allows, and scan it if that is all there is.
+
+        Args:
+            report: where the result goes.
+            stream: what to read.
+            expected: bytes to expect, so that no more memory is asked for than that.
+        """
+        limit = self.options.limits.max_file_size
+        data = b"" if limit and expected > limit else _read(stream, expected, limit)
+        if limit and max(expected, len(data)) > limit:
+            self._compare_digests(report, data, stream)
+        else:
+            self._scan_data(report, data)
 
     def _scan_data(self, report: Report, data: bytes) -> None:
         report.size = len(data)
@@ -104,10 +116,10 @@ class Scanner:
         with suppress(Enough):
             tree.scan(data, Layer(report.path, digests, len(data), None))
 
-    def _compare_digests(self, report: Report, file: BinaryIO) -> None:
-        """Of a file beyond the size limit the digests are still compared."""
+    def _compare_digests(self, report: Report, head: bytes, rest: BinaryIO) -> None:
+        """Of an object beyond the size limit the digests are still compared."""
         states = {name: hashlib.new(name, usedforsecurity=False) for name in ALGORITHMS}
-        while chunk := file.read(_CHUNK):
+        for chunk in chain((head,), iter(lambda: rest.read(_CHUNK), b"")):
             report.size += len(chunk)
             for state in states.values():
                 state.update(chunk)
@@ -126,3 +138,35 @@ class Scanner:
         with suppress(Enough):
             for found in digest_names(self.database, "file", digests, report.size):
                 findings.add(layer, Match(found.name, found.source, pua=found.pua))
+
+
+def _read(stream: BinaryIO, expected: int, limit: int) -> bytes:
+    """Everything a stream gives, but no more than one byte beyond the limit.
+
+    Asks for one byte more than is expected and then in pieces, so that a small file costs
+    little memory whatever the limit is.
+    """
+    chunks: list[bytes] = []
+    total = 0
+    wanted = expected + 1
+    while not limit or total <= limit:
+        chunk = stream.read(min(wanted, limit + 1 - total) if limit else wanted)
+        if not chunk:
+            break
+        chunks.append(chunk)
+        total += len(chunk)
+        wanted = _CHUNK
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+@contextmanager
+def _accounted(report: Report) -> Iterator[None]:
+    """Take the time, and put what goes wrong into the report."""
+    started = time.perf_counter()
+    try:
+        yield
+    except OSError as error:
+        report.errors.append(error.strerror or str(error))
+    except Exception as error:
+        report.errors.append(f"a defect of this program: {type(error).__name__}: {error}")
+    report.seconds = time.perf_counter() - started

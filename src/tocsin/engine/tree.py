@@ -133,6 +133,7 @@ class TreeScan:
             self._findings.skip(name, member.reason.value, member.detail)
             return
         if not member.complete:
-            self._findings.skip(name, "damaged", member.note)
+            cut = "(--" in member.note  # a limit is named by its option
+            self._findings.skip(name, "limit" if cut else "damaged", member.note)
         layer = Layer(name, Digests(member.data), len(member.data), container)
         self._object(member.data, layer, types, depth)

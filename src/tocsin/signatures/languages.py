@@ -12,6 +12,8 @@ from tocsin.errors import DatabaseError
 from tocsin.signatures.records import Kind
 
 METADATA_FILE = "rules.toml"
+PORTABLE_ENDING = ".tdb"
+"""By which a portable database is found in a folder; named itself it may end otherwise."""
 
 
 class Language(NamedTuple):
@@ -78,7 +80,8 @@ LIST_ENDINGS = frozenset({".txt", ".md5", ".sha1", ".sha256", ".hash", ".hashes"
 def is_source_name(name: str) -> bool:
     """Whether a file of this name in a folder is read as signatures."""
     ending = Path(name).suffix.lower()
-    return ending in LANGUAGES or ending in ARCHIVES or name == METADATA_FILE
+    known = ending in LANGUAGES or ending in ARCHIVES or ending == PORTABLE_ENDING
+    return known or name == METADATA_FILE
 
 
 def list_files(path: Path) -> list[Path]:
@@ -87,16 +90,21 @@ def list_files(path: Path) -> list[Path]:
     Raises:
         DatabaseError: the path does not exist or the folder holds no signature file.
     """
-    if path.is_dir():
-        files = sorted(
-            (p for p in path.iterdir() if is_source_name(p.name) and p.is_file()),
-            key=loading_order,
-        )
-        if not files:
-            raise DatabaseError(f"{path}: no signature files in this folder")
-        return files
-    if not path.exists():
-        raise DatabaseError(f"{path}: no such file or folder")
+    try:
+        if path.is_dir():
+            files = sorted(
+                (p for p in path.iterdir() if is_source_name(p.name) and p.is_file()),
+                key=loading_order,
+            )
+            if not files:
+                raise DatabaseError(f"{path}: no signature files in this folder")
+            return files
+        if not path.exists():
+            raise DatabaseError(f"{path}: no such file or folder")
+    except OSError as error:
+        raise DatabaseError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise DatabaseError(f"{str(path)!r}: {error}") from None
     return [path]
 
 

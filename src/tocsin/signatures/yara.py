@@ -53,7 +53,7 @@ def compile_rules(texts: Sequence[str], names: Sequence[str], *, lenient: bool) 
     ignored: list[tuple[int, str, str]] = []
     for place, (text, name) in enumerate(zip(texts, names, strict=True)):
         compiler.new_namespace(namespace(place))
-        seen = len(_ignored_rules(compiler)) if lenient else 0
+        seen = len(_left_out(compiler)) if lenient else 0
         try:
             compiler.add_source(text, origin=name)
         except yara_x.CompileError as error:
@@ -61,13 +61,23 @@ def compile_rules(texts: Sequence[str], names: Sequence[str], *, lenient: bool) 
                 raise _signature_error(str(error), name) from None
             ignored.append((place, "", _first_line(str(error))))
         if lenient:
-            ignored += [(place, *rule) for rule in _ignored_rules(compiler)[seen:]]
+            ignored += [(place, *rule) for rule in _left_out(compiler)[seen:]]
     return CompiledRules(compiler.build(), tuple(ignored))
 
 
-def _ignored_rules(compiler: Any) -> list[tuple[str, str]]:
-    """Names of the rules left out and why; the library's stubs state other types than it has."""
-    return [(rule.name, _first_line(rule.message)) for rule in compiler.ignored_rules()]
+def _left_out(compiler: Any) -> list[tuple[str, str]]:
+    """Names of the rules left out and why; the library's stubs state other types than it has.
+
+    A rule with an error of syntax is dropped without being listed as ignored, so the
+    compiler's errors are asked too; such a rule's name is not known.
+    """
+    ignored = [(rule.name, _first_line(rule.message)) for rule in compiler.ignored_rules()]
+    syntax = [
+        ("", f"line {error.get('line', 0)}: {_first_line(str(error.get('text', '')))}")
+        for error in compiler.errors()
+        if error.get("type") == "SyntaxError"
+    ]
+    return syntax + ignored
 
 
 def namespace(place: int) -> str:

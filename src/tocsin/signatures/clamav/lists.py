@@ -122,7 +122,7 @@ def parse_password(line: str) -> ArchivePassword | None:
     if conditions is None or (conditions.engine and not within_level(*conditions.engine)):
         return None
     if storage == "0":
-        return ArchivePassword(name, conditions.container, text.encode())
+        return ArchivePassword(name, conditions.container, text.encode("utf-8", "surrogateescape"))
     if storage != "1":
         raise SignatureError(f"storage {storage!r} is neither 0 (text) nor 1 (hexadecimal)")
     try:

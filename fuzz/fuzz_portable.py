@@ -35,12 +35,15 @@ def _mended(data: bytes) -> bytes:
     first, _, rest = data.partition(b"\n")
     second, _, body = rest.partition(b"\n")
     try:
-        header = json.loads(second)
+        header = dict(json.loads(second))
+        header.pop("sha256", None)
         header["body_bytes"] = len(body)
-        header["body_sha256"] = hashlib.sha256(body).hexdigest()
+        packed = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+        header["sha256"] = hashlib.sha256(packed + b"\n" + body).hexdigest()
+        mended = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     except (ValueError, TypeError, RecursionError):
         return data
-    return first + b"\n" + json.dumps(header).encode() + b"\n" + body
+    return first + b"\n" + mended + b"\n" + body
 
 
 def check(data: bytes) -> None:

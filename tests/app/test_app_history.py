@@ -34,7 +34,7 @@ def index(database: DatabaseMaker) -> Index:
 def run(
     index: Index,
     *paths: Path,
-    options: Options = Options(),
+    options: Options = Options(),  # noqa: B008
     jobs: int = 1,
 ) -> dict[str, Report]:
     request = Request(tuple(map(str, paths)), options, WalkOptions(), jobs, incremental=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,83 @@ def test_many_containers_in_one_another_do_not_exhaust_the_stack(
     report = scan(database(a_ndb=NOTHING), data, max_depth=64)
     assert report.verdict is Verdict.INCOMPLETE
     assert tree.SMALLEST_OBJECT == 6
+
+
+# --- how much is read ---------------------------------------------------------------------
+
+
+class Dripping(io.BytesIO):
+    """Gives less than it is asked for, as pipes and network file systems do."""
+
+    def __init__(self, data: bytes, at_once: int) -> None:
+        super().__init__(data)
+        self.at_once = at_once
+        self.most_asked = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        wanted = -1 if size is None else size
+        self.most_asked = max(self.most_asked, wanted)
+        return super().read(min(wanted, self.at_once) if wanted >= 0 else self.at_once)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 100, 1 << 20])
+@pytest.mark.parametrize("limit", [0, len(PAYLOAD), 100 << 20])
+def test_stream_is_read_to_its_end(at_once: int, limit: int, database: DatabaseMaker) -> None:
+    options = Options(limits=Limits(max_file_size=limit))
+    stream = Dripping(b"x" * 40 + PAYLOAD[:-40], at_once)
+    report = Scanner(database(a_ndb=BODY_RULE), options).scan_stream(stream, "-")
+    assert report.verdict is Verdict.INFECTED
+    assert report.size == len(PAYLOAD)
+    assert stream.most_asked <= 1 << 24
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 1 << 20])
+def test_stream_beyond_the_limit(at_once: int, database: DatabaseMaker) -> None:
+    data = PAYLOAD + bytes(1000)
+    options = Options(limits=Limits(max_file_size=500))
+    report = Scanner(database(a_ndb=BODY_RULE), options).scan_stream(Dripping(data, at_once), "-")
+    assert report.verdict is Verdict.INCOMPLETE
+    assert (report.size, report.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks"])
+def test_file_that_changes_its_size_while_it_is_read(
+    change: str, database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    place = tmp_path / "file"
+    place.write_bytes(b"y" * 300)
+    real = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        status = real(descriptor)
+        with place.open("r+b") as file:
+            file.truncate(100)
+            if change == "grows":
+                file.seek(0, 2)
+                file.write(PAYLOAD)
+        return status
+
+    scanner = Scanner(database(a_ndb=BODY_RULE))
+    with monkeypatch.context() as patched:
+        patched.setattr("tocsin.engine.scanner.os.fstat", fstat)
+        report = scanner.scan_file(place)
+    assert report.sha256 == hashlib.sha256(place.read_bytes()).hexdigest()
+    assert report.size == place.stat().st_size
+    assert report.verdict is (Verdict.INFECTED if change == "grows" else Verdict.CLEAN)
+
+
+def test_defect_of_this_package_costs_one_object_its_verdict(
+    database: DatabaseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("something nobody thought of")
+
+    monkeypatch.setattr(tree.TreeScan, "scan", broken)
+    report = Scanner(database(a_ndb=BODY_RULE)).scan_bytes(PAYLOAD, "x")
+    assert report.verdict is Verdict.ERROR
+    assert "something nobody thought of" in report.errors[0]
 
 
 # --- what cannot be read ------------------------------------------------------------------

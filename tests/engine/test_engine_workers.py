@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import time
@@ -81,7 +82,7 @@ def break_at(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], objec
     ("act", "words"),
     [
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "without an answer"),
-        (lambda: os.kill(os.getpid(), signal.SIGSEGV), "SIGSEGV"),
+        (lambda: (faulthandler.disable(), os.kill(os.getpid(), signal.SIGSEGV)), "SIGSEGV"),
         (lambda: os._exit(3), "without an answer"),
         (lambda: 1 // 0, ""),
     ],

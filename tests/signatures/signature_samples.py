@@ -35,7 +35,7 @@ WELL_FORMED: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.CONTAINER: (
         r"Test.Member:CL_TYPE_ZIP:*:\.exe$:10-200:*:1:1:*:*",
-        "Test.Crc:*:-500:*:*:12:0:2-:1a2b3c4d:*:51:255",
+        "Test.Crc:*:0-500:*:*:12:0:2-9:1a2b3c4d:*:51:255",
     ),
     Kind.IGNORE: ("Test.Name", f"Test.Name:{MD5}", "repo:17:Test.Name"),
     Kind.FILE_TYPE: (

@@ -83,7 +83,7 @@ def read_allowed(path: Path | None = None) -> list[Allowed]:
         return []
     except OSError as error:
         raise SettingsError(f"{place}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingsError(
             f"{place}: not a list of exceptions ({error}); move it away to begin anew"
         ) from None

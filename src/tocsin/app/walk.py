@@ -77,7 +77,7 @@ class Walk:
         for path in paths:
             try:
                 status = os.stat(path)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 yield _failed(path, error)
                 continue
             if stat.S_ISDIR(status.st_mode):
@@ -158,9 +158,10 @@ def _pseudo_mounts() -> frozenset[str]:
     return frozenset(places)
 
 
-def _failed(path: str, error: OSError) -> Report:
+def _failed(path: str, error: OSError | ValueError) -> Report:
     report = Report(path)
-    report.errors.append(error.strerror or str(error))
+    said = error.strerror if isinstance(error, OSError) else None
+    report.errors.append(said or str(error))
     return report
 
 

@@ -181,5 +181,3 @@ class TextOutput:
             self._meter.pause()
         sys.stdout.write(text)
         sys.stdout.flush()
-
-

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tocsin.database import commonness
-from tocsin.database.compiled import element_lengths, masked_class
+from tocsin.database.compiled import edges, element_lengths, masked_class
 from tocsin.signatures.clamav.body import (
     Alternatives,
     Body,
@@ -177,13 +177,14 @@ def _form_atom(form: Form, nocase: bool) -> Atom | None:
 def _part_atom(number: int, part: tuple[Element, ...], nocase: bool) -> Atom | None:
     best: Atom | None = None
     at = 0
+    ends = edges(part)
     for place, element in enumerate(part):
         if isinstance(element, bytes):
             start, window, level = _rarest_window(element, nocase)
             if best is None or level < best.level:
                 end = at + start + len(window)
                 best = Atom(_literal(window), nocase, number, end, level)
-        shortest, longest = element_lengths(element, place, len(part))
+        shortest, longest = element_lengths(element, at_edge=place in ends)
         if shortest != longest:
             break
         at += shortest
@@ -218,9 +219,10 @@ def _masked_atom(number: int, part: tuple[Element, ...], nocase: bool) -> Atom |
     """An atom that spans wildcards: the part's beginning as far as its length is fixed."""
     pattern: list[bytes] = []
     at = concrete = 0
+    ends = edges(part)
     longest_literal = max((len(e) for e in part if isinstance(e, bytes)), default=0)
     for place, element in enumerate(part):
-        shortest, longest = element_lengths(element, place, len(part))
+        shortest, longest = element_lengths(element, at_edge=place in ends)
         if shortest != longest or at + shortest > MAX_ATOM_BYTES:
             if isinstance(element, bytes) and at < MAX_ATOM_BYTES:
                 rest = element[: MAX_ATOM_BYTES - at]

@@ -183,24 +183,33 @@ def _compile_part(part: tuple[Element, ...], nocase: bool, before: bytes, after:
 
 def _longest_literal(part: tuple[Element, ...]) -> tuple[bytes, int]:
     best, best_at, at = b"", 0, 0
+    ends = edges(part)
     for place, element in enumerate(part):
         if isinstance(element, bytes) and len(element) > len(best):
             best, best_at = element, at
-        shortest, longest = element_lengths(element, place, len(part))
+        shortest, longest = element_lengths(element, at_edge=place in ends)
         if shortest != longest:
             break
         at += shortest
     return best, best_at
 
 
+def edges(part: tuple[Element, ...]) -> tuple[int, int]:
+    """Places of the first and the last element that belong to the part itself."""
+    first = 1 if isinstance(part[0], Nearby) else 0
+    last = len(part) - 1
+    return first, last - 1 if isinstance(part[last], Nearby) and last > first else last
+
+
 def part_lengths(part: tuple[Element, ...]) -> tuple[int, int]:
     """Fewest and most bytes a part takes."""
-    lengths = [element_lengths(element, place, len(part)) for place, element in enumerate(part)]
+    ends = edges(part)
+    lengths = [element_lengths(e, at_edge=place in ends) for place, e in enumerate(part)]
     return sum(low for low, _ in lengths), sum(high for _, high in lengths)
 
 
-def element_lengths(element: Element, place: int, count: int) -> tuple[int, int]:
-    """Fewest and most bytes that the element at `place` of `count` takes."""
+def element_lengths(element: Element, *, at_edge: bool = False) -> tuple[int, int]:
+    """Fewest and most bytes that an element takes; a boundary takes none at a part's edge."""
     if isinstance(element, bytes):
         return len(element), len(element)
     if isinstance(element, Masked):
@@ -208,23 +217,22 @@ def element_lengths(element: Element, place: int, count: int) -> tuple[int, int]
     if isinstance(element, Nearby):
         return 0, 0
     if isinstance(element, Boundary):
-        if place in (0, count - 1):
+        if at_edge:
             return 0, 0
         return 1, 2 if element.kind == "L" else 1
-    options = [part_lengths_inside(option) for option in element.options]
+    options = [_option_lengths(option) for option in element.options]
     return min(low for low, _ in options), max(high for _, high in options)
 
 
-def part_lengths_inside(option: tuple[Element, ...]) -> tuple[int, int]:
-    """Fewest and most bytes of an alternative, where no element stands at an edge."""
-    lengths = [element_lengths(element, 1, 3) for element in option]
+def _option_lengths(option: tuple[Element, ...]) -> tuple[int, int]:
+    lengths = [element_lengths(element) for element in option]
     return sum(low for low, _ in lengths), sum(high for _, high in lengths)
 
 
 def _regex(part: tuple[Element, ...], nocase: bool) -> bytes:
-    count = len(part)
+    first, last = edges(part)
     return b"".join(
-        _boundary(element, place, count)
+        _boundary(element, _BEFORE if place == first else _AFTER if place == last else _BETWEEN)
         if isinstance(element, Boundary)
         else _element(element, nocase)
         for place, element in enumerate(part)
@@ -240,7 +248,7 @@ def _element(element: Element, nocase: bool) -> bytes:
     if isinstance(element, Nearby):
         return _nearby(element, nocase)
     if isinstance(element, Boundary):
-        return _boundary(element, 1, 3)
+        return _boundary(element, _BETWEEN)
     options = b"|".join(b"".join(_element(e, nocase) for e in o) for o in element.options)
     if element.negated:
         return b"(?!" + options + b").{%d}" % (element.length or 0)
@@ -269,13 +277,7 @@ def masked_class(element: Masked) -> bytes:
 _HIGH = range(0, 256, 16)
 
 
-def _boundary(element: Boundary, place: int, count: int) -> bytes:
-    if place == 0:
-        table = _BEFORE
-    elif place == count - 1:
-        table = _AFTER
-    else:
-        table = _BETWEEN
+def _boundary(element: Boundary, table: dict[str, tuple[bytes, bytes]]) -> bytes:
     return table[element.kind][element.negated]
 
 
@@ -298,5 +300,5 @@ _BETWEEN = {
 
 def alternatives_fixed(element: Alternatives) -> bool:
     """Whether every alternative takes the same number of bytes."""
-    shortest, longest = element_lengths(element, 1, 3)
+    shortest, longest = element_lengths(element)
     return shortest == longest

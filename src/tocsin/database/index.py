@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tocsin.database.digest_table import ALGORITHM_BYTES, DigestTable
 from tocsin.database.layout import ANY_TARGET, NAME_HEAD, PUA_FLAG
 from tocsin.database.sections import SectionFile
+from tocsin.errors import VerificationError
 from tocsin.signatures.records import Source
 
 if TYPE_CHECKING:
     import hyperscan
     import yara_x
 
-Use = tuple[Any, int, int, int, tuple[tuple[int, int], ...]]
+Use = tuple[Any, int, int, int, tuple[tuple[int, int, int], ...]]
 MAX_CACHED = 65_536
 
 
@@ -42,7 +43,7 @@ class Index:
     def __init__(self, file: SectionFile, identity: str) -> None:
         self.file = file
         self.identity = identity
-        self._meta: dict[str, Any] = marshal.loads(file.section("meta"))
+        self._meta: dict[str, Any] = marshal.loads(file.checked("meta"))
         self.sources = [Source(*fields) for fields in self._meta["sources"]]
         self.always: dict[int, list[int]] = self._meta["always"]
         self.macros: dict[int, list[tuple[int, Any]]] = self._meta["macros"]
@@ -113,7 +114,7 @@ class Index:
                     return self.search(ANY_TARGET)
                 self._searches[target] = None
             else:
-                self._searches[target] = _load_search(self.file.section(section))
+                self._searches[target] = _load_search(self.file.checked(section))
         return self._searches[target]
 
     def uses(self, atom: int) -> tuple[Use, ...]:
@@ -121,7 +122,7 @@ class Index:
         uses = self._use_cache.get(atom)
         if uses is None:
             start, end = self._atom_offsets[atom], self._atom_offsets[atom + 1]
-            uses = marshal.loads(self._atoms[start:end])
+            uses = _unmarshalled(self._atoms[start:end], self.file.name)
             _bound(self._use_cache)
             self._use_cache[atom] = uses
         return uses
@@ -131,7 +132,7 @@ class Index:
         signature = self._signature_cache.get(number)
         if signature is None:
             start, end = self._signature_offsets[number], self._signature_offsets[number + 1]
-            signature = marshal.loads(self._signatures[start:end])
+            signature = _unmarshalled(self._signatures[start:end], self.file.name)
             _bound(self._signature_cache)
             self._signature_cache[number] = signature
         return signature
@@ -153,13 +154,13 @@ class Index:
 
             import yara_x
 
-            serialised = io.BytesIO(self.file.section("yara").tobytes())
+            serialised = io.BytesIO(self.file.checked("yara").tobytes())
             self._rules = yara_x.Rules.deserialize_from(serialised)
         return self._rules
 
     def yara_sources(self) -> list[int]:
         """For each YARA file its source's number."""
-        return list(marshal.loads(self.file.section("yara.sources")))
+        return list(marshal.loads(self.file.checked("yara.sources")))
 
     def load_for_sharing(self) -> None:
         """Load what worker processes are to share before they are forked."""
@@ -168,6 +169,21 @@ class Index:
                 self.search(int(name.partition(".")[2]))
         if self.has_yara:
             self.yara_rules()
+
+
+def _unmarshalled(data: memoryview, name: str) -> tuple[Any, ...]:
+    """Read one entry; sections too large to hash at every start are checked as they are read.
+
+    Raises:
+        VerificationError: it is not what was written.
+    """
+    try:
+        value = marshal.loads(data)
+    except (ValueError, EOFError, TypeError) as error:
+        raise VerificationError(f"{name}: altered ({error}); delete it") from None
+    if not isinstance(value, tuple):
+        raise VerificationError(f"{name}: altered; delete it")
+    return value
 
 
 def _load_search(section: memoryview) -> hyperscan.Database:

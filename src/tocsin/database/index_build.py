@@ -88,7 +88,7 @@ class IndexBuilder:
         self._ignored: dict[str, set[str]] = {}
         self._numbers = compiled.PatternNumbers()
         self._signatures: list[bytes] = []
-        self._uses: dict[tuple[bytes, bool], dict[Any, list[tuple[int, int]]]] = {}
+        self._uses: dict[tuple[bytes, bool], dict[Any, list[tuple[int, int, int]]]] = {}
         self._targets: dict[tuple[bytes, bool], set[int]] = {}
         self._always: dict[int, list[int]] = {}
         self._macros: dict[int, list[tuple[int, Any]]] = {}
@@ -224,7 +224,7 @@ class IndexBuilder:
             for form, atom in enumerate(atom_choice.body_atoms(body)):
                 key = (atom.pattern, atom.nocase)
                 use = (signature[5][sub], form, atom.part, atom.distance)
-                self._uses.setdefault(key, {}).setdefault(use, []).append((number, sub))
+                self._uses.setdefault(key, {}).setdefault(use, []).append((number, sub, target))
                 self._targets.setdefault(key, set()).add(target)
 
     def _pattern_sections(self) -> Iterator[tuple[str, bytes | bytearray]]:

@@ -23,7 +23,7 @@ holds only that contract, so that scanning imports nothing of the compiler.
                conditions: (file_size, entry_point, sections, container, intermediates)
                indexed: numbers of the subs whose every match an atom reports
                counted: whether some count matters
-    USE        (CONTENT, form, part, distance, ((signature, sub), ...))
+    USE        (CONTENT, form, part, distance, ((signature, sub, target), ...))
                distance: bytes from the start of the part to the end of the atom
 """
 

@@ -8,7 +8,8 @@ It is text, so that anybody can read, compare and rebuild it:
     …
 
 Sources are ordered by name and digest, records by their bytes; neither time nor place nor
-any library's version goes in. The digest covers the header too, as it is without the digest. In a text a backslash, tab, newline and carriage return are
+any library's version goes in. The digest covers the header too, as it is without the digest.
+In a text a backslash, tab, newline and carriage return are
 written `\\`, `\t`, `\n` and `\r`. Characters are UTF-8; bytes that are none are kept by
 surrogate escapes.
 """
@@ -35,6 +36,8 @@ _ESCAPED = re.compile(r"[\\\t\n\r]")
 _UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 _UNESCAPED = re.compile(r"\\.")
 _PUA = "u"
+_MADE_UP = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What a header that nobody wrote in good faith may raise while it is read."""
 
 
 class Header(NamedTuple):
@@ -155,7 +158,7 @@ def _header(first: bytes, second: bytes, size: int, name: str) -> Header:
         )
         if _packed(stated) != second.rstrip(b"\n"):
             raise ValueError("it is not written canonically")
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except _MADE_UP as error:
         raise DatabaseError(f"{name}: the header is damaged: {error}") from None
     actual = size - len(first) - len(second.rstrip(b"\n")) - 1
     if actual != header.body_bytes:

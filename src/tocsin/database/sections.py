@@ -25,6 +25,7 @@ MAGIC = b"tocsinIX"
 FORMAT = 1
 _HEADER = struct.Struct("<8sIQI32s")
 _ALIGN = 64
+_NOTHING = hashlib.sha256(b"").digest()
 
 Section = bytes | bytearray | memoryview
 
@@ -73,11 +74,14 @@ class SectionFile:
         if version != FORMAT:
             raise VerificationError(f"{name}: index format {version}, this program reads {FORMAT}")
         if length != size or directory_length > size:
-            raise VerificationError(f"{name}: {size} bytes instead of {length}: the index is truncated")
+            raise VerificationError(
+                f"{name}: {size} bytes instead of {length}: the index is truncated"
+            )
         packed = os.pread(descriptor, directory_length, size - directory_length)
         if hashlib.sha256(packed).digest() != digest:
             raise VerificationError(f"{name}: the index's directory was altered; delete it")
         self._directory: dict[str, tuple[int, int, bytes]] = marshal.loads(packed)
+        self._checked: set[str] = set()
         self._map = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         self.view = memoryview(self._map)
 
@@ -93,12 +97,27 @@ class SectionFile:
         offset, length, _ = self._directory.get(name, (0, 0, b""))
         return self.view[offset : offset + length]
 
+    def checked(self, name: str) -> memoryview:
+        """The bytes of a section, hashed before they are first handed out.
+
+        Raises:
+            VerificationError: it was altered.
+        """
+        if name not in self._checked:
+            self._verify(name)
+            self._checked.add(name)
+        return self.section(name)
+
     def verify(self) -> None:
         """Hash every section.
 
         Raises:
             VerificationError: one was altered.
         """
-        for name, (offset, length, digest) in self._directory.items():
-            if hashlib.sha256(self.view[offset : offset + length]).digest() != digest:
-                raise VerificationError(f"{self.name}: section {name} was altered; delete the index")
+        for name in self._directory:
+            self._verify(name)
+
+    def _verify(self, name: str) -> None:
+        offset, length, digest = self._directory.get(name, (0, 0, _NOTHING))
+        if hashlib.sha256(self.view[offset : offset + length]).digest() != digest:
+            raise VerificationError(f"{self.name}: section {name} was altered; delete the index")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tocsin.database.index import Index
+from tocsin.database.layout import ANY_TARGET
 from tocsin.engine.body_match import CHECK_EVERY, PartialHit, part_end
 from tocsin.engine.logical_match import NOT_SEARCHED, Evaluation, Shown
 from tocsin.engine.view import ObjectView, Range
@@ -67,7 +68,9 @@ def _candidates(index: Index, view: ObjectView) -> dict[int, dict[int, Shown]]:
             shown = _checked_in_place(content, form, part, distance, ends, view)
             if shown is None:
                 continue
-            for number, sub in holders:
+            for number, sub, target in holders:
+                if target not in (ANY_TARGET, view.target):
+                    continue  # an atom that signatures for different targets share
                 subs = candidates.setdefault(number, {})
                 subs[sub] = _joined(subs[sub], shown) if sub in subs else shown
     return candidates

@@ -314,7 +314,7 @@ def _split_options(inside: str) -> list[str]:
 
 def _parse_gap(text: str | None) -> Gap:
     """Read what stands in braces; None stands for `*`. An upper bound of 0 is no bound."""
-    low, dash, high = (text or "").strip(" +").partition("-")
+    low, dash, high = (text or "").partition("-")
     bottom = natural(low or "0", "bound")
     if not dash:
         return Gap(bottom, bottom or None)

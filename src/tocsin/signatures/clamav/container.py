@@ -5,14 +5,15 @@ Source: ClamAV manual, "Container metadata signatures".
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.level import parse_levels
 from tocsin.signatures.clamav.pcre import check_regex
-from tocsin.signatures.clamav.numbers import natural
+from tocsin.signatures.clamav.type_names import known_type
 
-Range = tuple[int, int | None]
+Range = tuple[int, int]
 
 
 class ContainerSignature(NamedTuple):
@@ -56,8 +57,8 @@ def parse_container(line: str) -> ContainerSignature | None:
     if not parse_levels(fields[10:]):
         return None
     name, container, csize, regex, packed, size, encrypted, position, crc = fields[:9]
-    if container != "*" and not container.startswith("CL_TYPE_"):
-        raise SignatureError(f"container {container!r} is neither CL_TYPE_… nor *")
+    if container != "*" and not known_type(container):
+        raise SignatureError(f"container {container!r} is neither a known CL_TYPE_… nor *")
     if encrypted not in ("*", "0", "1"):
         raise SignatureError(f"encryption {encrypted!r} is neither 0, 1 nor *")
     try:
@@ -79,12 +80,14 @@ def parse_container(line: str) -> ContainerSignature | None:
     )
 
 
+_BOUNDS = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}).*)?\Z", re.S)
+
+
 def _range(text: str) -> Range | None:
+    """Read `N`, `N-M` or `*`; what stands behind M is passed over, as clamscan does."""
     if text == "*":
         return None
-    low, dash, high = text.partition("-")
-    if not dash:
-        high = low
-    if not (low or high):
-        raise SignatureError(f"{text!r} is not N, N-M, N-, -M or *")
-    return natural(low or "0", "bound"), natural(high, "bound") if high else None
+    bounds = _BOUNDS.match(text)
+    if bounds is None:
+        raise SignatureError(f"{text[:24]!r} is neither N, N-M nor *")
+    return int(bounds[1]), int(bounds[2] or bounds[1])

@@ -49,7 +49,8 @@ def parse_extended(line: str) -> Extended | None:
         return None
     offset = parse_offset(offset_text, target)
     body = parse_body(pattern)
-    needs_three = target == 0 or (target == 1 and offset.anchor is not Anchor.ANY)
+    placed = offset.anchor is not Anchor.ANY and not offset.max_shift
+    needs_three = target == 0 or (target == 1 and placed)
     if needs_three and _plain_bytes(body) < MIN_PLAIN_BYTES:
         raise SignatureError(f"a plain pattern for target 0 or 1 needs {MIN_PLAIN_BYTES} bytes")
     return Extended(name, target, offset, body)

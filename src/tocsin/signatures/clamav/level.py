@@ -5,7 +5,7 @@ Source: ClamAV manual, "Functionality levels"; `sigtool --help` of 1.4.6 prints 
 
 from __future__ import annotations
 
-from tocsin.signatures.clamav.numbers import natural
+from tocsin.signatures.clamav.numbers import leading_number
 
 LEVEL = 216
 """The level this engine answers to: that of ClamAV 1.4.6."""
@@ -21,11 +21,8 @@ def parse_levels(fields: list[str]) -> bool:
 
     Returns:
         Whether the signature is meant for this engine.
-
-    Raises:
-        SignatureError: a field is not a number.
     """
-    levels = [natural(field or "0", "functionality level") for field in fields]
+    levels = [leading_number(field) for field in fields]
     low = levels[0] if levels else 0
     high = levels[1] if len(levels) > 1 else None
     return within_level(low, high)

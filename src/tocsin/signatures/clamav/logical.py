@@ -22,6 +22,7 @@ from tocsin.signatures.clamav.level import within_level
 from tocsin.signatures.clamav.numbers import natural
 from tocsin.signatures.clamav.offset import EXECUTABLE_TARGETS, Anchor, Offset, parse_offset
 from tocsin.signatures.clamav.pcre import Pcre, parse_pcre
+from tocsin.signatures.clamav.type_names import known_type
 
 MAX_INTERMEDIATES = 16
 MAX_TARGET = 14
@@ -198,13 +199,13 @@ def parse_conditions(text: str, *, target_needed: bool = True) -> Conditions | N
             values["target"] = natural(value, "Target")
         elif key == "Container":
             values["container"] = value.removeprefix("CL_TYPE_")
-            unknown |= not value.startswith("CL_TYPE_")
+            unknown |= not known_type(value)
         elif key == "Intermediates":
             names = value.split(">")
             if len(names) > MAX_INTERMEDIATES:
                 raise SignatureError(f"more than {MAX_INTERMEDIATES} intermediates")
             values["intermediates"] = tuple(name.removeprefix("CL_TYPE_") for name in names)
-            unknown |= not all(name.startswith("CL_TYPE_") for name in names)
+            unknown |= not all(known_type(name) for name in names)
         elif key == "HandlerType":
             values["handler"] = value.removeprefix("CL_TYPE_")
         elif key in ("IconGroup1", "IconGroup2"):
@@ -254,11 +255,19 @@ def parse_subsignature(text: str, target: int, index: int) -> SubSignature:
         if image is None:
             raise SignatureError(f"an image hash is fuzzy_img#16 hex digits[#0], not {text!r}")
         return FuzzyImage(image[1])
-    pattern, marked, modifiers = _INNER_MODIFIERS.sub("", text).rpartition("::")
-    if not marked:
-        pattern, modifiers = modifiers, ""
-    offset, colon, hexadecimal = pattern.rpartition(":")
-    parsed = parse_offset(offset, target) if colon else parse_offset("*", target)
+    # What stands between the last colon but one and the last is passed over, as clamscan does.
+    fields = _INNER_MODIFIERS.sub("", text).split(":")
+    if len(fields) == 1:
+        offset, hexadecimal, modifiers = "*", fields[0], ""
+    elif len(fields) == 2:
+        (offset, hexadecimal), modifiers = fields, ""
+    elif len(fields) == 3:
+        offset, hexadecimal, modifiers = "*", fields[0], fields[2]
+    elif len(fields) == 4:
+        offset, hexadecimal, modifiers = fields[0], fields[1], fields[3]
+    else:
+        raise SignatureError(f"a sub-signature is [OFFSET:]HEX[::MODIFIERS], not {text[:60]!r}")
+    parsed = parse_offset(offset, target)
     if parsed.anchor is Anchor.MACRO:
         raise SignatureError("a macro group is defined in an .ndb file, not here")
     return Content(parsed, parse_body(hexadecimal, modifiers))

@@ -6,9 +6,12 @@ a line raise something else than a `SignatureError`.
 
 from __future__ import annotations
 
+import re
+
 from tocsin.errors import SignatureError
 
 MAX_DIGITS = 20
+_LEADING = re.compile(r"[0-9]{0,20}")
 
 
 def is_number(text: str) -> bool:
@@ -29,3 +32,9 @@ def natural(text: str, what: str = "number") -> int:
     if not is_number(text):
         raise SignatureError(f"{what} {text[:24]!r} is not a decimal number")
     return int(text)
+
+
+def leading_number(text: str) -> int:
+    """The digits a text begins with as a number, 0 when there are none, like C's `atoi`."""
+    digits = _LEADING.match(text)
+    return int(digits[0]) if digits and digits[0] else 0

@@ -65,7 +65,7 @@ _FORM = re.compile(
     r"|SE(?P<within>[0-9]*)"
     r"|S(?P<section>[0-9]+)\+(?P<into>[0-9]+)"
     r"|(?P<version>VI[^,]*)"
-    r"|\$(?P<macro>[0-9]+)\$"
+    r"|\$(?P<macro>[0-9]+)[^,]*"
     r")(?:,(?P<shift>[0-9]*))?\Z"
 )
 MAX_MACRO_GROUPS = 32

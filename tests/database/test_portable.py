@@ -46,7 +46,7 @@ RECORDS = st.builds(
     st.just(0),
     st.sampled_from(["", "bytecode", "phishing lists"]),
 )
-GOLDEN_SHA256 = "11d9a8eed87df4134759892b2c992e352a7e6a44bdf830d304b5f02879a5187e"
+GOLDEN_SHA256 = "495e759316bda04a0cf9bbf6280deaec333ca500870b3db21811f831899a07fd"
 
 
 def samples():

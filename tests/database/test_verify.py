@@ -7,7 +7,6 @@ import json
 import pytest
 
 from tocsin.database import portable as portable_format
-
 from tocsin.database.cache import open_database
 from tocsin.database.portable import MAGIC, build_portable
 from tocsin.database.verify import verify_file

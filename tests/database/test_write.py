@@ -16,7 +16,7 @@ from tocsin.database.write import build_database, replace_file
 from tocsin.errors import DatabaseError, SignatureError, UsageError
 from tocsin.signatures.records import Kind
 
-GOLDEN_SHA256 = "9aae45fafbad4f5a53f84262c1058dde87dd0b5fad1d610a163186f0fa82b714"
+GOLDEN_SHA256 = "9a2edca7bcfc0a29885481003a7e8013e125c3494ce801c6575d049e0d90d7c1"
 FILES = {
     "a.ndb": "# Author: somebody\n# License: CC0-1.0\n" + "\n".join(WELL_FORMED[Kind.BODY]) + "\n",
     "b.ldb": "\r\n".join(WELL_FORMED[Kind.LOGICAL]),

@@ -68,7 +68,6 @@ def test_file_digests(line, algorithm, size):
         f"{MD5}:x:A",
         f"{MD5}:*:A",
         f"{MD5}:*:A:72",
-        f"{MD5}:68:A:x",
         f"{MD5}:68:A:1:2:3",
         "d41d8cd98f00b204e9800998ecf8427e00:0:A",
     ],
@@ -398,12 +397,12 @@ def test_malformed_byte_comparisons(text):
 
 
 def test_container():
-    value = parse_container(r"A:CL_TYPE_ZIP:10-20:\.exe$:*:-5:1:3-:1a2b:*")
+    value = parse_container(r"A:CL_TYPE_ZIP:10-20:\.exe$:*:0-5:1:3:1a2b:*")
     assert value.container == "ZIP"
     assert value.container_size == (10, 20)
     assert value.packed_size is None
     assert value.size == (0, 5)
-    assert value.position == (3, None)
+    assert value.position == (3, 3)
     assert value.encrypted is True
     assert value.crc == 0x1A2B
 

@@ -125,8 +125,8 @@ def elements_length(elements: tuple[Element, ...]) -> int | None:
 _PLAIN = re.compile(r"(?:[0-9a-fA-F]{2})+\Z")
 _FIRST_BRACE = re.compile(r"\{[ +]?(\d+)\}")
 _SPLIT = re.compile(r"\*|\{([^{}]*)\}")
-_LEFT_RANGE = re.compile(r"([0-9a-fA-F?]{2})\[(\d+)(?:-(\d*))?\](?=.)")
-_RIGHT_RANGE = re.compile(r"\[(\d+)(?:-(\d*))?\]([0-9a-fA-F?]{2})\Z")
+_LEFT_RANGE = re.compile(r"([0-9a-fA-F?]{2})\[(\d+)(?:-(\d*)[^\]]*)?\](?=.)")
+_RIGHT_RANGE = re.compile(r"\[(\d+)(?:-(\d*)[^\]]*)?\]([0-9a-fA-F?]{2})\Z")
 _TOKEN = re.compile(
     r"(?P<hex>(?:[0-9a-fA-F]{2})+)|(?P<masked>[0-9a-fA-F?]{2})|(?P<open>!?\()",
 )

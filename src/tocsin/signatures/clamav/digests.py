@@ -88,6 +88,6 @@ def _digest(
         size = int(size_text)
     else:
         raise SignatureError(f"size {size_text[:24]!r} is neither a positive number nor *")
-    if not parse_levels(levels):
+    if not parse_levels(levels, lax=True):
         return None
     return Digest(algorithm, digest, size, name)

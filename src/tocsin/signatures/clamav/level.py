@@ -5,7 +5,7 @@ Source: ClamAV manual, "Functionality levels"; `sigtool --help` of 1.4.6 prints 
 
 from __future__ import annotations
 
-from tocsin.signatures.clamav.numbers import leading_number
+from tocsin.signatures.clamav.numbers import leading_number, natural
 
 LEVEL = 216
 """The level this engine answers to: that of ClamAV 1.4.6."""
@@ -16,13 +16,21 @@ def within_level(low: int, high: int | None = None) -> bool:
     return low <= LEVEL and (high is None or high >= LEVEL)
 
 
-def parse_levels(fields: list[str]) -> bool:
+def parse_levels(fields: list[str], *, lax: bool = False) -> bool:
     """Read the trailing `[minfl[:maxfl]]` fields of a line.
+
+    Args:
+        fields: the fields, at most two.
+        lax: take what is no number as 0, as clamscan does in digest signatures.
 
     Returns:
         Whether the signature is meant for this engine.
+
+    Raises:
+        SignatureError: a field is not a number, unless lax.
     """
-    levels = [leading_number(field) for field in fields]
-    low = levels[0] if levels else 0
-    high = levels[1] if len(levels) > 1 else None
-    return within_level(low, high)
+    levels = [
+        leading_number(field) if lax else natural(field or "0", "functionality level")
+        for field in fields
+    ]
+    return within_level(levels[0] if levels else 0, levels[1] if len(levels) > 1 else None)

@@ -57,7 +57,8 @@ def rules_page() -> str:
         "# tocsin's own signatures",
         "",
         f"{len(rows)} signatures come with the package. This page is written by `make docs` from",
-        "their metadata. How to add one: [src/tocsin/data/README.md](../src/tocsin/data/README.md).",
+        "their metadata. How to add one: its",
+        "[README](../src/tocsin/data/README.md).",
     ]
     last = ""
     for file, name, fields in rows:

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from tocsin.app.places import state_dir
+from tocsin.engine.exceptions import NONE
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import SettingsError
@@ -56,7 +57,8 @@ class History:
 
     def __init__(self, database_identity: str, options: Options, path: Path | None = None) -> None:
         place = path or state_dir() / FILE_NAME
-        stated = f"{VERSION}\n{database_identity}\n{options!r}"
+        ordered = [sorted(part) for part in options.exceptions]  # sets have no order of their own
+        stated = f"{VERSION}\n{database_identity}\n{options._replace(exceptions=NONE)}\n{ordered}"
         self._terms = hashlib.sha256(stated.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         self._before: dict[str, Key] = {}
         self.trouble = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.app.walk import Walk, WalkOptions
@@ -106,7 +106,7 @@ class ScanRun:
         self.walk = Walk(request.walk)
         self.trouble = ""
 
-    def reports(self) -> Iterator[Report]:
+    def reports(self) -> Generator[Report, None, None]:
         """Every report, as it is ready."""
         history = self._history() if self._request.incremental else None
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -203,9 +204,10 @@ def _run(
         run = ScanRun(database, request)
         stopped = False
         try:
-            for report in run.reports():
-                output.report(report)
-                meter.update(run.totals, report.path)
+            with closing(run.reports()) as reports:
+                for report in reports:
+                    output.report(report)
+                    meter.update(run.totals, report.path)
         except KeyboardInterrupt:
             stopped = True
     output.end(run, stopped=stopped)

@@ -16,6 +16,9 @@ from tocsin.engine.options import Options
 from tocsin.engine.report import MEMBER_MARK, Detection, Level, Report, SkippedObject
 
 ALGORITHMS = ("md5", "sha1", "sha256")
+MOST_SKIPPED = 10_000
+"""Objects named as skipped in one report; a hostile container could list millions."""
+
 _LEVELS = {level.value: level for level in Level}
 
 
@@ -93,6 +96,7 @@ class Findings:
         self.report = report
         self._database = database
         self._options = options
+        self._skipped: set[SkippedObject] = set()
 
     def add(self, layer: Layer, match: Match, place: str = "") -> None:
         """Report a match unless an exception stands against it.
@@ -122,8 +126,14 @@ class Findings:
     def skip(self, name: str, reason: str, detail: str) -> None:
         """Report that something was not looked at, or not wholly."""
         skipped = SkippedObject(name, reason, detail)
-        if skipped not in self.report.skipped:
+        if skipped in self._skipped:
+            return
+        self._skipped.add(skipped)
+        if len(self._skipped) <= MOST_SKIPPED:
             self.report.skipped.append(skipped)
+        elif len(self._skipped) == MOST_SKIPPED + 1:
+            more = f"more than {MOST_SKIPPED} objects were not looked at; the others are not named"
+            self.report.skipped.append(SkippedObject(self.report.path, "limit", more))
 
     def _detection(self, layer: Layer, match: Match, place: str) -> Detection:
         source = self._database.sources[match.source]

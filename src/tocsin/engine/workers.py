@@ -61,6 +61,7 @@ class WorkerPool:
         self._options = options
         self._jobs = jobs
         self._selector = selectors.DefaultSelector()
+        self._all: list[_Worker] = []  # also one that an interrupt catches between two hands
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, _Running] = {}
 
@@ -69,7 +70,7 @@ class WorkerPool:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        for worker in [*self._idle, *self._busy]:
+        for worker in list(self._all):
             self._end(worker)
         self._selector.close()
 
@@ -142,6 +143,7 @@ class WorkerPool:
         return "its worker ended without an answer"
 
     def _end(self, worker: _Worker) -> int:
+        self._all.remove(worker)
         os.close(worker.tasks)
         os.close(worker.answers)
         pid, status = os.waitpid(worker.pid, os.WNOHANG)
@@ -158,15 +160,17 @@ class WorkerPool:
             try:
                 os.close(task_writer)
                 os.close(answer_reader)
-                for other in [*self._idle, *self._busy]:
+                for other in self._all:
                     os.close(other.tasks)
                     os.close(other.answers)
                 _serve(self._database, self._options, task_reader, answer_writer)
             finally:
                 os._exit(0)
+        worker = _Worker(pid, task_writer, answer_reader)
+        self._all.append(worker)
         os.close(task_reader)
         os.close(answer_writer)
-        return _Worker(pid, task_writer, answer_reader)
+        return worker
 
 
 def _serve(database: Index, options: Options, tasks: int, answers: int) -> None:

@@ -217,3 +217,20 @@ def test_records_of_an_archive(monkeypatch):
     assert body.source.signed
     assert body.source.licence == "The Licence, version 2"
     assert (body.source.author, body.source.version) == ("builder", "7")
+
+
+def test_an_unsigned_archive_is_read_as_that():
+    reader = SourceReader()
+    data = archive(signed_info=False)
+    records = [parsed.record for parsed in reader.read_bytes(data, "own.cud")]
+    assert records
+    assert not any(record.source.signed for record in records)
+    with pytest.raises(VerificationError):
+        list(reader.read_bytes(data, "own.cvd"))
+
+
+def test_a_folder_gives_detached_signatures_and_lists_of_digests_too(tmp_path):
+    names = ["a.sha256", "daily-1.cvd.sign", "main.ndb", "notes.txt"]
+    for name in names:
+        (tmp_path / name).write_text("x")
+    assert sorted(path.name for path in list_files(tmp_path)) == names[:3]

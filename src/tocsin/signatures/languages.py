@@ -74,14 +74,18 @@ LANGUAGES: dict[str, Language] = {
 """Signature languages by file ending."""
 
 ARCHIVES = frozenset({".cvd", ".cld", ".cud"})
+DETACHED_SIGNATURE = ".cvd.sign"
+FOLDER_LIST_ENDINGS = frozenset({".md5", ".sha1", ".sha256"})
+"""Plain lists that are read when they lie in a folder; others only when they are named."""
 LIST_ENDINGS = frozenset({".txt", ".md5", ".sha1", ".sha256", ".hash", ".hashes", ".csv", ""})
 
 
 def is_source_name(name: str) -> bool:
     """Whether a file of this name in a folder is read as signatures."""
     ending = Path(name).suffix.lower()
-    known = ending in LANGUAGES or ending in ARCHIVES or ending == PORTABLE_ENDING
-    return known or name == METADATA_FILE
+    known = ending in LANGUAGES or ending in ARCHIVES or ending in FOLDER_LIST_ENDINGS
+    portable = ending == PORTABLE_ENDING
+    return known or portable or name == METADATA_FILE or name.lower().endswith(DETACHED_SIGNATURE)
 
 
 def list_files(path: Path) -> list[Path]:

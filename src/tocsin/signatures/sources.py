@@ -19,6 +19,7 @@ from tocsin.signatures.clamav.extended import from_plain
 from tocsin.signatures.digest_lists import looks_like_digest_list, parse_list_line
 from tocsin.signatures.languages import (
     ARCHIVES,
+    DETACHED_SIGNATURE,
     LANGUAGES,
     LIST_ENDINGS,
     METADATA_FILE,
@@ -30,7 +31,6 @@ from tocsin.signatures.parse import parse_text
 from tocsin.signatures.records import Kind, Record, Source
 
 WHOLE_FILE = frozenset({Kind.YARA})
-_DETACHED_SIGNATURE = ".cvd.sign"
 
 _STATED = re.compile(
     r"#+\s*(?P<key>author|licen[cs]e|spdx-license-identifier)\s*[:=]\s*(?P<value>.+)", re.I
@@ -87,7 +87,7 @@ class SourceReader:
     def read_bytes(self, data: bytes, name: str) -> Iterator[Parsed]:
         """Read the bytes of one file; `name` decides the language."""
         ending = Path(name).suffix.lower()
-        if name.lower().endswith(_DETACHED_SIGNATURE):
+        if name.lower().endswith(DETACHED_SIGNATURE):
             self.sources.append(Source(name, hashlib.sha256(data).hexdigest()))
             record = Record(
                 Kind.UNEVALUATED,
@@ -123,14 +123,15 @@ class SourceReader:
             )
 
     def _read_archive(self, data: bytes, name: str) -> Iterator[Parsed]:
-        header, members = cvd.verify(data, name)
+        signed = Path(name).suffix.lower() != ".cud"  # the unsigned kind, made by users
+        header, members = cvd.verify(data, name) if signed else cvd.read_unsigned(data, name)
         copying = next((m for m in members if m.name == "COPYING"), None)
         origin = Source(
             name,
             "",
             author=header.builder,
             licence=_licence_title(copying.data) if copying else "",
-            signed=True,
+            signed=signed,
             version=str(header.version),
         )
         for member in sorted(members, key=lambda m: loading_order(Path(m.name))):

@@ -128,7 +128,7 @@ def verify(
         VerificationError: damaged, altered, or not signed by these keys.
     """
     header = parse_header(data, name)
-    local = name.lower().endswith((".cld", ".cud"))
+    local = name.lower().endswith(".cld")
     if not local:
         md5 = hashlib.md5(data[HEADER_BYTES:], usedforsecurity=False).digest()
         if md5.hex() != header.md5:
@@ -142,6 +142,15 @@ def verify(
     elif local:
         raise VerificationError(f"{name}: a .cld without .info cannot be verified")
     return header, members
+
+
+def read_unsigned(data: bytes, name: str) -> tuple[Header, list[Member]]:
+    """What is in a `.cud`, which nobody signs.
+
+    Raises:
+        VerificationError: damaged.
+    """
+    return parse_header(data, name), list(_members(data[HEADER_BYTES:], name))
 
 
 def _members(archive: bytes, name: str) -> Iterator[Member]:

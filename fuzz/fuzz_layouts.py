@@ -6,8 +6,8 @@ import struct
 
 import fuzz_support
 
+from tocsin.formats.executable import read_layout
 from tocsin.formats.identify import identify
-from tocsin.formats.layout import read_layout
 from tocsin.formats.macho import fat_slices
 from tocsin.formats.pe import hashed_sections, import_string, version_info_offsets
 from tocsin.formats.zip_kind import zip_kind

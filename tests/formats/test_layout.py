@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from formats import images
 from formats.images import MARK, PLAIN
+from tocsin.formats.executable import read_layout
 from tocsin.formats.identify import identify
-from tocsin.formats.layout import Layout, Section, read_layout
+from tocsin.formats.layout import Layout, Section
 from tocsin.formats.macho import fat_slices
 from tocsin.formats.pe import (
     hashed_sections,

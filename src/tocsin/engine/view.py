@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from tocsin.formats.executable import read_layout
 from tocsin.formats.identify import TARGETS
-from tocsin.formats.layout import Layout, read_layout
+from tocsin.formats.layout import Layout
 
 Range = tuple[int, int]
 

@@ -143,13 +143,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         ),
     ),
     Deviation(
-        "full-words-with-markers",
-        lambda case: (
-            (not case.malformed and bool(re.search(r"\([BLW]\)::[iwa]*f", case.signature)))
-            or bool(re.search(r"[;:]!?\([BLW]\)[^;]*::[iwa]*f", case.signature))
-        ),
-    ),
-    Deviation(
         "matches-beyond-the-end-of-the-data",
         lambda case: not case.malformed and not case.ours and _beyond_end(case),
     ),

@@ -21,6 +21,7 @@ PATIENCE = 0.5
 """Seconds before anything is shown: most scans are over by then."""
 
 _INTERVAL = 0.1
+_BAR_WIDTH = 16
 
 
 class Meter:
@@ -72,16 +73,20 @@ class Meter:
     def _show(self, text: str, path: str = "") -> None:
         from rich.console import Console
         from rich.live import Live
-        from rich.spinner import Spinner
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
         from rich.text import Text
 
-        line = Text(text)
+        line = Text(text, no_wrap=True, overflow="ellipsis")
         if path:
             line.append(f"  {printable(path)}", style="dim")
-        line.no_wrap = True
-        line.overflow = "ellipsis"
+        row = Table.grid(padding=(0, 2))
+        row.add_row(ProgressBar(total=None, pulse=True, width=_BAR_WIDTH), line)
         if self._live is None:
-            self._live = Live(Spinner("dots", line), console=Console(stderr=True), transient=True)
+            # No thread redraws it: workers are forked while it is shown.
+            console = Console(stderr=True)
+            self._live = Live(row, console=console, transient=True, auto_refresh=False)
             self._live.__enter__()
+            self._live.refresh()
         else:
-            self._live.update(Spinner("dots", line))
+            self._live.update(row, refresh=True)

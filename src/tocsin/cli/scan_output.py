@@ -135,7 +135,7 @@ class TextOutput:
         if totals.unchanged:
             rows.append(("unchanged", f"{totals.unchanged:,} not scanned again (--incremental)"))
         for reason, count in sorted(run.walk.left_out.items()):
-            rows.append(("left out", f"{count:,} {reason}"))
+            rows.append(("left out", f"{reason}: {count:,}"))
         rows += self._database_rows()
         if run.trouble:
             rows.append(("history", printable(run.trouble)))

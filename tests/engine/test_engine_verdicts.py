@@ -296,3 +296,16 @@ def test_very_small_objects(data: bytes, database: DatabaseMaker) -> None:
     assert report.verdict is Verdict.CLEAN
     assert (report.size, report.empty) == (len(data), not data)
     assert report.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_suspicion_does_not_end_the_search_for_worse(tmp_path: Path) -> None:
+    """With the first match wanted, only one that decides the verdict ends the scan."""
+    (tmp_path / "a.yar").write_text(
+        'rule maybe { meta: level = "suspicious" strings: $a = "first word" condition: $a }\n'
+        'rule surely { strings: $a = "second word" condition: $a }\n'
+    )
+    database = tocsin.open_database(tmp_path / "a.yar", cache_dir=tmp_path / "cache")
+    scanner = tocsin.Scanner(database, tocsin.Options(all_matches=False))
+    assert scanner.scan_bytes(b"the first word alone").verdict is tocsin.Verdict.SUSPICIOUS
+    report = scanner.scan_bytes(b"the first word and the second word")
+    assert report.verdict is tocsin.Verdict.INFECTED

@@ -13,7 +13,7 @@ from tocsin.database.index import Index
 from tocsin.engine.digests import Digests, digest_names
 from tocsin.engine.exceptions import Exceptions
 from tocsin.engine.options import Options
-from tocsin.engine.report import MEMBER_MARK, Detection, Level, Report, SkippedObject
+from tocsin.engine.report import DECISIVE, MEMBER_MARK, Detection, Level, Report, SkippedObject
 
 ALGORITHMS = ("md5", "sha1", "sha256")
 MOST_SKIPPED = 10_000
@@ -107,7 +107,7 @@ class Findings:
             place: what inside the object to name besides it, for example a message.
 
         Raises:
-            Enough: it is reported and no other is wanted.
+            Enough: it decides the verdict, and no other match is wanted.
         """
         if match.pua and not self._options.detect_pua:
             return
@@ -119,9 +119,10 @@ class Findings:
         if layer.allowed(self._database, self._options.exceptions):
             self.skip(layer.name, "allowed", f"{match.name}: excepted by digest")
             return
-        self.report.detections.append(self._detection(layer, match, place))
-        if not self._options.all_matches:
-            raise Enough
+        detection = self._detection(layer, match, place)
+        self.report.detections.append(detection)
+        if not self._options.all_matches and detection.level in DECISIVE:
+            raise Enough  # nothing that could still be found would change the verdict
 
     def skip(self, name: str, reason: str, detail: str) -> None:
         """Report that something was not looked at, or not wholly."""

@@ -13,7 +13,7 @@ class Options(NamedTuple):
 
     Attributes:
         limits: bounds for each top-level object.
-        all_matches: report every detection; otherwise stop at the first.
+        all_matches: report every detection; otherwise stop at the first that decides.
         detect_pua: use signatures of what is merely unwanted.
         exceptions: what the user has excepted.
         passwords: to try on encrypted members, besides the database's own.

@@ -31,6 +31,10 @@ class Level(StrEnum):
     TEST = "test"
 
 
+DECISIVE = frozenset({Level.MALICIOUS, Level.TEST})
+"""Levels of which one detection makes a path `infected`."""
+
+
 class Detection(NamedTuple):
     """One signature that matched.
 
@@ -124,7 +128,7 @@ class Report:
         What was found outweighs what was not looked at; what was not looked at is never
         called clean. Something that an exception of the user's own allows is not a gap.
         """
-        if any(d.level in (Level.MALICIOUS, Level.TEST) for d in self.detections):
+        if any(detection.level in DECISIVE for detection in self.detections):
             return Verdict.INFECTED
         if self.detections:
             return Verdict.SUSPICIOUS

@@ -16,7 +16,7 @@ from tocsin.engine.report import MEMBER_MARK
 from tocsin.engine.view import ObjectView
 from tocsin.engine.yara_match import YaraScanner
 from tocsin.errors import FormatError, LimitReached, ScanError
-from tocsin.unpack import find_unpacker
+from tocsin.unpack import appended_type, find_unpacker
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 
 SMALLEST_OBJECT = 6
@@ -111,7 +111,12 @@ class TreeScan:
     def _open(self, data: bytes, layer: Layer, types: tuple[str, ...], depth: int) -> None:
         unpacker = find_unpacker(types[-1])
         if unpacker is None:
-            return
+            appended = appended_type(data)
+            if appended is None:
+                return
+            types = (*types, appended)
+            unpacker = find_unpacker(appended)
+            assert unpacker is not None
         try:
             self._budget.check_depth(depth)
             for member in unpacker.members(data, self._budget, self._passwords):

@@ -44,3 +44,29 @@ def find_unpacker(type_name: str) -> Unpacker | None:
     from importlib import import_module
 
     return cast(Unpacker, import_module(f"tocsin.unpack.{module}").UNPACKER)
+
+
+_ZIP_END = b"PK\x05\x06"
+_ZIP_END_BYTES = 22
+_ZIP_END_REACH = _ZIP_END_BYTES + 0xFFFF
+"""A zip's end record is at most so many bytes, its comment included, from the file's end."""
+
+
+def appended_type(data: bytes) -> str | None:
+    """Type of an archive that stands behind other bytes, as in a self-extracting program.
+
+    Args:
+        data: an object that is no container by its beginning.
+
+    Returns:
+        "ZIP" when a zip's end record stands where it must, with the directory that it
+        describes before it; else None. A program that merely knows zip's magic numbers has
+        no such directory. Source: APPNOTE 4.3.12, 4.3.16.
+    """
+    end = data.rfind(_ZIP_END, max(0, len(data) - _ZIP_END_REACH))
+    if end < 0 or end + _ZIP_END_BYTES > len(data):
+        return None
+    directory = end - int.from_bytes(data[end + 12 : end + 16], "little")
+    if directory < 0 or directory == end or not data.startswith(b"PK\x01\x02", directory):
+        return None
+    return "ZIP"

@@ -1,0 +1,40 @@
+"""A zip behind other bytes is found by its directory, and by nothing less."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from tocsin.unpack import appended_type
+
+
+def zipped(comment: bytes = b"") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.txt", b"inside")
+        archive.comment = comment
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("before", [b"", b"MZ" + bytes(5000), b"a line of text\n"])
+@pytest.mark.parametrize("comment", [b"", b"a comment"])
+def test_a_zip_behind_other_bytes(before: bytes, comment: bytes) -> None:
+    assert appended_type(before + zipped(comment)) == "ZIP"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PK\x05\x06",
+        b"PK\x03\x04 and PK\x05\x06 " + bytes(40),
+        b"MZ" + zipped()[:-30],
+        zipped().replace(b"PK\x01\x02", b"PK\x01\x03"),
+        zipped() + bytes(70_000),
+    ],
+    ids=["nothing", "record alone", "magic numbers", "cut", "no directory", "too far from the end"],
+)
+def test_what_only_looks_like_one(data: bytes) -> None:
+    assert appended_type(data) is None

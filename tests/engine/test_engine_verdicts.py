@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from engine_samples import BODY_RULE, PAYLOAD, DatabaseMaker, zipped, zipped_all
 
-from tocsin import Exceptions, Level, Options, Scanner, Verdict
+from tocsin import Exceptions, Level, Options, Scanner, Verdict, open_database
 from tocsin.engine.report import Detection, Report, SkippedObject
 
 MD5 = hashlib.md5(PAYLOAD).hexdigest()
@@ -304,8 +304,8 @@ def test_a_suspicion_does_not_end_the_search_for_worse(tmp_path: Path) -> None:
         'rule maybe { meta: level = "suspicious" strings: $a = "first word" condition: $a }\n'
         'rule surely { strings: $a = "second word" condition: $a }\n'
     )
-    database = tocsin.open_database(tmp_path / "a.yar", cache_dir=tmp_path / "cache")
-    scanner = tocsin.Scanner(database, tocsin.Options(all_matches=False))
-    assert scanner.scan_bytes(b"the first word alone").verdict is tocsin.Verdict.SUSPICIOUS
+    database = open_database(tmp_path / "a.yar", cache_dir=tmp_path / "cache")
+    scanner = Scanner(database, Options(all_matches=False))
+    assert scanner.scan_bytes(b"the first word alone").verdict is Verdict.SUSPICIOUS
     report = scanner.scan_bytes(b"the first word and the second word")
-    assert report.verdict is tocsin.Verdict.INFECTED
+    assert report.verdict is Verdict.INFECTED

@@ -20,6 +20,9 @@ from tocsin.errors import LimitReached
 MAX_PLACES_OF_ATOM = 20_000
 """An atom that stands at more places is looked up by its pattern instead, if it comes to that."""
 
+MOST_BYTES_SEARCHED = 0xFFFFFFFF
+"""Hyperscan counts bytes in 32 bits."""
+
 _NEW: list[int] = []
 
 
@@ -126,6 +129,8 @@ def _atom_hits(index: Index, view: ObjectView) -> dict[int, list[int] | None]:
     hits: dict[int, list[int] | None] = {}
     if search is None:
         return hits
+    if view.size > MOST_BYTES_SEARCHED:
+        raise LimitReached(f"{view.size} bytes are more than one search takes")
     seen = 0
     overdue: LimitReached | None = None
 

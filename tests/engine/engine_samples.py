@@ -143,6 +143,11 @@ def tocsin(
     )
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to programs in the background, which then ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(
     place: Path, *arguments: str | Path, when: Callable[[subprocess.Popen[bytes]], None]
 ) -> tuple[int, bytes, bytes]:
@@ -154,6 +159,7 @@ def interrupted(
         stderr=subprocess.PIPE,
         env=environment(place),
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     try:
         when(process)

@@ -81,7 +81,7 @@ def test_yara_and_metadata(index_of):
     )
     assert index.has_yara
     assert [rule.identifier for rule in index.yara_rules()] == ["A"]
-    assert index.levels["B"] == "test"
+    assert index.stated["B"][0] == "test"
 
 
 def test_every_index_verifies(index_of):

@@ -309,3 +309,17 @@ def test_a_suspicion_does_not_end_the_search_for_worse(tmp_path: Path) -> None:
     assert scanner.scan_bytes(b"the first word alone").verdict is Verdict.SUSPICIOUS
     report = scanner.scan_bytes(b"the first word and the second word")
     assert report.verdict is Verdict.INFECTED
+
+
+def test_what_a_sidecar_states_reaches_the_evidence(tmp_path: Path) -> None:
+    (tmp_path / "a.ndb").write_text("Some.Name:0:*:6576696c20776f7264\n")
+    (tmp_path / "rules.toml").write_text(
+        '["Some.Name"]\nlevel = "suspicious"\nauthor = "somebody"\nlicense = "MIT"\n'
+    )
+    database = open_database(tmp_path, cache_dir=tmp_path / "cache")
+    (detection,) = Scanner(database).scan_bytes(b"an evil word").detections
+    assert (detection.level, detection.author, detection.licence) == (
+        Level.SUSPICIOUS,
+        "somebody",
+        "MIT",
+    )

@@ -25,7 +25,7 @@ from tocsin.signatures.languages import list_files
 KEPT_INDEXES = 8
 """Older ones are removed when a new one is written."""
 
-LAYOUT = 4
+LAYOUT = 5
 """Counts up when what is in the sections changes."""
 
 Progress = Callable[[str], None]

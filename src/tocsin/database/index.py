@@ -50,7 +50,7 @@ class Index:
         self.containers: list[tuple[Any, ...]] = self._meta["containers"]
         self.file_types: list[tuple[Any, ...]] = self._meta["file_types"]
         self.passwords: list[tuple[str, str, bytes]] = self._meta["passwords"]
-        self.levels: dict[str, str] = self._meta["levels"]
+        self.stated: dict[str, tuple[str, str, str]] = self._meta["stated"]
         self.ignored: dict[str, list[str]] = self._meta["ignored"]
         self._names = file.section("names")
         self._signatures = file.section("signatures")

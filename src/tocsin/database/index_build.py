@@ -73,7 +73,7 @@ class IndexBuilder:
         counts: signatures taken, by kind.
         unevaluated: signatures recognised and not evaluated, by what they need.
         problems: YARA rules left out, when lenient.
-        levels: how bad signatures are, by name, for languages that cannot say it themselves.
+        stated: level, author and licence by name, for languages that cannot say it themselves.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
@@ -81,7 +81,7 @@ class IndexBuilder:
         self.counts: Counter[str] = Counter()
         self.unevaluated: Counter[str] = Counter()
         self.problems: list[SignatureError] = []
-        self.levels: dict[str, str] = {}
+        self.stated: dict[str, tuple[str, str, str]] = {}
         self._sources: dict[Source, int] = {}
         self._names = bytearray()
         self._rows: dict[tuple[str, str], list[bytes]] = {}
@@ -118,7 +118,9 @@ class IndexBuilder:
         elif isinstance(value, ArchivePassword):
             self._passwords.append((value.name, value.container, value.password))
         elif isinstance(value, Metadata):
-            self.levels[value.name] = value.fields.get("level", "")
+            fields = value.fields
+            licence = fields.get("license", fields.get("licence", ""))
+            self.stated[value.name] = (fields.get("level", ""), fields.get("author", ""), licence)
         elif record.kind is Kind.YARA:
             self._yara.append(record)
         elif not self._is_ignored(signature_name(record.kind, record.text), record):
@@ -156,7 +158,7 @@ class IndexBuilder:
             "containers": self._containers,
             "file_types": self._file_types,
             "passwords": self._passwords,
-            "levels": self.levels,
+            "stated": self.stated,
             "problems": [str(problem) for problem in self.problems],
         }
         yield "meta", marshal.dumps(meta, 4)

@@ -138,15 +138,17 @@ class Findings:
 
     def _detection(self, layer: Layer, match: Match, place: str) -> Detection:
         source = self._database.sources[match.source]
-        stated = match.level or self._database.levels.get(match.name, "")
+        level, author, licence = self._database.stated.get(match.name, ("", "", ""))
         return Detection(
             name=match.name,
             source=source.name,
             object=f"{layer.name}{MEMBER_MARK}{place}" if place else layer.name,
             offset=match.offset,
-            level=Level.UNWANTED if match.pua else _LEVELS.get(stated, Level.MALICIOUS),
-            author=match.author or source.author,
-            licence=match.licence or source.licence,
+            level=Level.UNWANTED
+            if match.pua
+            else _LEVELS.get(match.level or level, Level.MALICIOUS),
+            author=match.author or author or source.author,
+            licence=match.licence or licence or source.licence,
             official=source.signed,
             sha256=layer.digests.get("sha256").hex(),
             yara=match.yara,

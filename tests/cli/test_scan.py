@@ -479,3 +479,12 @@ def test_reader_of_the_output_that_goes_away(files: Path, rules: Path, tmp_path:
     process.stderr.close()
     assert process.wait(timeout=60) != 0
     assert b"Traceback" not in errors
+
+
+def test_an_unreadable_path_does_not_end_the_command() -> None:
+    """Its report says so; the others are scanned. (click would refuse the whole command.)"""
+    from tocsin.cli.scan import command
+
+    (argument,) = [parameter for parameter in command.params if parameter.name == "paths"]
+    assert argument.type.readable is False
+    assert argument.type.exists is False

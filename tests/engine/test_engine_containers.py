@@ -120,6 +120,29 @@ def test_member_rules_see_names_and_sizes(database: DatabaseMaker) -> None:
     assert found(scanner.scan_bytes(zipped(b"12", "a.com"), "x")) == []
 
 
+@pytest.mark.parametrize(
+    ("block", "wrappings"),
+    [
+        ("Container:CL_TYPE_ZIP", {"zip", "zip in tar in gz", "zip in zip"}),
+        ("Container:CL_TYPE_GZ", {"gz"}),
+        ("Intermediates:CL_TYPE_ZIP>CL_TYPE_ZIP", {"zip in zip"}),
+        ("Intermediates:CL_TYPE_ZIP>CL_TYPE_POSIX_TAR", {"zip in tar in gz"}),
+        ("Intermediates:CL_TYPE_POSIX_TAR>CL_TYPE_ZIP", set()),
+    ],
+)
+def test_rules_that_ask_for_the_containers_around(
+    block: str, wrappings: set[str], database: DatabaseMaker
+) -> None:
+    rule = f"A;Engine:81-255,Target:0,{block};0;746f6373696e2d6e6565646c652d6f6e65\n"
+    scanner = Scanner(database(a_ldb=rule))
+    fitting = {
+        name
+        for name, (wrap, _) in WRAPPINGS.items()
+        if scanner.scan_bytes(wrap(PAYLOAD)).detections
+    }
+    assert fitting == wrappings
+
+
 @pytest.mark.parametrize("name", ["bad\nname\x1b[31m", "caf\udce9", "../../etc/passwd", "/abs"])
 def test_names_of_members_are_data(name: str, database: DatabaseMaker) -> None:
     data = tarred(PAYLOAD, name) if "\udce9" in name else zipped(PAYLOAD, name)

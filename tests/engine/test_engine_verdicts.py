@@ -31,6 +31,7 @@ def names(report: Report) -> list[str]:
         ({"a_hdb": f"D:{SIZE}:X\n".replace("D", MD5)}, ["X"]),
         ({"a_hdb": f"{MD5}:{SIZE + 1}:X\n"}, []),
         ({"a_hdb": f"{MISS}:{SIZE}:X\n"}, []),
+        ({"a_hdb": f"{MISS}:{SIZE}:X\n{MD5}:{SIZE + 1}:Y\n"}, []),
         ({"a_hdb": f"{MD5}:*:X:73\n"}, ["X"]),
         ({"a_hsb": f"{SHA1}:{SIZE}:X\n"}, ["X"]),
         ({"a_hsb": f"{SHA256}:*:X:73\n"}, ["X"]),

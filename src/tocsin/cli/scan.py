@@ -29,7 +29,7 @@ def _jobs() -> int:
     epilog="Exit status: 0 clean; 1 something was found; 2 nothing was found, but something "
     "could not be looked at, or was not wholly.",
 )
-@click.argument("paths", nargs=-1, type=click.Path(), metavar="PATH...")
+@click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="PATH...")
 @click.option(
     "--db",
     "databases",

@@ -43,7 +43,7 @@ def command(
     \b
     Examples:
       tocsin allow ~/tools/keygen.exe --reason 'our own licence tool' --expires 1y
-      tocsin allow Tocsin.Any.Test.EICAR --reason 'monitoring check'
+      tocsin allow Tocsin.Any.Test.EICARDigest --reason 'monitoring check'
       tocsin allow --list
       tocsin allow --revoke 2
     """

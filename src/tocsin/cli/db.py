@@ -59,7 +59,7 @@ def command() -> None:
 @click.option("--lenient", is_flag=True, help="Leave out malformed signatures and say so.")
 @_JSON
 def build(sources: Sequence[Path], output: Path, lenient: bool, as_json: bool) -> None:
-    r"""Write one portable database from any number of sources.
+    """Write one portable database from any number of sources.
 
     The same sources give the same bytes on any machine and in any order. FILE is replaced only
     when everything has succeeded. What is recognised and not evaluated yet is kept and counted.
@@ -103,7 +103,7 @@ def build(sources: Sequence[Path], output: Path, lenient: bool, as_json: bool) -
 @click.argument("paths", type=_EXISTING, nargs=-1, metavar="[FILE...]")
 @_JSON
 def info(paths: Sequence[Path], as_json: bool) -> None:
-    r"""Say what is in a database: how many of what, from whom, and what is not evaluated.
+    """Say what is in a database: how many of what, from whom, and what is not evaluated.
 
     Several files and folders are counted together, as a scan would use them together; without
     any, the signatures that come with tocsin. The digest is the one of the portable database
@@ -184,7 +184,7 @@ def _without_empty_columns(rows: Sequence[tuple[object, ...]], headings: Sequenc
 @click.argument("paths", type=_EXISTING, nargs=-1, required=True, metavar="FILE...")
 @_JSON
 def verify(paths: Sequence[Path], as_json: bool) -> None:
-    r"""Hash everything in a portable database, an index of the cache, or a ClamAV archive.
+    """Hash everything in a portable database, an index of the cache, or a ClamAV archive.
 
     A portable database must have the digest it states and be in canonical form, an index the
     digests of all its sections, a .cvd or .cld ClamAV's digital signature.
@@ -225,7 +225,7 @@ def verify(paths: Sequence[Path], as_json: bool) -> None:
 @_DATABASES
 @_JSON
 def find(name: str, databases: Sequence[Path], as_json: bool) -> None:
-    r"""Find signatures by name and print their text and origin.
+    """Find signatures by name and print their text and origin.
 
     NAME is a whole name; in it * stands for any text and ? for any character. Quote it so that
     the shell leaves it alone.
@@ -300,7 +300,7 @@ def _not_found(name: str) -> None:
 @_DATABASES
 @_JSON
 def explain(name: str, databases: Sequence[Path], as_json: bool) -> None:
-    r"""Say in words what a signature asks for.
+    """Say in words what a signature asks for.
 
     Conditions, the logical expression as a tree, each sub-signature with its place, its bytes
     decoded, its gaps and alternatives, and the atom that the index looks for first: how common
@@ -365,7 +365,7 @@ def _print_explanation(entry: Entry, explanation: Explanation) -> None:
 @click.option("--text", "with_text", is_flag=True, help="Print the texts that differ, too.")
 @_JSON
 def diff(first: Path, second: Path, summary: bool, with_text: bool, as_json: bool) -> None:
-    r"""Compare two databases: names added, removed and changed from A to B, by kind.
+    """Compare two databases: names added, removed and changed from A to B, by kind.
 
     A and B are each a portable database, a signature file, an archive or a folder. Where a
     signature came from does not count, only its kind, name and text.

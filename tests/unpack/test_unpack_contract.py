@@ -16,7 +16,7 @@ from unpack_contract import check_contract
 from unpack_samples import MIXED, TEXT, Entry, File, encrypted_entry, make_tar, make_zip, pax
 
 from tocsin.errors import LimitReached
-from tocsin.unpack import find_unpacker
+from tocsin.unpack import unpacker_of
 from tocsin.unpack.interface import Budget, Limits, Reason
 
 SAMPLES: dict[str, bytes] = {
@@ -89,8 +89,8 @@ def test_two_runs_agree(kind: str) -> None:
 
 
 def test_types_without_an_unpacker() -> None:
-    assert find_unpacker("MSEXE") is None
-    assert find_unpacker("CL_TYPE_ZIP") is None
+    assert unpacker_of("TEXT_ASCII_NONE") is None
+    assert unpacker_of("CL_TYPE_ZIP") is None
 
 
 def test_importing_the_room_loads_no_decoder() -> None:

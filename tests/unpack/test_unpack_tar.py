@@ -22,7 +22,7 @@ def test_members_of_archives_by_tarfile(fmt: int, name: str) -> None:
     assert outcome.error is None
     (member,) = outcome.values
     size = len(TEXT)
-    assert member == (name, TEXT, size, size, 1, False, None, True, "")
+    assert member == (name, TEXT, size, size, 1, False, None, True, "", "")
 
 
 NEXT = File(name=b"next", data=b"next data")

@@ -53,7 +53,7 @@ def test_kinds_of_zip(type_name: str) -> None:
 def test_metadata_is_what_the_archive_states() -> None:
     packed = len(deflate(TEXT))
     (member,) = check_contract("ZIP", make_zip([Entry()])).members
-    assert member[2:] == (len(TEXT), packed, 1, False, member.crc, True, "")
+    assert member[2:] == (len(TEXT), packed, 1, False, member.crc, True, "", "")
     assert member.crc == zipfile.ZipFile(io.BytesIO(make_zip([Entry()]))).infolist()[0].CRC
 
 

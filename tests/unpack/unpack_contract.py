@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tocsin.errors import FormatError, LimitReached
-from tocsin.unpack import find_unpacker
-from tocsin.unpack.interface import Budget, Limits, Member, Skipped
+from tocsin.unpack import unpacker_of
+from tocsin.unpack.interface import Budget, Item, Limits, Member, Skipped, View
 
 SMALL = Limits(
     max_file_size=1_000_000, max_scan_size=4_000_000, max_files=200, max_depth=5, timeout=5.0
@@ -21,7 +21,7 @@ SMALL = Limits(
 class Outcome(NamedTuple):
     """What an unpacker gave, and the error that ended it, if one did."""
 
-    values: list[Member | Skipped]
+    values: list[Item]
     error: FormatError | LimitReached | None
 
     @property
@@ -50,11 +50,11 @@ def check_contract(
     Raises:
         AssertionError: a promise was broken. Any other error is a broken promise too.
     """
-    unpacker = find_unpacker(type_name)
+    unpacker = unpacker_of(type_name)
     assert unpacker is not None, type_name
     assert type_name in unpacker.types
     budget = Budget(limits)
-    values: list[Member | Skipped] = []
+    values: list[Item] = []
     error: FormatError | LimitReached | None = None
     try:
         for value in unpacker.members(data, budget, passwords):
@@ -71,7 +71,10 @@ def check_contract(
     return outcome
 
 
-def _check_value(value: Member | Skipped, limits: Limits) -> None:
+def _check_value(value: Item, limits: Limits) -> None:
+    if not isinstance(value, Member | Skipped):
+        assert not isinstance(value, View) or value.type_name
+        return
     value.name.encode("utf-8", "surrogateescape")
     assert value.position >= 0
     assert value.packed_size >= 0

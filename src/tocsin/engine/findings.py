@@ -13,11 +13,23 @@ from tocsin.database.index import Index
 from tocsin.engine.digests import Digests, digest_names
 from tocsin.engine.exceptions import Exceptions
 from tocsin.engine.options import Options
-from tocsin.engine.report import DECISIVE, MEMBER_MARK, Detection, Level, Report, SkippedObject
+from tocsin.engine.report import (
+    DECISIVE,
+    MEMBER_MARK,
+    Detection,
+    Level,
+    Note,
+    Report,
+    SkippedObject,
+)
+from tocsin.unpack.interface import Remark
 
 ALGORITHMS = ("md5", "sha1", "sha256")
 MOST_SKIPPED = 10_000
 """Objects named as skipped in one report; a hostile container could list millions."""
+
+MOST_NOTES = 1000
+"""Remarks kept in one report."""
 
 _LEVELS = {level.value: level for level in Level}
 
@@ -135,6 +147,13 @@ class Findings:
         elif len(self._skipped) == MOST_SKIPPED + 1:
             more = f"more than {MOST_SKIPPED} objects were not looked at; the others are not named"
             self.report.skipped.append(SkippedObject(self.report.path, "limit", more))
+
+    def remark(self, layer: Layer, remark: Remark) -> None:
+        """Note what is remarkable about a container without being a detection."""
+        name = f"{layer.name}{MEMBER_MARK}{remark.name}" if remark.name else layer.name
+        note = Note(name, remark.trait.value, remark.detail)
+        if len(self.report.notes) < MOST_NOTES and note not in self.report.notes:
+            self.report.notes.append(note)
 
     def _detection(self, layer: Layer, match: Match, place: str) -> Detection:
         source = self._database.sources[match.source]

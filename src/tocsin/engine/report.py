@@ -77,6 +77,20 @@ class SkippedObject(NamedTuple):
     detail: str
 
 
+class Note(NamedTuple):
+    """Something remarkable that is no detection by itself.
+
+    Attributes:
+        object: the way through the containers to it.
+        trait: the family: `macros`, `stomped`, `encrypted-document`, `note`.
+        detail: in words.
+    """
+
+    object: str
+    trait: str
+    detail: str
+
+
 class Report:
     """The result for one path.
 
@@ -84,6 +98,7 @@ class Report:
         path: what was scanned, as given.
         detections: what was found.
         skipped: what was not looked at.
+        notes: what is remarkable without being a detection.
         errors: what went wrong, in words.
         size: bytes of the file.
         sha256: its digest, or empty when it could not be read.
@@ -99,6 +114,7 @@ class Report:
         "detections",
         "empty",
         "errors",
+        "notes",
         "path",
         "seconds",
         "sha256",
@@ -112,6 +128,7 @@ class Report:
         self.path = path
         self.detections: list[Detection] = []
         self.skipped: list[SkippedObject] = []
+        self.notes: list[Note] = []
         self.errors: list[str] = []
         self.size = 0
         self.sha256 = ""
@@ -148,6 +165,7 @@ class Report:
                 for detection in self.detections
             ],
             "skipped": [skip._asdict() for skip in self.skipped],
+            "notes": [note._asdict() for note in self.notes],
             "errors": list(self.errors),
             "size": self.size,
             "sha256": self.sha256,
@@ -171,6 +189,7 @@ class Report:
             for fields in values["detections"]
         ]
         report.skipped = [SkippedObject(**fields) for fields in values["skipped"]]
+        report.notes = [Note(**fields) for fields in values["notes"]]
         report.errors = [str(error) for error in values["errors"]]
         report.size = int(values["size"])
         report.sha256 = str(values["sha256"])

@@ -16,8 +16,8 @@ from tocsin.engine.report import MEMBER_MARK
 from tocsin.engine.view import ObjectView
 from tocsin.engine.yara_match import YaraScanner
 from tocsin.errors import FormatError, LimitReached, ScanError
-from tocsin.unpack import appended_type, find_unpacker
-from tocsin.unpack.interface import Budget, Member, Reason, Skipped
+from tocsin.unpack import find_unpackers
+from tocsin.unpack.interface import Budget, Hint, Item, Member, Reason, Remark, Skipped, View
 
 SMALLEST_OBJECT = 6
 """Objects of fewer bytes are not looked at; clamscan's bound, which its signatures assume."""
@@ -64,10 +64,17 @@ class TreeScan:
             return
         self._object(data, layer, (), 1)
 
-    def _object(self, data: bytes, layer: Layer, parents: tuple[str, ...], depth: int) -> None:
+    def _object(
+        self,
+        data: bytes,
+        layer: Layer,
+        parents: tuple[str, ...],
+        depth: int,
+        type_name: str = "",
+    ) -> None:
         if len(data) < SMALLEST_OBJECT:
             return
-        type_name = self._types.identify(data)
+        type_name = type_name or self._types.identify(data)
         self._findings.report.bytes_scanned += len(data)
         try:
             for match in self._matches(data, layer, type_name, parents):
@@ -109,22 +116,34 @@ class TreeScan:
                 )
 
     def _open(self, data: bytes, layer: Layer, types: tuple[str, ...], depth: int) -> None:
-        unpacker = find_unpacker(types[-1])
-        if unpacker is None:
-            appended = appended_type(data)
-            if appended is None:
+        for kind, unpacker in find_unpackers(data, types[-1]):
+            way = types if kind == types[-1] else (*types, kind)
+            try:
+                self._budget.check_depth(depth)
+                for item in unpacker.members(data, self._budget, self._passwords):
+                    self._item(item, layer, way, depth)
+            except LimitReached as error:
+                self._findings.skip(layer.name, "limit", str(error))
                 return
-            types = (*types, appended)
-            unpacker = find_unpacker(appended)
-            assert unpacker is not None
-        try:
-            self._budget.check_depth(depth)
-            for member in unpacker.members(data, self._budget, self._passwords):
-                self._member(member, layer, types, depth)
-        except LimitReached as error:
-            self._findings.skip(layer.name, "limit", str(error))
-        except FormatError as error:
-            self._findings.skip(layer.name, "damaged", str(error))
+            except FormatError as error:
+                self._findings.skip(layer.name, "damaged", str(error))
+
+    def _item(self, item: Item, container: Layer, types: tuple[str, ...], depth: int) -> None:
+        if isinstance(item, View):
+            self._view(item, container, types)
+        elif isinstance(item, Hint):
+            self._passwords = [*item.passwords, *self._passwords]
+        elif isinstance(item, Remark):
+            self._findings.remark(container, item)
+        else:
+            self._member(item, container, types, depth)
+
+    def _view(self, view: View, layer: Layer, types: tuple[str, ...]) -> None:
+        """Match the object in another form; it stands where the object itself stands."""
+        shown = ObjectView(view.data, view.type_name, types[:-1], self._budget.check_time)
+        for found in matching_signatures(self._database, shown):
+            match = Match(found.name, found.source, found.offset, found.pua)
+            self._findings.add(layer, match, view.name)
 
     def _member(
         self, member: Member | Skipped, container: Layer, types: tuple[str, ...], depth: int
@@ -141,4 +160,4 @@ class TreeScan:
             cut = "(--" in member.note  # a limit is named by its option
             self._findings.skip(name, "limit" if cut else "damaged", member.note)
         layer = Layer(name, Digests(member.data), len(member.data), container)
-        self._object(member.data, layer, types, depth)
+        self._object(member.data, layer, types, depth, member.type_name)

@@ -40,6 +40,8 @@ class Member(NamedTuple):
         crc: CRC-32 as the container states it, or None when it states none.
         complete: whether `data` is all there was to have.
         note: what is wrong with the member; never empty when it is not complete.
+        type_name: what it is, where the container knows better than its bytes tell (the
+            source of a macro, a script of a page); empty to have it identified.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Member(NamedTuple):
     crc: int | None
     complete: bool = True
     note: str = ""
+    type_name: str = ""
 
 
 class Skipped(NamedTuple):
@@ -77,6 +80,57 @@ class Skipped(NamedTuple):
     position: int = 0
     encrypted: bool = False
     crc: int | None = None
+
+
+class View(NamedTuple):
+    """The object itself, written in another form: its text normalised, its tags removed.
+
+    It is matched like the object, as of its own type, and is no layer of its own: nothing is
+    looked for inside it, and it does not count as a container around anything. Its bytes are
+    charged with `charge_bytes`; it is not charged as an object.
+
+    Attributes:
+        name: which form, for the report: `normalised`.
+        data: the bytes.
+        type_name: as what it is matched: `HTML`, `TEXT_ASCII`.
+    """
+
+    name: str
+    data: bytes
+    type_name: str
+
+
+class Trait(StrEnum):
+    """What is remarkable about a container besides what is inside it."""
+
+    MACROS = "macros"
+    STOMPED = "stomped"
+    ENCRYPTED_DOCUMENT = "encrypted-document"
+    NOTE = "note"
+
+
+class Remark(NamedTuple):
+    """Something about the container that a person or an option may ask for.
+
+    Attributes:
+        trait: the family.
+        detail: in words.
+        name: the part of the container it is about, or empty.
+    """
+
+    trait: Trait
+    detail: str
+    name: str = ""
+
+
+class Hint(NamedTuple):
+    """Words that may be passwords of what follows, as a mail's text gives them.
+
+    Attributes:
+        passwords: to try before all others in every later object of the same tree.
+    """
+
+    passwords: tuple[bytes, ...]
 
 
 class Limits(NamedTuple):
@@ -183,21 +237,24 @@ class Budget:
         return not self.limits.max_file_size or size <= self.limits.max_file_size
 
 
+Item = Member | Skipped | View | Remark | Hint
+"""What comes out of an unpacker."""
+
+
 class Unpacker(Protocol):
     """Takes the objects out of one container format."""
 
     @property
     def types(self) -> frozenset[str]:
-        """File types it reads, without the prefix `CL_TYPE_`."""
+        """Kinds it reads: ClamAV's types without the prefix `CL_TYPE_`, and names of ours."""
         ...
 
-    def members(
-        self, data: bytes, budget: Budget, passwords: Sequence[bytes]
-    ) -> Iterator[Member | Skipped]:
+    def members(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> Iterator[Item]:
         """Take out one object after the other.
 
         Each object is charged with `charge_file`, its bytes with `charge_bytes`, while they
-        come out.
+        come out. An object's bytes are asked for one object at a time, so that the caller can
+        look at each, and let it go, before the next comes out.
 
         Args:
             data: the whole container.
@@ -205,7 +262,8 @@ class Unpacker(Protocol):
             passwords: passwords to try on encrypted members, in this order.
 
         Yields:
-            Members and, in their place, those whose data could not be had.
+            Members and, in their place, those whose data could not be had; besides them
+            views of the container, remarks on it and hints for what follows.
 
         Raises:
             FormatError: the data is not a container of this format at all.

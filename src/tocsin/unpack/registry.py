@@ -1,0 +1,46 @@
+"""Which module opens which kind of container: the table behind `docs/formats.md`.
+
+A row a format that a person knows by name. A module is imported when an object of one of its
+kinds turns up, with the library that it stands on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Format(NamedTuple):
+    """One format that is opened.
+
+    Attributes:
+        title: its name as people know it.
+        kinds: ClamAV's types without `CL_TYPE_` and kinds of ours (`formats.kinds`).
+        module: module of this package that opens it.
+        reads: what reads it: a library, or "own".
+        gives: what comes out, in a few words.
+        sample: name of the sample that the tests open (`tests/unpack/`).
+    """
+
+    title: str
+    kinds: tuple[str, ...]
+    module: str
+    reads: str
+    gives: str
+    sample: str
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("ZIP", ("ZIP", "ZIPSFX"), "zip", "own; zlib, bz2, lzma", "members", "zip"),
+    Format(
+        "Office Open XML",
+        ("OOXML_WORD", "OOXML_XL", "OOXML_PPT", "OOXML_HWP"),
+        "zip",
+        "own",
+        "parts",
+        "ooxml",
+    ),
+    Format("gzip", ("GZ",), "gzip", "zlib", "the file", "gzip"),
+    Format("bzip2", ("BZ",), "bzip2", "bz2", "the file", "bzip2"),
+    Format("xz, lzma", ("XZ",), "xz", "lzma", "the file", "xz"),
+    Format("tar", ("POSIX_TAR", "OLD_TAR"), "tar", "own", "members", "tar"),
+)

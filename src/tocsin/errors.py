@@ -63,3 +63,10 @@ class FormatError(ScanError):
 
 class LimitReached(ScanError):
     """A bound set for the scan was hit; what lies beyond it was not looked at."""
+
+
+# --- the machine --------------------------------------------------------------------------
+
+
+class SandboxUnavailable(TocsinError):
+    """Hostile bytes cannot be parsed in confinement here, and the caller demands it."""

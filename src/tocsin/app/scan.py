@@ -16,6 +16,7 @@ from tocsin.database.index import Index
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, Verdict
 from tocsin.engine.scanner import Scanner
+from tocsin.engine.workers import WorkerPool
 
 if TYPE_CHECKING:
     from tocsin.app.history import History
@@ -30,7 +31,7 @@ class Request(NamedTuple):
         paths: files and folders; `-` stands for the bytes of standard input.
         options: how to scan.
         walk: what to leave out.
-        jobs: processes; 1 scans in this one.
+        jobs: worker processes.
         incremental: take over earlier clean verdicts of unchanged files.
     """
 
@@ -128,22 +129,14 @@ class ScanRun:
     def _reports(self, history: History | None) -> Iterator[Report]:
         paths = [path for path in self._request.paths if path != STANDARD_INPUT]
         if len(paths) < len(self._request.paths):
-            scanner = Scanner(self._database, self._request.options)
-            yield scanner.scan_stream(sys.stdin.buffer, STANDARD_INPUT)
+            with Scanner(self._database, self._request.options) as scanner:
+                yield scanner.scan_stream(sys.stdin.buffer, STANDARD_INPUT)
         done: list[Report] = []
         todo = self._todo(paths, history, done)
-        if self._request.jobs > 1:
-            from tocsin.engine.workers import WorkerPool
-
-            with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
-                for report in pool.scan(todo):
-                    yield report
-                    yield from _taken(done)
-        else:
-            scanner = Scanner(self._database, self._request.options)
-            for path in todo:
+        with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
+            for report in pool.scan(todo):
+                yield report
                 yield from _taken(done)
-                yield scanner.scan_file(path)
         yield from _taken(done)
 
     def _todo(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from tocsin.engine.exceptions import NONE, Exceptions
 from tocsin.unpack.interface import Limits
+
+
+class Sandboxing(StrEnum):
+    """Whether what is scanned is parsed in confined processes."""
+
+    ON = "on"
+    REQUIRED = "required"
+    OFF = "off"
 
 
 class Options(NamedTuple):
@@ -17,6 +26,9 @@ class Options(NamedTuple):
         detect_pua: use signatures of what is merely unwanted.
         exceptions: what the user has excepted.
         passwords: to try on encrypted members, besides the database's own.
+        alert_encrypted: make a detection of what is encrypted and could not be opened.
+        alert_macros: make a detection of a document with macros.
+        sandbox: confine workers as far as the system can, or refuse to scan without, or not.
     """
 
     limits: Limits = Limits()
@@ -24,3 +36,6 @@ class Options(NamedTuple):
     detect_pua: bool = False
     exceptions: Exceptions = NONE
     passwords: tuple[bytes, ...] = ()
+    alert_encrypted: bool = False
+    alert_macros: bool = False
+    sandbox: Sandboxing = Sandboxing.ON

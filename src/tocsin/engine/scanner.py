@@ -3,38 +3,36 @@
 A scanner is made once for a database and used for one path after the other. It knows
 nothing of terminals, folders or what is done with a verdict.
 
-    scanner = Scanner(open_database())
-    report = scanner.scan_file(Path("invoice.zip"))
-    report.verdict, report.detections
+    with Scanner(open_database()) as scanner:
+        report = scanner.scan_file(Path("invoice.zip"))
+        report.verdict, report.detections
+
+Everything that parses or matches what is scanned runs in a confined worker process
+(`workers`, `tocsin.sandbox`): `scan_file`, `scan_stream` and `scan_bytes` all do. Only
+`scan_bytes(…, confined=False)` parses in the process that calls.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-import stat
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import chain
+import threading
+import weakref
 from pathlib import Path
 from typing import BinaryIO
 
 from tocsin.database.index import Index
-from tocsin.engine.digests import Digests, digest_names
-from tocsin.engine.findings import ALGORITHMS, Enough, Findings, Layer, Match
-from tocsin.engine.identify import TypeRules
+from tocsin.engine.messages import ScanTask, to_bytes
+from tocsin.engine.object_scan import ObjectScanner, read_head
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report
-from tocsin.engine.tree import TreeScan
-from tocsin.engine.yara_match import YaraScanner
-
-_CHUNK = 1 << 20
+from tocsin.engine.workers import Job, WorkerPool, scan_job
 
 
 class Scanner:
-    """Scans objects with one database, in the calling process.
+    """Scans with one database, in confined workers; may be used from several threads.
+
+    The worker is started on first use and ended by `close`, by leaving a `with` block, or
+    when the scanner is no longer referred to.
 
     Args:
         database: an opened index.
@@ -44,129 +42,99 @@ class Scanner:
     def __init__(self, database: Index, options: Options | None = None) -> None:
         self.database = database
         self.options = options or Options()
-        self._types = TypeRules(database)
-        self._yara = YaraScanner(database) if database.has_yara else None
+        self._pool: WorkerPool | None = None
+        self._lock = threading.Lock()
+        self._direct: ObjectScanner | None = None
+
+    def __enter__(self) -> Scanner:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker; the scanner can still be used and then starts another."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+
+    @property
+    def confined_by(self) -> tuple[str, ...]:
+        """The mechanisms that confine the worker; empty before the first scan."""
+        return self._pool.confined_by if self._pool is not None else ()
 
     def scan_file(self, path: Path | str) -> Report:
-        """Scan a file.
+        """Scan a file, in the confined worker.
 
         Never raises for what it meets: a file that cannot be read is reported so, and so is
         a defect of this package, because the scan of the others must go on.
+
+        Raises:
+            SandboxUnavailable: the options demand a sandbox and this system has none.
         """
-        report = Report(os.fspath(path))
-        with _accounted(report):
-            if self._allowed_path(path):
-                self._findings(report).skip(report.path, "allowed", "excepted by path")
-            else:
-                self._scan_path(report, path)
-        return report
+        return self._run(scan_job(os.fspath(path), self.options.exceptions))
 
-    def scan_bytes(self, data: bytes, name: str = "") -> Report:
-        """Scan bytes in memory; `name` is for the report and for rules that ask for it."""
-        report = Report(name)
-        with _accounted(report):
-            self._scan_stream(report, io.BytesIO(data), len(data))
-        return report
-
-    def scan_stream(self, stream: BinaryIO, name: str) -> Report:
-        """Scan what a stream gives, for example standard input, within the size limit."""
-        report = Report(name)
-        with _accounted(report):
-            self._scan_stream(report, stream, 0)
-        return report
-
-    def _allowed_path(self, path: Path | str) -> bool:
-        exceptions = self.options.exceptions
-        return bool(exceptions.paths) and exceptions.allows_path(os.path.abspath(path))
-
-    def _findings(self, report: Report) -> Findings:
-        return Findings(report, self.database, self.options)
-
-    def _scan_path(self, report: Report, path: Path | str) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                report.errors.append("not a regular file")
-                return
-            self._scan_stream(report, file, status.st_size)
-
-    def _scan_stream(self, report: Report, stream: BinaryIO, expected: int) -> None:
-        """Read as much as the limit allows, and scan it if that is all there is.
+    def scan_bytes(self, data: bytes, name: str = "", *, confined: bool = True) -> Report:
+        """Scan bytes in memory.
 
         Args:
-            report: where the result goes.
-            stream: what to read.
-            expected: bytes to expect, so that no more memory is asked for than that.
+            data: the bytes.
+            name: for the report and for rules that ask for it.
+            confined: in the worker; False parses them in the calling process, which saves
+                a copy and is for bytes that are trusted not to attack a parser.
+        """
+        if not confined:
+            return self._in_caller().scan_bytes(data, name)
+        descriptor = _memory_file()
+        _write_all(descriptor, data)
+        return self._run(_rewound_job(descriptor, name))
+
+    def scan_stream(self, stream: BinaryIO, name: str) -> Report:
+        """Scan what a stream gives, for example standard input, in the confined worker.
+
+        It is read into memory first. When it has more bytes than the size limit only its
+        digests are compared, which parses nothing and happens as it is read.
         """
         limit = self.options.limits.max_file_size
-        data = b"" if limit and expected > limit else _read(stream, expected, limit)
-        if limit and max(expected, len(data)) > limit:
-            self._compare_digests(report, data, stream)
-        else:
-            self._scan_data(report, data)
+        try:
+            head = read_head(stream, 0, limit)
+        except OSError as error:
+            report = Report(name)
+            report.errors.append(error.strerror or str(error))
+            return report
+        if limit and len(head) > limit:
+            return self._in_caller().scan_oversize(head, stream, name)
+        return self.scan_bytes(head, name)
 
-    def _scan_data(self, report: Report, data: bytes) -> None:
-        report.size = len(data)
-        report.empty = not data
-        digests = Digests(data)
-        report.sha256 = digests.get("sha256").hex()
-        findings = self._findings(report)
-        tree = TreeScan(self.database, self.options, self._types, self._yara, findings)
-        with suppress(Enough):
-            tree.scan(data, Layer(report.path, digests, len(data), None))
+    def _in_caller(self) -> ObjectScanner:
+        if self._direct is None:
+            self._direct = ObjectScanner(self.database, self.options)
+        return self._direct
 
-    def _compare_digests(self, report: Report, head: bytes, rest: BinaryIO) -> None:
-        """Of an object beyond the size limit the digests are still compared."""
-        states = {name: hashlib.new(name, usedforsecurity=False) for name in ALGORITHMS}
-        for chunk in chain((head,), iter(lambda: rest.read(_CHUNK), b"")):
-            report.size += len(chunk)
-            for state in states.values():
-                state.update(chunk)
-        digests = Digests(b"")
-        for name, state in states.items():
-            digests.set(name, state.digest())
-        report.sha256 = digests.get("sha256").hex()
-        findings = self._findings(report)
-        layer = Layer(report.path, digests, report.size, None)
-        findings.skip(
-            report.path,
-            "limit",
-            f"{report.size} bytes are more than {self.options.limits.max_file_size} "
-            "(--max-file-size); only its digests were compared",
-        )
-        with suppress(Enough):
-            for found in digest_names(self.database, "file", digests, report.size):
-                findings.add(layer, Match(found.name, found.source, pua=found.pua))
+    def _run(self, job: Job | Report) -> Report:
+        if isinstance(job, Report):
+            return job
+        with self._lock:
+            if self._pool is None:
+                self._pool = WorkerPool(self.database, self.options, 1)
+                weakref.finalize(self, self._pool.close)
+            (report,) = self._pool.run(iter([job]))
+        assert isinstance(report, Report)
+        return report
 
 
-def _read(stream: BinaryIO, expected: int, limit: int) -> bytes:
-    """Everything a stream gives, but no more than one byte beyond the limit.
-
-    Asks for one byte more than is expected and then in pieces, so that a small file costs
-    little memory whatever the limit is.
-    """
-    chunks: list[bytes] = []
-    total = 0
-    wanted = expected + 1
-    while not limit or total <= limit:
-        chunk = stream.read(min(wanted, limit + 1 - total) if limit else wanted)
-        if not chunk:
-            break
-        chunks.append(chunk)
-        total += len(chunk)
-        wanted = _CHUNK
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+def _memory_file() -> int:
+    """A file that stands in memory only."""
+    return os.memfd_create("tocsin", os.MFD_CLOEXEC)
 
 
-@contextmanager
-def _accounted(report: Report) -> Iterator[None]:
-    """Take the time, and put what goes wrong into the report."""
-    started = time.perf_counter()
-    try:
-        yield
-    except OSError as error:
-        report.errors.append(error.strerror or str(error))
-    except Exception as error:
-        report.errors.append(f"a defect of this program: {type(error).__name__}: {error}")
-    report.seconds = time.perf_counter() - started
+def _rewound_job(descriptor: int, name: str) -> Job:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return Job(name, descriptor, ScanTask(to_bytes(name)))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

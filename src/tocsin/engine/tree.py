@@ -18,9 +18,15 @@ from tocsin.engine.yara_match import YaraScanner
 from tocsin.errors import FormatError, LimitReached, ScanError
 from tocsin.unpack import find_unpackers
 from tocsin.unpack.interface import Budget, Hint, Item, Member, Reason, Remark, Skipped, View
+from tocsin.unpack.passwords import USUAL
 
 SMALLEST_OBJECT = 6
 """Objects of fewer bytes are not looked at; clamscan's bound, which its signatures assume."""
+
+
+def first_passwords(options: Options, database: Index) -> list[bytes]:
+    """Passwords to try before a mail's text gives others: the user's, the database's, usual."""
+    return [*options.passwords, *(entry[2] for entry in database.passwords), *USUAL]
 
 
 class TreeScan:
@@ -48,7 +54,7 @@ class TreeScan:
         self._yara = yara
         self._findings = findings
         self._budget = Budget(options.limits)
-        self._passwords = [*options.passwords, *(entry[2] for entry in database.passwords)]
+        self._passwords = first_passwords(options, database)
 
     def scan(self, data: bytes, layer: Layer) -> None:
         """Scan a top-level object.

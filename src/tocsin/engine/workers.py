@@ -1,150 +1,307 @@
-"""Many files with several processes: workers that share one mapped index.
+"""Confined processes that parse what is scanned: the parent's side.
 
-The matchers hold Python's lock, so threads would gain nothing. Workers are forked after the
-index was loaded and share its pages. A task is a path and an answer is a report in JSON, both
-behind a length; a worker that dies or hangs costs its file the verdict `incomplete` and is
-replaced, and the scan goes on.
+Every object is parsed and matched in a worker that was forked after the index was mapped,
+shares its pages, and was confined before it saw a byte (`tocsin.sandbox`). It is handed
+descriptors, never paths. The matchers hold Python's lock, so that several workers are also
+how several cores are used.
+
+What comes back is hostile until shown otherwise: bounded, typed messages (`messages`), the
+path not among them. A worker that dies, hangs or talks nonsense costs its object the verdict
+`incomplete` and is replaced; so is every worker after a number of objects, lest one object's
+code forge the verdicts of all that follow. An object that ended two workers is not tried
+again.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
-import struct
+import socket
+import stat
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from tocsin.database.index import Index
+from tocsin.engine.confinement import Confinement
+from tocsin.engine.exceptions import Exceptions
+from tocsin.engine.messages import (
+    LENGTH,
+    MAX_REPORT_BYTES,
+    Answer,
+    MemberAnswer,
+    ReadyAnswer,
+    ReportAnswer,
+    ScanTask,
+    Task,
+    UnpackedAnswer,
+    pack_task,
+    read_answer,
+    report_from,
+    to_bytes,
+)
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, SkippedObject
-from tocsin.engine.scanner import Scanner
+from tocsin.errors import SandboxUnavailable, ScanError
 
-GRACE_SECONDS = 30.0
+GRACE_SECONDS = 15.0
 """How much longer than the scan's own time limit a worker may be silent."""
 
-MAX_ANSWER_BYTES = 64 << 20
-_LENGTH = struct.Struct("<I")
+OBJECTS_PER_WORKER = 250
+"""A worker is replaced after so many."""
+
+MOST_TRIES = 2
+"""An object that ended so many workers is given up."""
+
+_READ = 1 << 18
+_PATIENCE = 1.0
 
 
-class _Worker(NamedTuple):
-    """One process and the pipes to it."""
+class Job(NamedTuple):
+    """One object to be worked on.
 
-    pid: int
-    tasks: int
-    answers: int
+    Attributes:
+        path: its name in the report.
+        descriptor: what is read; closed when the job is done.
+        task: what is to be done.
+        take: what each member is handed to, when it is to be unpacked.
+    """
+
+    path: str
+    descriptor: int
+    task: Task
+    take: Callable[[MemberAnswer], None] | None = None
 
 
-class _Running:
-    """A task in a worker's hands."""
+class _Worker:
+    """One process, what connects to it, and what it is doing."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.since = time.monotonic()
+    def __init__(self, pid: int, tasks: socket.socket, answers: int) -> None:
+        self.pid = pid
+        self.tasks = tasks
+        self.answers = answers
+        self.done = 0
+        self.ready = False
         self.received = bytearray()
+        self.job: Job | None = None
+        self.since = 0.0
 
 
 class WorkerPool:
-    """Scans paths in several processes; use it in a `with` block.
+    """Confined workers; use it in a `with` block, or close it.
 
     Args:
-        database: an opened index; it is loaded whole before the first fork.
+        database: an opened index.
         options: how to scan.
         jobs: number of processes.
+
+    Attributes:
+        confined_by: the mechanisms that were in force in the last worker, when one ran.
     """
 
     def __init__(self, database: Index, options: Options, jobs: int) -> None:
         self._database = database
         self._options = options
         self._jobs = jobs
+        self._confinement = Confinement(options.sandbox)
         self._selector = selectors.DefaultSelector()
         self._all: list[_Worker] = []  # also one that an interrupt catches between two hands
         self._idle: list[_Worker] = []
-        self._busy: dict[_Worker, _Running] = {}
+        self._busy: list[_Worker] = []
+        self._again: deque[Job] = deque()
+        self._tries: dict[int, int] = {}  # by descriptor, while its job is not done
+        self._started = 0
+        self.confined_by: tuple[str, ...] = ()
 
     def __enter__(self) -> WorkerPool:
-        self._database.load_for_sharing()
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every worker."""
         for worker in list(self._all):
             self._end(worker)
+        self._idle.clear()
+        self._busy.clear()
         self._selector.close()
 
     def scan(self, paths: Iterable[str]) -> Iterator[Report]:
         """Scan every path; reports come as they are ready, in no certain order."""
-        waiting = iter(paths)
-        ready: deque[Report] = deque()
-        exhausted = False
-        while True:
-            while not exhausted and len(self._busy) < self._jobs:
-                path = next(waiting, None)
-                if path is None:
-                    exhausted = True
-                else:
-                    self._give(path)
-            if not self._busy:
-                return
-            self._collect(ready)
-            while ready:
-                yield ready.popleft()
+        exceptions = self._options.exceptions
+        for done in self.run(scan_job(path, exceptions) for path in paths):
+            yield done if isinstance(done, Report) else _unexpected(done)
 
-    def _give(self, path: str) -> None:
-        worker = self._idle.pop() if self._idle else self._start()
-        packed = os.fsencode(path)
+    def run(self, work: Iterator[Job | Report]) -> Iterator[Report | UnpackedAnswer]:
+        """Do every job, and pass on finished reports among them.
+
+        Raises:
+            SandboxUnavailable: workers cannot be confined as the options demand.
+        """
+        ready: deque[Report | UnpackedAnswer] = deque()
+        exhausted = False
         try:
-            _write_all(worker.tasks, _LENGTH.pack(len(packed)) + packed)
-        except BrokenPipeError:
+            while True:
+                while not exhausted and len(self._busy) < self._jobs and not ready:
+                    item = self._again.popleft() if self._again else next(work, None)
+                    if item is None:
+                        exhausted = True
+                    elif isinstance(item, Report):
+                        ready.append(item)
+                    else:
+                        self._give(item)
+                if not ready and not self._busy and not self._again:
+                    return
+                if not ready:
+                    self._collect(ready)
+                while ready:
+                    yield ready.popleft()
+                exhausted = exhausted and not self._again
+        finally:
+            for job in self._again:
+                os.close(job.descriptor)
+            self._again.clear()
+
+    def _give(self, job: Job) -> None:
+        worker = self._idle.pop() if self._idle else self._start()
+        message = pack_task(job.task)
+        try:
+            socket.send_fds(worker.tasks, [message], [job.descriptor])
+        except (BrokenPipeError, ConnectionResetError):
             self._end(worker)
             worker = self._start()
-            _write_all(worker.tasks, _LENGTH.pack(len(packed)) + packed)
-        self._busy[worker] = _Running(path)
+            socket.send_fds(worker.tasks, [message], [job.descriptor])
+        worker.job, worker.since = job, time.monotonic()
+        self._busy.append(worker)
         self._selector.register(worker.answers, selectors.EVENT_READ, worker)
 
-    def _collect(self, ready: deque[Report]) -> None:
-        for key, _ in self._selector.select(timeout=1.0):
+    def _collect(self, ready: deque[Report | UnpackedAnswer]) -> None:
+        for key, _ in self._selector.select(timeout=_PATIENCE):
             worker: _Worker = key.data
-            running = self._busy[worker]
-            chunk = os.read(worker.answers, 1 << 16)
-            running.received += chunk
+            chunk = os.read(worker.answers, _READ)
             if not chunk:
-                ready.append(_lost(running, self._died(worker)))
-            elif (report := _complete(running)) is not None:
-                self._free(worker)
-                self._idle.append(worker)
-                ready.append(report)
-            elif len(running.received) > MAX_ANSWER_BYTES:
-                self._died(worker)
-                ready.append(_lost(running, "its worker's answer was too long"))
+                self._lose(worker, "", ready)
+                continue
+            worker.received += chunk
+            try:
+                for answer in self._complete(worker):
+                    self._hear(worker, answer, ready)
+            except ScanError as error:
+                self._lose(worker, str(error), ready)
         self._end_overdue(ready)
 
-    def _end_overdue(self, ready: deque[Report]) -> None:
+    def _complete(self, worker: _Worker) -> Iterator[Answer]:
+        """The whole messages among what was received.
+
+        Raises:
+            ScanError: a message is longer than it may be, or makes no sense.
+        """
+        received, at = worker.received, 0
+        while len(received) - at >= LENGTH.size:
+            length = LENGTH.unpack_from(received, at)[0]
+            if length > self._most_bytes(worker):
+                raise ScanError("its worker's answer was too long")
+            end = at + LENGTH.size + length
+            if len(received) < end:
+                break
+            with memoryview(received) as view:
+                answer = read_answer(bytes(view[at + LENGTH.size : end]))
+            at = end
+            yield answer
+        del received[:at]
+
+    def _most_bytes(self, worker: _Worker) -> int:
+        if worker.job is None or isinstance(worker.job.task, ScanTask):
+            return MAX_REPORT_BYTES
+        return MAX_REPORT_BYTES + (self._options.limits.max_file_size or 1 << 31)
+
+    def _hear(self, worker: _Worker, answer: Answer, ready: deque[Report | UnpackedAnswer]) -> None:
+        """Take one message for what it is, if it is one that may come now.
+
+        Raises:
+            ScanError: it may not.
+            SandboxUnavailable: the worker could not be confined as the options demand.
+        """
+        job = worker.job
+        if isinstance(answer, ReadyAnswer) and not worker.ready:
+            if answer.trouble:
+                raise SandboxUnavailable(answer.trouble)
+            worker.ready = True
+            self.confined_by = tuple(answer.confined_by)
+            return
+        if job is None or not worker.ready:
+            raise ScanError("its worker spoke out of turn")
+        if isinstance(job.task, ScanTask):
+            if not isinstance(answer, ReportAnswer):
+                raise ScanError("its worker answered another question")
+            ready.append(report_from(answer, job.path))
+        elif isinstance(answer, MemberAnswer) and job.take is not None:
+            worker.since = time.monotonic()
+            job.take(answer)
+            return
+        elif isinstance(answer, UnpackedAnswer):
+            ready.append(answer)
+        else:
+            raise ScanError("its worker answered another question")
+        self._finish(worker)
+
+    def _finish(self, worker: _Worker) -> None:
+        """A job is done; its worker goes on, or has done enough."""
+        assert worker.job is not None
+        self._tries.pop(worker.job.descriptor, None)
+        os.close(worker.job.descriptor)
+        self._free(worker)
+        worker.done += 1
+        if worker.done >= OBJECTS_PER_WORKER:
+            self._end(worker)
+        else:
+            self._idle.append(worker)
+
+    def _end_overdue(self, ready: deque[Report | UnpackedAnswer]) -> None:
         limit = self._options.limits.timeout
         if not limit:
             return
         now = time.monotonic()
-        for worker, running in list(self._busy.items()):
-            if now - running.since > limit + GRACE_SECONDS:
-                self._died(worker)
-                ready.append(_lost(running, f"no answer after {limit + GRACE_SECONDS:g} seconds"))
+        for worker in list(self._busy):
+            if now - worker.since > limit + GRACE_SECONDS:
+                reason = f"no answer after {limit + GRACE_SECONDS:g} seconds"
+                self._lose(worker, reason, ready, again=False)
 
     def _free(self, worker: _Worker) -> None:
         self._selector.unregister(worker.answers)
-        del self._busy[worker]
+        self._busy.remove(worker)
+        worker.job = None
 
-    def _died(self, worker: _Worker) -> str:
+    def _lose(
+        self,
+        worker: _Worker,
+        reason: str,
+        ready: deque[Report | UnpackedAnswer],
+        *,
+        again: bool = True,
+    ) -> None:
+        """A worker is lost with its job, which is tried once more with a fresh one."""
+        job, since = worker.job, worker.since
+        assert job is not None
         self._free(worker)
         status = self._end(worker)
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGKILL:
-            return f"its worker was ended by {signal.Signals(os.WTERMSIG(status)).name}"
-        return "its worker ended without an answer"
+        reason = reason or _how_it_ended(status)
+        tries = self._tries.pop(job.descriptor, 0) + 1
+        if again and tries < MOST_TRIES and job.take is None and _rewound(job.descriptor):
+            self._tries[job.descriptor] = tries
+            self._again.append(job)
+            return
+        os.close(job.descriptor)
+        if tries > 1:
+            reason = f"{reason}; so did another when it was tried again"
+        ready.append(lost(job.path, reason, time.monotonic() - since))
 
     def _end(self, worker: _Worker) -> int:
         self._all.remove(worker)
-        os.close(worker.tasks)
+        worker.tasks.close()
         os.close(worker.answers)
         pid, status = os.waitpid(worker.pid, os.WNOHANG)
         if pid == 0:
@@ -153,70 +310,90 @@ class WorkerPool:
         return status
 
     def _start(self) -> _Worker:
-        task_reader, task_writer = os.pipe2(os.O_CLOEXEC)
+        if self._jobs > 1 or self._started:
+            self._database.load_for_sharing()
+        if self._confinement.needs_loading or self._started >= self._jobs:
+            self._confinement.load()
+        self._started += 1
+        # One task, one message: its descriptor cannot come apart from it.
+        task_end, worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         answer_reader, answer_writer = os.pipe2(os.O_CLOEXEC)
         pid = os.fork()
         if pid == 0:
+            status = 1
             try:
-                os.close(task_writer)
-                os.close(answer_reader)
-                for other in self._all:
-                    os.close(other.tasks)
-                    os.close(other.answers)
-                _serve(self._database, self._options, task_reader, answer_writer)
+                self._work(worker_end, answer_writer)
+                status = 0
             finally:
-                os._exit(0)
-        worker = _Worker(pid, task_writer, answer_reader)
+                os._exit(status)
+        worker = _Worker(pid, task_end, answer_reader)
         self._all.append(worker)
-        os.close(task_reader)
+        worker_end.close()
         os.close(answer_writer)
         return worker
 
+    def _work(self, tasks: socket.socket, answers: int) -> None:
+        from tocsin.engine.worker_process import serve
 
-def _serve(database: Index, options: Options, tasks: int, answers: int) -> None:
-    """A worker's life: read a path, scan it, answer; end when the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    scanner = Scanner(database, options)
-    while (head := _read_exactly(tasks, _LENGTH.size)) is not None:
-        path = _read_exactly(tasks, _LENGTH.unpack(head)[0])
-        if path is None:
-            return
-        report = scanner.scan_file(os.fsdecode(path))
-        packed = json.dumps(report.to_dict()).encode()
-        _write_all(answers, _LENGTH.pack(len(packed)) + packed)
+        keep = (tasks.fileno(), answers)
+        serve(self._database, self._options, tasks, answers, lambda: self._confinement.enter(keep))
 
 
-def _complete(running: _Running) -> Report | None:
-    received = running.received
-    if len(received) < _LENGTH.size:
-        return None
-    length = _LENGTH.unpack_from(received)[0]
-    if len(received) < _LENGTH.size + length:
-        return None
+def open_regular(path: str) -> int:
+    """Open a file to be scanned.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: it cannot be opened.
+        ScanError: it is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ScanError("not a regular file")
+    return descriptor
+
+
+def scan_job(path: str, exceptions: Exceptions) -> Job | Report:
+    """A job for a path, or the report that it cannot be read or is not to be looked at."""
+    report = Report(path)
+    if exceptions.paths and exceptions.allows_path(os.path.abspath(path)):
+        report.skipped.append(SkippedObject(path, "allowed", "excepted by path"))
+        return report
     try:
-        return Report.from_dict(json.loads(received[_LENGTH.size : _LENGTH.size + length]))
-    except (ValueError, KeyError, TypeError):
-        return _lost(running, "its worker's answer made no sense")
+        descriptor = open_regular(path)
+    except (OSError, ValueError, ScanError) as error:
+        said = error.strerror if isinstance(error, OSError) else None
+        report.errors.append(said or str(error))
+        return report
+    return Job(path, descriptor, ScanTask(to_bytes(path)))
 
 
-def _lost(running: _Running, reason: str) -> Report:
-    report = Report(running.path)
-    report.seconds = time.monotonic() - running.since
-    report.skipped.append(SkippedObject(running.path, "damaged", f"not scanned: {reason}"))
+def lost(path: str, reason: str, seconds: float) -> Report:
+    """The report on an object whose worker was lost."""
+    report = Report(path)
+    report.seconds = seconds
+    report.skipped.append(SkippedObject(path, "damaged", f"not scanned: {reason}"))
     return report
 
 
-def _read_exactly(descriptor: int, count: int) -> bytes | None:
-    data = b""
-    while len(data) < count:
-        chunk = os.read(descriptor, count - len(data))
-        if not chunk:
-            return None
-        data += chunk
-    return data
+def _unexpected(answer: UnpackedAnswer) -> Report:
+    raise AssertionError(f"a scan ended with {answer!r}")
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _rewound(descriptor: int) -> bool:
+    """Set a descriptor back to the start, where it can be."""
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_SET) == 0
+    except OSError:
+        return False
+
+
+def _how_it_ended(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        if name not in ("SIGKILL", "SIGPIPE"):
+            return f"its worker was ended by {name}"
+    return "its worker ended without an answer"

@@ -1,0 +1,113 @@
+"""A worker's side: confine itself, then read a task, do it, answer, until the pipe is closed.
+
+Tasks come over a socket, since a descriptor comes with each; answers go through a pipe, so
+that a worker never needs to send anything but bytes. Nothing here opens a path.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+
+from tocsin.database.index import Index
+from tocsin.engine.messages import (
+    Answer,
+    ReadyAnswer,
+    ScanTask,
+    UnpackTask,
+    answer_from,
+    pack_answer,
+    read_task,
+)
+from tocsin.engine.object_scan import ObjectScanner
+from tocsin.engine.options import Options
+from tocsin.engine.report import Report
+
+MAX_TASK_BYTES = 1 << 20
+
+
+def serve(
+    database: Index,
+    options: Options,
+    tasks: socket.socket,
+    answers: int,
+    confine: Callable[[], Iterable[str]],
+) -> None:
+    """A worker's life.
+
+    Args:
+        database: an opened index.
+        options: how to scan.
+        tasks: where tasks come from, each with a descriptor.
+        answers: pipe into which answers go.
+        confine: confines this process; gives the mechanisms in force, or raises
+            `SandboxUnavailable` when it must not go on.
+    """
+    from tocsin.errors import SandboxUnavailable
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        confined_by = list(confine())
+    except SandboxUnavailable as error:
+        _say(answers, ReadyAnswer([], str(error)[:4000] or "not available"))
+        return
+    _say(answers, ReadyAnswer(confined_by))
+    scanner = ObjectScanner(database, options)
+    while (received := _receive(tasks)) is not None:
+        data, descriptor = received
+        with open(descriptor, "rb", buffering=0) as stream:
+            task = read_task(data)
+            expected = os.fstat(descriptor).st_size
+            name = task.name.decode("utf-8", "surrogateescape")
+            if isinstance(task, ScanTask):
+                report = scanner.scan_stream(stream, name, expected)
+                _say_report(answers, report)
+            else:
+                _unpack(scanner, answers, task, stream.read(_most(options) + 1), name)
+
+
+def _most(options: Options) -> int:
+    return options.limits.max_file_size or (1 << 31)
+
+
+def _unpack(scanner: ObjectScanner, answers: int, task: UnpackTask, data: bytes, name: str) -> None:
+    from tocsin.engine.listing import unpacked
+
+    for answer in unpacked(scanner, task, data, name):
+        _say(answers, answer)
+
+
+def _say_report(answers: int, report: Report) -> None:
+    try:
+        packed = pack_answer(answer_from(report))
+    except ValueError as error:  # beyond what a message may hold: say so instead
+        lost = Report(report.path)
+        lost.errors.append(f"the report could not be passed on: {error}")
+        packed = pack_answer(answer_from(lost))
+    _write_all(answers, packed)
+
+
+def _say(answers: int, answer: Answer) -> None:
+    _write_all(answers, pack_answer(answer))
+
+
+def _receive(tasks: socket.socket) -> tuple[bytes, int] | None:
+    """A task and its descriptor; None when there are no more."""
+    descriptors = array.array("i")
+    data, ancillary, _, _ = tasks.recvmsg(
+        MAX_TASK_BYTES, socket.CMSG_SPACE(descriptors.itemsize), socket.MSG_CMSG_CLOEXEC
+    )
+    if not data:
+        return None
+    for _level, _kind, packed in ancillary:
+        descriptors.frombytes(packed[: descriptors.itemsize])
+    return data, descriptors[0]
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tocsin.app import history as history_module
 from tocsin.app.history import History
 from tocsin.app.scan import Request, ScanRun
 from tocsin.app.walk import WalkOptions
+from tocsin.engine.workers import WorkerPool
 from tocsin.errors import SettingsError
 
 LONG_AGO = time.time_ns() - 10**13
@@ -154,15 +156,15 @@ def test_file_changed_while_it_was_scanned_is_not_remembered(
     """The bytes that were looked at are not those that lie there now."""
     place = folder / "clean"
     place.write_bytes(b"x" * len(PAYLOAD))
-    whole = Scanner.scan_file
+    whole = WorkerPool.scan
 
-    def slow(self: Scanner, path: str) -> Report:
-        report = whole(self, path)
-        place.write_bytes(PAYLOAD)
-        return report
+    def slow(self: WorkerPool, paths: Iterable[str]) -> Iterator[Report]:
+        for report in whole(self, paths):
+            place.write_bytes(PAYLOAD)
+            yield report
 
     with monkeypatch.context() as patched:
-        patched.setattr(Scanner, "scan_file", slow)
+        patched.setattr(WorkerPool, "scan", slow)
         assert run(index, place)["clean"].verdict is Verdict.CLEAN
     assert run(index, place)["clean"].verdict is Verdict.INFECTED
 

@@ -12,6 +12,7 @@ from engine_samples import BODY_RULE, PAYLOAD, DatabaseMaker, tarred, zipped, zi
 
 from tocsin import Index, Limits, Options, Report, Scanner, Verdict
 from tocsin.engine import tree
+from tocsin.engine.object_scan import ObjectScanner
 
 NOTHING = "Other:0:*:6e6f7468657265\n"
 
@@ -115,7 +116,7 @@ def test_yara_rules_that_take_too_long(
 ) -> None:
     import yara_x
 
-    scanner = Scanner(database(a_yar="rule R { condition: true }\n"))
+    scanner = ObjectScanner(database(a_yar="rule R { condition: true }\n"))
 
     class Slow:
         def __getattr__(self, name: str) -> object:

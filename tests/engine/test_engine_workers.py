@@ -10,11 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from engine_samples import BODY_RULE, PAYLOAD, DatabaseMaker, tarred, zipped
 
 from tocsin import Options, Report, Scanner, Verdict
-from tocsin.engine import workers
+from tocsin.engine import worker_process, workers
+from tocsin.engine.messages import (
+    LENGTH,
+    ReadyAnswer,
+    UnpackedAnswer,
+    answer_from,
+    pack_answer,
+)
+from tocsin.engine.object_scan import ObjectScanner
+from tocsin.engine.options import Sandboxing
 from tocsin.engine.workers import WorkerPool
 
 
@@ -68,14 +78,14 @@ def test_paths_are_taken_as_they_are_needed(database: DatabaseMaker, tmp_path: P
 
 
 def break_at(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> None:
-    whole = Scanner.scan_file
+    whole = ObjectScanner.scan_stream
 
-    def scan_file(self: Scanner, path: Any) -> Report:
+    def scan_stream(self: ObjectScanner, stream: Any, path: str, expected: int = 0) -> Report:
         if os.path.basename(path) == name:
             act()
-        return whole(self, path)
+        return whole(self, stream, path, expected)
 
-    monkeypatch.setattr(Scanner, "scan_file", scan_file)
+    monkeypatch.setattr(ObjectScanner, "scan_stream", scan_stream)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +94,7 @@ def break_at(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], objec
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "without an answer"),
         (lambda: (faulthandler.disable(), os.kill(os.getpid(), signal.SIGSEGV)), "SIGSEGV"),
         (lambda: os._exit(3), "without an answer"),
-        (lambda: 1 // 0, ""),
+        (lambda: 1 // 0, "without an answer"),
     ],
     ids=["killed", "crashed", "exited", "raised"],
 )
@@ -106,7 +116,8 @@ def test_lost_worker_costs_one_file_its_verdict(
         name = os.path.basename(report.path)
         if name == "bad.zip":
             assert report.verdict is Verdict.INCOMPLETE
-            assert words in (report.skipped[0].detail if report.skipped else report.errors[0])
+            assert words in report.skipped[0].detail
+            assert "tried again" in report.skipped[0].detail
         elif name == "bad":
             assert report.verdict is Verdict.INFECTED
         elif name == "clean":
@@ -126,41 +137,123 @@ def test_worker_that_hangs_is_ended(
     assert reports["bad.zip"].verdict is Verdict.INFECTED
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [b"not json", b"{}", b"[]", b'{"path": 1, "detections": 3}', b"\xff\xfe"],
-)
-def test_answer_that_makes_no_sense(
-    answer: bytes, database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_one_bad_moment_is_forgiven(
+    database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Wrong:
-        def to_dict(self) -> Any:
-            return Odd()
+    marker = tmp_path / "was here"
 
-    class Odd:
-        pass
+    def first_time() -> None:
+        if not marker.exists():
+            marker.touch()
+            os._exit(7)
 
-    monkeypatch.setattr(Scanner, "scan_file", lambda *_: Wrong())
-    monkeypatch.setattr(workers.json, "dumps", lambda _: Said(answer))
+    break_at(monkeypatch, "bad.zip", first_time)
+    options = Options(sandbox=Sandboxing.OFF)  # the marker is written by the worker
+    with WorkerPool(database(a_ndb=BODY_RULE), options, 2) as pool:
+        reports = {os.path.basename(r.path): r for r in pool.scan(make_files(tmp_path / "files"))}
+    assert marker.exists()
+    assert reports["bad.zip"].verdict is Verdict.INFECTED
 
-    class Said:
-        def __init__(self, data: bytes) -> None:
-            self.data = data
 
-        def encode(self) -> bytes:
-            return self.data
+def test_no_object_is_tried_a_third_time(
+    database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = tmp_path / "tries"
 
+    def count() -> None:
+        with tries.open("a") as file:
+            file.write("x")
+        os._exit(7)
+
+    break_at(monkeypatch, "bad", count)
+    with WorkerPool(database(a_ndb=BODY_RULE), Options(sandbox=Sandboxing.OFF), 2) as pool:
+        list(pool.scan(make_files(tmp_path / "files")))
+    assert tries.read_text() == "xx"
+
+
+def test_worker_is_replaced_after_a_number_of_objects(
+    database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "OBJECTS_PER_WORKER", 3)
+    paths = [path for path in make_files(tmp_path / "files") if "missing" not in path]
+    pids = []
     with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
-        (report,) = pool.scan([str(tmp_path)])
+        for _ in pool.scan(paths * 2):
+            pids += [worker.pid for worker in pool._all]
+    assert len(set(pids)) >= len(paths) * 2 // 3 - 1
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+NONSENSE: dict[str, bytes] = {
+    "no message": b"\xc1",
+    "not a map": b"\x93\x01\x02\x03",
+    "unknown message": msgspec.msgpack.encode({"type": "verdict", "verdict": "clean"}),
+    "message without its fields": msgspec.msgpack.encode({"type": "report"}),
+    "wrong types": msgspec.msgpack.encode(
+        {**msgspec.to_builtins(answer_from(Report("x"))), "size": "1", "type": "report"}
+    ),
+    "negative size": msgspec.msgpack.encode(
+        {**msgspec.to_builtins(answer_from(Report("x"))), "size": -1, "type": "report"}
+    ),
+    "another kind of answer": pack_answer(UnpackedAnswer("ZIP", []))[4:],
+    "ready again": pack_answer(ReadyAnswer(["everything"]))[4:],
+    "nested without end": b"\x91" * 100_000,
+    "text where a digest belongs": msgspec.msgpack.encode(
+        {**msgspec.to_builtins(answer_from(Report("x"))), "sha256": "../..", "type": "report"}
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_answer_that_makes_no_sense(
+    what: str, database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(answers: int, _report: Report) -> None:
+        os.write(answers, LENGTH.pack(len(NONSENSE[what])) + NONSENSE[what])
+
+    monkeypatch.setattr(worker_process, "_say_report", say)
+    place = tmp_path / "file"
+    place.write_bytes(PAYLOAD)
+    with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
+        (report,) = pool.scan([str(place)])
     assert report.verdict is Verdict.INCOMPLETE
-    assert report.path == str(tmp_path)
+    assert report.path == str(place)
+
+
+def test_answer_without_end(
+    database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        worker_process, "_say_report", lambda answers, _: os.write(answers, b"\xff" * 4000)
+    )
+    place = tmp_path / "file"
+    place.write_bytes(PAYLOAD)
+    with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
+        (report,) = pool.scan([str(place)])
+    assert "too long" in report.skipped[0].detail
+
+
+def test_worker_cannot_speak_for_another_path(
+    database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(answers: int, _report: Report) -> None:
+        os.write(answers, pack_answer(answer_from(Report("/etc/passwd"))))
+
+    monkeypatch.setattr(worker_process, "_say_report", say)
+    place = tmp_path / "file"
+    place.write_bytes(PAYLOAD)
+    with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
+        (report,) = pool.scan([str(place)])
+    assert report.path == str(place)
 
 
 def test_no_process_is_left_behind(database: DatabaseMaker, tmp_path: Path) -> None:
     with WorkerPool(database(a_ndb=BODY_RULE), Options(), 3) as pool:
         reports = pool.scan(make_files(tmp_path / "files"))
         next(iter(reports))
-        pids = [worker.pid for worker in [*pool._idle, *pool._busy]]
+        pids = [worker.pid for worker in pool._all]
     assert pids
     for pid in pids:
         with pytest.raises(ProcessLookupError):

@@ -22,6 +22,7 @@ from tocsin.engine.report import (
     Report,
     SkippedObject,
 )
+from tocsin.signatures.records import Source
 from tocsin.unpack.interface import Remark
 
 ALGORITHMS = ("md5", "sha1", "sha256")
@@ -30,6 +31,11 @@ MOST_SKIPPED = 10_000
 
 MOST_NOTES = 1000
 """Remarks kept in one report."""
+
+HEURISTIC = -1
+"""Stands for a source where no signature is behind a match."""
+
+_HEURISTICS = Source("heuristics", "")
 
 _LEVELS = {level.value: level for level in Level}
 
@@ -156,16 +162,20 @@ class Findings:
             self.report.notes.append(note)
 
     def _detection(self, layer: Layer, match: Match, place: str) -> Detection:
-        source = self._database.sources[match.source]
-        level, author, licence = self._database.stated.get(match.name, ("", "", ""))
+        heuristic = match.source == HEURISTIC
+        source = _HEURISTICS if heuristic else self._database.sources[match.source]
+        stated, author, licence = self._database.stated.get(match.name, ("", "", ""))
+        level = _LEVELS.get(match.level or stated, Level.MALICIOUS)
+        if heuristic:
+            level = Level.SUSPICIOUS
+        elif match.pua:
+            level = Level.UNWANTED
         return Detection(
             name=match.name,
             source=source.name,
             object=f"{layer.name}{MEMBER_MARK}{place}" if place else layer.name,
             offset=match.offset,
-            level=Level.UNWANTED
-            if match.pua
-            else _LEVELS.get(match.level or level, Level.MALICIOUS),
+            level=level,
             author=match.author or author or source.author,
             licence=match.licence or licence or source.licence,
             official=source.signed,

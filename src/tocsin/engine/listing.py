@@ -6,10 +6,18 @@ like a scan does; what comes out goes to the parent message by message.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tocsin.engine.messages import Answer, MemberAnswer, UnpackedAnswer, UnpackTask, to_bytes
+from tocsin.engine.messages import (
+    Answer,
+    IdentifiedAnswer,
+    MemberAnswer,
+    UnpackedAnswer,
+    UnpackTask,
+    to_bytes,
+)
 from tocsin.engine.object_scan import ObjectScanner
 from tocsin.engine.tree import first_passwords
 from tocsin.errors import FormatError, LimitReached
@@ -25,19 +33,29 @@ class _Place(NamedTuple):
     way: tuple[bytes, ...]
 
 
-def unpacked(scanner: ObjectScanner, task: UnpackTask, data: bytes, name: str) -> Iterator[Answer]:
+def identified(scanner: ObjectScanner, data: bytes) -> IdentifiedAnswer:
+    """What an object is, and what it is opened as."""
+    type_name = scanner.identify(data)
+    return IdentifiedAnswer(
+        type_name=type_name,
+        kinds=[kind for kind, _ in find_unpackers(data, type_name)],
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def unpacked(scanner: ObjectScanner, task: UnpackTask, data: bytes) -> Iterator[Answer]:
     """Take an object apart.
 
     Args:
         scanner: its file-type rules, limits and passwords are used.
         task: how deep, and whether with contents.
         data: the object.
-        name: its name.
 
     Yields:
         A message for each member, the members of a member behind it, and one at the end.
     """
-    yield from _Listing(scanner, task).run(data, name)
+    yield from _Listing(scanner, task).run(data)
 
 
 class _Listing:
@@ -50,14 +68,13 @@ class _Listing:
         self._passwords = first_passwords(scanner.options, scanner.database)
         self._trouble: list[bytes] = []
 
-    def run(self, data: bytes, name: str) -> Iterator[Answer]:
+    def run(self, data: bytes) -> Iterator[Answer]:
         limits = self._scanner.options.limits
         type_name = self._scanner.identify(data)
         if not self._budget.fits_file(len(data)):
             self._trouble.append(b"more than %d bytes (--max-file-size)" % limits.max_file_size)
         else:
             yield from self._open(_Place(data, type_name, ()), 1)
-        del name
         yield UnpackedAnswer(type_name, self._trouble[:1000])
 
     def _open(self, place: _Place, layer: int) -> Iterator[MemberAnswer]:

@@ -47,7 +47,13 @@ class UnpackTask(msgspec.Struct, frozen=True, tag="unpack"):
     contents: bool
 
 
-Task = ScanTask | UnpackTask
+class IdentifyTask(msgspec.Struct, frozen=True, tag="identify"):
+    """Say what the object behind the descriptor that comes with this is."""
+
+    name: bytes
+
+
+Task = ScanTask | UnpackTask | IdentifyTask
 
 
 class WireDetection(msgspec.Struct, frozen=True, array_like=True):
@@ -128,6 +134,22 @@ class UnpackedAnswer(msgspec.Struct, frozen=True, tag="unpacked"):
     trouble: Annotated[list[_Text], _Many]
 
 
+class IdentifiedAnswer(msgspec.Struct, frozen=True, tag="identified"):
+    """What an object is.
+
+    Attributes:
+        type_name: ClamAV's type without `CL_TYPE_`; decides which signatures are tried.
+        kinds: what it is opened as, in this order.
+        size: its bytes.
+        sha256: its digest.
+    """
+
+    type_name: Annotated[str, msgspec.Meta(max_length=64)]
+    kinds: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=64)]
+    size: _Count
+    sha256: _Hex
+
+
 class ReadyAnswer(msgspec.Struct, frozen=True, tag="ready"):
     """The first message of a worker: how it is confined.
 
@@ -140,7 +162,10 @@ class ReadyAnswer(msgspec.Struct, frozen=True, tag="ready"):
     trouble: Annotated[str, msgspec.Meta(max_length=4096)] = ""
 
 
-Answer = ReadyAnswer | ReportAnswer | MemberAnswer | UnpackedAnswer
+Final = ReportAnswer | UnpackedAnswer | IdentifiedAnswer
+"""What ends a job."""
+
+Answer = ReadyAnswer | MemberAnswer | Final
 
 _encoder = msgspec.msgpack.Encoder()
 _tasks: msgspec.msgpack.Decoder[Task] = msgspec.msgpack.Decoder(Task)

@@ -28,6 +28,7 @@ class Options(NamedTuple):
         passwords: to try on encrypted members, besides the database's own.
         alert_encrypted: make a detection of what is encrypted and could not be opened.
         alert_macros: make a detection of a document with macros.
+        closed: kinds of containers that are not opened.
         sandbox: confine workers as far as the system can, or refuse to scan without, or not.
     """
 
@@ -38,4 +39,5 @@ class Options(NamedTuple):
     passwords: tuple[bytes, ...] = ()
     alert_encrypted: bool = False
     alert_macros: bool = False
+    closed: tuple[str, ...] = ()
     sandbox: Sandboxing = Sandboxing.ON

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tocsin.database.index import Index
 from tocsin.engine.digests import Digests, digest_names, executable_names
-from tocsin.engine.findings import Findings, Layer, Match
+from tocsin.engine.findings import HEURISTIC, Findings, Layer, Match
+from tocsin.engine.heuristics import alert_on_remark, alert_on_skipped
 from tocsin.engine.identify import TypeRules
 from tocsin.engine.mailbox import is_mailbox, message_label
 from tocsin.engine.member_match import matching_members
@@ -54,6 +55,7 @@ class TreeScan:
         self._yara = yara
         self._findings = findings
         self._budget = Budget(options.limits)
+        self._opened: set[tuple[tuple[str, ...], int, int]] = set()
         self._passwords = first_passwords(options, database)
 
     def scan(self, data: bytes, layer: Layer) -> None:
@@ -122,7 +124,18 @@ class TreeScan:
                 )
 
     def _open(self, data: bytes, layer: Layer, types: tuple[str, ...], depth: int) -> None:
+        """Open an object in every way there is; the same bytes in the same place only once.
+
+        A container that is there many times, as in a nest of archives made to be endless,
+        has nothing new inside the second time.
+        """
+        seen = (types, len(data), hash(data))
+        if seen in self._opened:
+            return
+        self._opened.add(seen)
         for kind, unpacker in find_unpackers(data, types[-1]):
+            if kind in self._options.closed:
+                continue
             way = types if kind == types[-1] else (*types, kind)
             try:
                 self._budget.check_depth(depth)
@@ -141,8 +154,13 @@ class TreeScan:
             self._passwords = [*item.passwords, *self._passwords]
         elif isinstance(item, Remark):
             self._findings.remark(container, item)
+            self._alert(container, alert_on_remark(item, types[-1], self._options))
         else:
             self._member(item, container, types, depth)
+
+    def _alert(self, layer: Layer, name: str) -> None:
+        if name:
+            self._findings.add(layer, Match(name, HEURISTIC))
 
     def _view(self, view: View, layer: Layer, types: tuple[str, ...]) -> None:
         """Match the object in another form; it stands where the object itself stands."""
@@ -160,6 +178,7 @@ class TreeScan:
         if isinstance(member, Skipped):
             if member.reason is Reason.DUPLICATE:
                 return  # the same bytes under another name: looked at already
+            self._alert(container, alert_on_skipped(member, types[-1], self._options))
             self._findings.skip(name, member.reason.value, member.detail)
             return
         if not member.complete:

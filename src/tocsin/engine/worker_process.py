@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterable
 
 from tocsin.database.index import Index
+from tocsin.engine.listing import identified, unpacked
 from tocsin.engine.messages import (
     Answer,
     ReadyAnswer,
@@ -22,7 +23,7 @@ from tocsin.engine.messages import (
     pack_answer,
     read_task,
 )
-from tocsin.engine.object_scan import ObjectScanner
+from tocsin.engine.object_scan import ObjectScanner, read_head
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report
 
@@ -63,21 +64,14 @@ def serve(
             expected = os.fstat(descriptor).st_size
             name = task.name.decode("utf-8", "surrogateescape")
             if isinstance(task, ScanTask):
-                report = scanner.scan_stream(stream, name, expected)
-                _say_report(answers, report)
+                _say_report(answers, scanner.scan_stream(stream, name, expected))
+                continue
+            data = read_head(stream, expected, options.limits.max_file_size)
+            if isinstance(task, UnpackTask):
+                for answer in unpacked(scanner, task, data):
+                    _say(answers, answer)
             else:
-                _unpack(scanner, answers, task, stream.read(_most(options) + 1), name)
-
-
-def _most(options: Options) -> int:
-    return options.limits.max_file_size or (1 << 31)
-
-
-def _unpack(scanner: ObjectScanner, answers: int, task: UnpackTask, data: bytes, name: str) -> None:
-    from tocsin.engine.listing import unpacked
-
-    for answer in unpacked(scanner, task, data, name):
-        _say(answers, answer)
+                _say(answers, identified(scanner, data))
 
 
 def _say_report(answers: int, report: Report) -> None:

@@ -31,12 +31,16 @@ from tocsin.engine.messages import (
     LENGTH,
     MAX_REPORT_BYTES,
     Answer,
+    Final,
+    IdentifiedAnswer,
+    IdentifyTask,
     MemberAnswer,
     ReadyAnswer,
     ReportAnswer,
     ScanTask,
     Task,
     UnpackedAnswer,
+    UnpackTask,
     pack_task,
     read_answer,
     report_from,
@@ -55,6 +59,11 @@ OBJECTS_PER_WORKER = 250
 MOST_TRIES = 2
 """An object that ended so many workers is given up."""
 
+_ANSWERS: dict[type[Task], type[Final]] = {
+    ScanTask: ReportAnswer,
+    UnpackTask: UnpackedAnswer,
+    IdentifyTask: IdentifiedAnswer,
+}
 _READ = 1 << 18
 _PATIENCE = 1.0
 
@@ -135,13 +144,13 @@ class WorkerPool:
         for done in self.run(scan_job(path, exceptions) for path in paths):
             yield done if isinstance(done, Report) else _unexpected(done)
 
-    def run(self, work: Iterator[Job | Report]) -> Iterator[Report | UnpackedAnswer]:
+    def run(self, work: Iterator[Job | Report]) -> Iterator[Report | Final]:
         """Do every job, and pass on finished reports among them.
 
         Raises:
             SandboxUnavailable: workers cannot be confined as the options demand.
         """
-        ready: deque[Report | UnpackedAnswer] = deque()
+        ready: deque[Report | Final] = deque()
         exhausted = False
         try:
             while True:
@@ -178,7 +187,7 @@ class WorkerPool:
         self._busy.append(worker)
         self._selector.register(worker.answers, selectors.EVENT_READ, worker)
 
-    def _collect(self, ready: deque[Report | UnpackedAnswer]) -> None:
+    def _collect(self, ready: deque[Report | Final]) -> None:
         for key, _ in self._selector.select(timeout=_PATIENCE):
             worker: _Worker = key.data
             chunk = os.read(worker.answers, _READ)
@@ -218,7 +227,7 @@ class WorkerPool:
             return MAX_REPORT_BYTES
         return MAX_REPORT_BYTES + (self._options.limits.max_file_size or 1 << 31)
 
-    def _hear(self, worker: _Worker, answer: Answer, ready: deque[Report | UnpackedAnswer]) -> None:
+    def _hear(self, worker: _Worker, answer: Answer, ready: deque[Report | Final]) -> None:
         """Take one message for what it is, if it is one that may come now.
 
         Raises:
@@ -234,18 +243,14 @@ class WorkerPool:
             return
         if job is None or not worker.ready:
             raise ScanError("its worker spoke out of turn")
-        if isinstance(job.task, ScanTask):
-            if not isinstance(answer, ReportAnswer):
-                raise ScanError("its worker answered another question")
-            ready.append(report_from(answer, job.path))
-        elif isinstance(answer, MemberAnswer) and job.take is not None:
+        if isinstance(answer, MemberAnswer) and job.take is not None:
             worker.since = time.monotonic()
             job.take(answer)
             return
-        elif isinstance(answer, UnpackedAnswer):
-            ready.append(answer)
-        else:
+        if not isinstance(answer, _ANSWERS[type(job.task)]):
             raise ScanError("its worker answered another question")
+        assert not isinstance(answer, ReadyAnswer | MemberAnswer)
+        ready.append(report_from(answer, job.path) if isinstance(answer, ReportAnswer) else answer)
         self._finish(worker)
 
     def _finish(self, worker: _Worker) -> None:
@@ -260,7 +265,7 @@ class WorkerPool:
         else:
             self._idle.append(worker)
 
-    def _end_overdue(self, ready: deque[Report | UnpackedAnswer]) -> None:
+    def _end_overdue(self, ready: deque[Report | Final]) -> None:
         limit = self._options.limits.timeout
         if not limit:
             return
@@ -279,7 +284,7 @@ class WorkerPool:
         self,
         worker: _Worker,
         reason: str,
-        ready: deque[Report | UnpackedAnswer],
+        ready: deque[Report | Final],
         *,
         again: bool = True,
     ) -> None:
@@ -379,7 +384,7 @@ def lost(path: str, reason: str, seconds: float) -> Report:
     return report
 
 
-def _unexpected(answer: UnpackedAnswer) -> Report:
+def _unexpected(answer: Final) -> Report:
     raise AssertionError(f"a scan ended with {answer!r}")
 
 

@@ -43,4 +43,12 @@ FORMATS: tuple[Format, ...] = (
     Format("bzip2", ("BZ",), "bzip2", "bz2", "the file", "bzip2"),
     Format("xz, lzma", ("XZ",), "xz", "lzma", "the file", "xz"),
     Format("tar", ("POSIX_TAR", "OLD_TAR"), "tar", "own", "members", "tar"),
+    Format(
+        "Word, Excel, PowerPoint 97 to 2003; Visio, Publisher, HWP",
+        ("MSOLE2", "HWPOLE2"),
+        "ole2",
+        "own; cryptography",
+        "streams, embedded files, macros of both kinds, decrypted documents",
+        "ole2",
+    ),
 )

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from tocsin.formats.installers import find_installers
+
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_BYTES = 22
 _ZIP_END_REACH = _ZIP_END_BYTES + 0xFFFF
@@ -47,10 +49,12 @@ class At(NamedTuple):
     offset: int = 0
 
 
-FIXED: tuple[At, ...] = ()
+FIXED: tuple[At, ...] = (At("INSTALLSHIELD_CAB", b"ISc("),)
 """Kinds of ours that are known by bytes at a fixed place."""
 
-FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = ()
+FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
+    (frozenset({"MSEXE"}), find_installers),
+)
 """What looks more closely: types it is asked for (None for all), and the function that, given
 the object, names the kinds it is. Cheap: it runs on every object of these types."""
 

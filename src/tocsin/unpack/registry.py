@@ -51,4 +51,33 @@ FORMATS: tuple[Format, ...] = (
         "streams, embedded files, macros of both kinds, decrypted documents",
         "ole2",
     ),
+    Format(
+        "AutoIt scripts (EA05, EA06)",
+        ("AUTOIT",),
+        "autoit",
+        "own",
+        "script as text, files",
+        "autoit",
+    ),
+    Format(
+        "InstallShield programs",
+        ("INSTALLSHIELD", "ISHIELD_MSI"),
+        "installshield",
+        "own; zlib",
+        "files, files of the cabinets",
+        "installshield",
+    ),
+    Format(
+        "InstallShield cabinets",
+        ("INSTALLSHIELD_CAB",),
+        "installshield",
+        "own; zlib",
+        "files",
+        "installshield_cab",
+    ),
 )
+
+
+def titles(kind: str) -> str:
+    """What people call a kind of container."""
+    return " or ".join(row.title for row in FORMATS if kind in row.kinds) or kind

@@ -18,8 +18,11 @@ from tocsin.version import VERSION
 
 VERBS = {
     "scan": "Scan files and folders.",
+    "unpack": "List what is inside a file, or write it to a folder.",
+    "identify": "Say what files are, by their content.",
     "db": "Build, inspect and compare detection databases.",
     "allow": "Make exceptions of your own, list and revoke them.",
+    "doctor": "Check what protects this machine, and say what is missing.",
 }
 
 

@@ -43,6 +43,21 @@ FORMATS: tuple[Format, ...] = (
     Format("bzip2", ("BZ",), "bzip2", "bz2", "the file", "bzip2"),
     Format("xz, lzma", ("XZ",), "xz", "lzma", "the file", "xz"),
     Format("tar", ("POSIX_TAR", "OLD_TAR"), "tar", "own", "members", "tar"),
+    Format("mail (MIME)", ("MAIL", "MHTML"), "mail", "own", "every part, decoded", "mail"),
+    Format("mbox", ("MAIL",), "mail", "own", "messages", "mbox"),
+    Format("S/MIME, PKCS #7 (.p7m)", ("PKCS7",), "pkcs7", "own", "what is signed", "pkcs7"),
+    Format("uuencode", ("UUENCODED",), "uuencode", "own", "files", "uuencode"),
+    Format("yEnc", ("YENC",), "yenc", "own", "files", "yenc"),
+    Format("BinHex", ("BINHEX",), "binhex", "own", "both forks", "binhex"),
+    Format("AppleSingle, AppleDouble", ("APPLESINGLE",), "apple", "own", "both forks", "apple"),
+    Format(
+        "base64 and hex in text",
+        ("BASE64_RUNS",),
+        "base64_runs",
+        "own",
+        "programs, archives, scripts",
+        "base64_runs",
+    ),
     Format(
         "Word, Excel, PowerPoint 97 to 2003; Visio, Publisher, HWP",
         ("MSOLE2", "HWPOLE2"),
@@ -51,6 +66,19 @@ FORMATS: tuple[Format, ...] = (
         "streams, embedded files, macros of both kinds, decrypted documents",
         "ole2",
     ),
+    Format(
+        "RTF",
+        ("RTF",),
+        "rtf",
+        "own",
+        "objects and the files inside them",
+        "rtf",
+    ),
+    Format("Outlook's winmail.dat (TNEF)", ("TNEF",), "tnef", "own", "attachments, bodies", "tnef"),
+    Format("Windows shortcut (lnk)", ("LNK",), "lnk", "own", "its command as text; overlay", "lnk"),
+    Format("OneNote", ("ONENOTE",), "onenote", "own", "files and pictures", "onenote"),
+    Format("Symbian installer (sis)", ("SIS",), "sis", "own; zlib", "files", "sis"),
+    Format("Symbian 9 installer (sisx)", ("SIS9",), "sis", "own; zlib", "files", "sis9"),
     Format(
         "AutoIt scripts (EA05, EA06)",
         ("AUTOIT",),
@@ -75,9 +103,7 @@ FORMATS: tuple[Format, ...] = (
         "files",
         "installshield_cab",
     ),
+    Format(
+        "PDF", ("PDF",), "pdf", "own; zlib, pikepdf", "streams, files, scripts, addresses", "pdf"
+    ),
 )
-
-
-def titles(kind: str) -> str:
-    """What people call a kind of container."""
-    return " or ".join(row.title for row in FORMATS if kind in row.kinds) or kind

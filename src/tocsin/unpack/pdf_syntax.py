@@ -1,0 +1,232 @@
+"""The notation of PDF: names, strings, numbers, arrays, dictionaries.
+
+Read leniently, as viewers do: a bracket too many or too few, a word that means nothing or a
+string without its end costs no more than itself. Nesting needs no recursion, and text is read
+in windows, so that neither depth nor length of a hostile object costs more than its bytes.
+
+Source: ISO 32000-1, 7.2 and 7.3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeAlias
+
+WINDOW = 50_000
+"""Tokens that are read at once: what bounds the memory that a hostile object costs."""
+
+
+class Name(bytes):
+    """A name, without its slash and with its escapes resolved."""
+
+    __slots__ = ()
+
+
+class Word(bytes):
+    """A bare word: `true`, `null`, or one that has no meaning."""
+
+    __slots__ = ()
+
+
+class Ref(NamedTuple):
+    """A reference to another object."""
+
+    number: int
+    generation: int
+
+
+Value: TypeAlias = "bytes | int | float | Ref | list[Value] | dict[bytes, Value]"
+"""`Name` and `Word` are bytes of their own kind; any other bytes are a string."""
+
+
+class Parsed(NamedTuple):
+    """What a window of text holds.
+
+    Attributes:
+        values: what stands at the top, in order.
+        dictionaries: every dictionary, an inner one before the one around it.
+        end: position behind the last token.
+    """
+
+    values: list[Value]
+    dictionaries: list[dict[bytes, Value]]
+    end: int
+
+
+_TOKEN = re.compile(
+    rb"""
+    [\0\t\n\f\r ]++ | %[^\r\n]*+
+  | (?P<mark><<|>>|[\[\]])
+  | /(?P<name>[^\0\t\n\f\r ()<>\[\]{}/%]*+)
+  | (?P<word>[^\0\t\n\f\r ()<>\[\]{}/%]++)
+  | \((?P<plain>[^()\\]*+)\)
+  | (?P<string>\()
+  | <(?P<hex>[^<>]*+)>?
+  | [>{})]
+    """,
+    re.VERBOSE,
+)
+_STRING_MARKS = re.compile(rb"[()]|\\.?", re.DOTALL)
+_ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n?|.|$)|\r\n?", re.DOTALL)
+_NAME_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
+_NUMBER = re.compile(rb"[+-]?\d{1,19}")
+_REAL = re.compile(rb"[+-]?(?:\d{1,19}\.\d{0,40}|\.\d{1,40})")
+_NO_HEX = bytes(set(range(256)) - set(b"0123456789ABCDEFabcdef"))
+_PLAIN_ESCAPES = {
+    **{b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"},
+    **{b"\n": b"", b"\r": b"", b"\r\n": b"", b"": b""},
+}
+
+
+def parse(data: bytes, start: int, end: int, most: int = WINDOW) -> Parsed:
+    """Read one window of text.
+
+    Args:
+        data: what holds the text.
+        start: where it begins.
+        end: where it ends at the latest.
+        most: tokens after which reading stops earlier.
+    """
+    values: list[Value] = []
+    dictionaries: list[dict[bytes, Value]] = []
+    stack: list[tuple[bytes, list[Value]]] = []
+    match = _TOKEN.match
+    at = start
+    while at < end and most:
+        most -= 1
+        token = match(data, at, end)
+        if token is None:
+            at += 1
+            continue
+        at = token.end()
+        kind = token.lastgroup
+        if kind is None:
+            continue
+        text = token[kind]
+        if kind == "name":
+            values.append(Name(_name(text)))
+        elif kind == "word":
+            _add_word(values, text)
+        elif kind == "plain":
+            values.append(_ESCAPE.sub(_unescape, text) if b"\r" in text else text)
+        elif kind == "string":
+            close, after = _string_end(data, at, end)
+            values.append(_ESCAPE.sub(_unescape, data[at:close]))
+            at = after
+        elif kind == "hex":
+            values.append(unhex(text))
+        elif text in (b"<<", b"["):
+            stack.append((text, values))
+            values = []
+        else:
+            values = _close(text, values, stack, dictionaries)
+    while stack:
+        opened, _ = stack[-1]
+        closing = b">>" if opened == b"<<" else b"]"
+        values = _close(closing, values, stack, dictionaries)
+    return Parsed(values, dictionaries, at)
+
+
+def windows(data: bytes, start: int, end: int) -> Iterator[Parsed]:
+    """Read a text of any length, one window after the other."""
+    while start < end:
+        parsed = parse(data, start, end)
+        yield parsed
+        start = parsed.end
+
+
+def _close(
+    text: bytes,
+    values: list[Value],
+    stack: list[tuple[bytes, list[Value]]],
+    dictionaries: list[dict[bytes, Value]],
+) -> list[Value]:
+    """End an array or dictionary.
+
+    Returns:
+        The list that is filled from here on.
+    """
+    if text == b">>":
+        made: Value = _pairs(values)
+        dictionaries.append(made)
+    else:
+        made = values
+    if not stack:
+        return [made]
+    _, outer = stack.pop()
+    outer.append(made)
+    return outer
+
+
+def _pairs(values: Iterable[Value]) -> dict[bytes, Value]:
+    found: dict[bytes, Value] = {}
+    key: bytes | None = None
+    for value in values:
+        if key is None:
+            if isinstance(value, Name):
+                key = value
+        else:
+            found.setdefault(key, value)
+            key = None
+    return found
+
+
+def _add_word(values: list[Value], text: bytes) -> None:
+    if text == b"R" and len(values) > 1:
+        number, generation = values[-2:]
+        if isinstance(number, int) and isinstance(generation, int):
+            values[-2:] = [Ref(number, generation)]
+            return
+    if _NUMBER.fullmatch(text):
+        values.append(int(text))
+    elif _REAL.fullmatch(text):
+        values.append(float(text))
+    else:
+        values.append(Word(text))
+
+
+def _name(text: bytes) -> bytes:
+    if b"#" not in text:
+        return text
+    return _NAME_ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text)
+
+
+def _string_end(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Where a string's text ends, and where what follows it begins."""
+    depth = 1
+    for mark in _STRING_MARKS.finditer(data, at, end):
+        if mark[0] == b"(":
+            depth += 1
+        elif mark[0] == b")":
+            depth -= 1
+            if not depth:
+                return mark.start(), mark.end()
+    return end, end
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    text = found[1]
+    if text is None:
+        return b"\n"
+    if text[:1].isdigit() and text < b"8":
+        return bytes([int(text, 8) & 0xFF])
+    return _PLAIN_ESCAPES.get(text, text)
+
+
+def unhex(text: bytes) -> bytes:
+    """Bytes that are written as hexadecimal digits; whatever is no digit is passed over."""
+    digits = text.translate(None, _NO_HEX)
+    return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii"))
+
+
+def as_text(value: bytes) -> bytes:
+    """A text string as UTF-8, or as it is where it is in an 8-bit encoding.
+
+    Source: ISO 32000-1, 7.9.2.2.
+    """
+    if value.startswith(b"\xfe\xff"):
+        return value[2:].decode("utf-16-be", "replace").encode("utf-8", "replace")
+    if value.startswith(b"\xff\xfe"):
+        return value[2:].decode("utf-16-le", "replace").encode("utf-8", "replace")
+    return value.removeprefix(b"\xef\xbb\xbf")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from tocsin.formats.installers import find_installers
+from tocsin.formats.mail_kinds import envelope_kinds
+from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds
 
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_BYTES = 22
@@ -49,11 +51,17 @@ class At(NamedTuple):
     offset: int = 0
 
 
-FIXED: tuple[At, ...] = (At("INSTALLSHIELD_CAB", b"ISc("),)
+FIXED: tuple[At, ...] = (
+    At("APPLESINGLE", b"\x00\x05\x16\x00"),
+    At("APPLESINGLE", b"\x00\x05\x16\x07"),
+    At("INSTALLSHIELD_CAB", b"ISc("),
+)
 """Kinds of ours that are known by bytes at a fixed place."""
 
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
     (frozenset({"MSEXE"}), find_installers),
+    (None, envelope_kinds),
+    (TEXT_TYPES, encoded_kinds),
 )
 """What looks more closely: types it is asked for (None for all), and the function that, given
 the object, names the kinds it is. Cheap: it runs on every object of these types."""

@@ -1,0 +1,64 @@
+"""Encoded data inside text: uuencode, yEnc, BinHex, runs of base64 and of hex digits.
+
+Only recognition, and cheap, since it runs on every text: `bytes.find` and `bytes.translate`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+TEXT_TYPES = frozenset(
+    {"TEXT_ASCII", "TEXT_UTF8", "TEXT_UTF16LE", "TEXT_UTF16BE", "HTML", "HTML_UTF16", "SCRIPT"}
+)
+"""Types in whose objects such data is looked for."""
+
+UU_BEGIN = re.compile(
+    rb"begin(?<![^\r\n]begin)(-base64)? [0-7]{3,6} +([^\r\n]{0,1000})(?:\r\n|\n|\r)"
+)
+"""The first line of uuencoded data: whether in base64, and the name."""
+
+BINHEX_MARK = b"(This file must be converted with BinHex"
+
+SHORTEST_RUN = 64
+"""Characters of base64 in one line that are worth a look."""
+
+SHORTEST_HEX = 200
+"""Digits of a program written in hex that are worth a look."""
+
+HEX_STARTS = (
+    *(b"4d5a", b"4D5A", b"7f454c46", b"7F454C46", b"504b0304", b"504B0304"),
+    *(b"\\x4d\\x5a", b"\\x4D\\x5A"),
+    *(b"0x4d,0x5a", b"0x4D,0x5A", b"0x4d, 0x5a", b"0x4D, 0x5A"),
+)
+"""How programs and archives begin, written in digits, as escapes or as a list of numbers."""
+
+_RUN = b"A" * SHORTEST_RUN
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_AS_RUN = bytes(0x41 if byte in _ALPHABET else 0x20 for byte in range(256))
+_WIDE_STARTS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def narrow(data: bytes) -> bytes:
+    """Text in 16-bit characters that says so, as 8-bit characters; else as it is."""
+    return data.translate(None, b"\0") if data.startswith(_WIDE_STARTS) else data
+
+
+def runs_marked(data: bytes) -> bytes:
+    """The text with each character of base64 written as `A` and each other as a blank."""
+    return data.translate(_AS_RUN)
+
+
+def encoded_kinds(data: bytes) -> Iterator[str]:
+    """What is encoded inside a text."""
+    if b"\0" in data[:64] and not data.startswith(_WIDE_STARTS):
+        return
+    text = narrow(data)
+    if b"begin" in text and UU_BEGIN.search(text) is not None:
+        yield "UUENCODED"
+    if b"=ybegin " in text:
+        yield "YENC"
+    if BINHEX_MARK in text:
+        yield "BINHEX"
+    if _RUN in runs_marked(text) or any(start in text for start in HEX_STARTS):
+        yield "BASE64_RUNS"

@@ -1,0 +1,344 @@
+"""Mail: every part of a message, decoded, whatever its headers say or fail to say.
+
+A message is read the way its recipient's program may read it, and where programs differ, in
+each way: a part with two transfer encodings is decoded by both, base64 that nobody announced
+is decoded, delimiters that only some take for delimiters cause a second reading. Messages in
+messages are handed out whole and come back here. Texts come out with their lines ended by
+LF, as clamscan hands them on; files besides as they are.
+
+Source: RFC 5322, RFC 2045 to 2047, RFC 2183; measured with clamscan 1.4.6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from tocsin.unpack import uuencode
+from tocsin.unpack.interface import Budget, Hint, Item, Member, Reason, Remark, Skipped, Trait
+from tocsin.unpack.mail_headers import Header, file_name, read_header
+from tocsin.unpack.mail_hints import LONGEST_TEXT, candidates, plain_text
+from tocsin.unpack.mail_parts import Part, Structure, media_type
+from tocsin.unpack.mail_transfer import (
+    base64_chunks,
+    is_bare_base64,
+    line_chunks,
+    looks_like_base64,
+    quoted_chunks,
+)
+from tocsin.unpack.mail_words import charset_named, decode_words, text_of
+from tocsin.unpack.mbox import is_mailbox, messages
+from tocsin.unpack.stream import Meta, copy, report, skipped, take
+
+_MOST_TEXTS = 8
+_MOST_ENCODINGS = 3
+_MOST_EMBEDDED = 100
+_SHORTEST_PREAMBLE = 200
+"""Bytes before the first part that are more than the usual line for old mail programs."""
+
+_LARGEST_TEXT = 16 * 1024 * 1024
+"""Bytes of a text that are searched for further messages."""
+
+_HEADER_REACH = 8192
+_FIELD_REACH = 1024
+_PGP_REACH = 256
+
+_ENCODINGS = (
+    (b"base64", "base64"),
+    (b"quoted", "quoted-printable"),
+    (b"uu", "uuencode"),
+    (b"yenc", "yenc"),
+    (b"binhex", "binhex"),
+)
+_COMMENT = re.compile(rb"\([^()]{0,1000}\)")
+_EMBEDDED = re.compile(
+    rb"(?<![^\r\n])content-(?:type[ \t]*:[^\r\n]{0,1000}multipart"
+    rb"|transfer-encoding[ \t]*:[^\r\n]{0,1000}(?:base64|quoted|uu))",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
+_PGP = b"-----BEGIN PGP MESSAGE-----"
+
+_Decoder = Callable[[bytes, int, int], Iterator[bytes]]
+
+
+class MailUnpacker:
+    """Unpacks messages, and mailboxes into messages."""
+
+    types = frozenset({"MAIL", "MHTML"})
+
+    def members(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> Iterator[Item]:
+        """See `Unpacker.members`; anything at all is read as a message."""
+        if is_mailbox(data):
+            yield from messages(data, budget)
+        else:
+            yield from _Message(data, budget).items()
+
+
+class _Plan(NamedTuple):
+    """A part that is to be taken out.
+
+    Attributes:
+        name: name of its file, or empty.
+        part: where it is.
+        kind: its type as stated, or as its surroundings imply.
+    """
+
+    name: str
+    part: Part
+    kind: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a mail program shows it, or could, as text."""
+        return self.kind.startswith(("text/", "multipart/")) or not self.kind
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a mail program offers it to be saved."""
+        disposition = self.part.header.first(b"content-disposition")
+        return bool(self.name) or disposition.lower().startswith(b"attachment")
+
+
+class _Message:
+    """One message while its parts are taken out."""
+
+    def __init__(self, data: bytes, budget: Budget) -> None:
+        self._data = data
+        self._budget = budget
+        self._position = 0
+
+    def items(self) -> Iterator[Item]:
+        """Hints first, then the parts."""
+        plans: list[_Plan] = []
+        structure = self._read(plans, lax=False)
+        if structure.ambiguous:
+            self._read(plans, lax=True)
+        if any(plan.is_file or not plan.is_text for plan in plans):
+            hint = self._hint(structure.header, plans)
+            if hint.passwords:
+                yield hint
+        for plan in plans:
+            self._budget.check_time()
+            yield from self._part(plan)
+
+    def _read(self, plans: list[_Plan], *, lax: bool) -> Structure:
+        """Find the parts; in the second reading only those that the first had not."""
+        most = self._budget.remaining_files
+        structure = Structure(self._data, self._budget, lax=lax)
+        known = {(plan.part.start, plan.part.end) for plan in plans}
+        for part in structure.parts():
+            if (part.start, part.end) in known:
+                continue
+            if most is not None and len(plans) > most:
+                break  # taking them out ends at the bound
+            kind = media_type(part.header)
+            if not kind and part.parent == "multipart/digest" and part.role == "part":
+                kind = "message/rfc822"
+            plans.append(_Plan(file_name(part.header), part, kind))
+        return structure
+
+    def _hint(self, header: Header, plans: list[_Plan]) -> Hint:
+        """Passwords that the subject and the texts may give."""
+        texts = [decode_words(value) for value in header.values(b"subject")]
+        used = ""
+        for plan in [plan for plan in plans if plan.is_text and not plan.is_file][:_MOST_TEXTS]:
+            start = plan.part.start
+            end = min(plan.part.end, start + LONGEST_TEXT)
+            encoding = next(iter(_encodings(plan.part.header)), "")
+            raw = b"".join(_decoder(encoding)(self._data, start, end))
+            names = plan.part.header.parameters(b"content-type", b"charset")
+            charset = charset_named(names[0].decode("latin-1")) if names else ""
+            used = used or charset
+            text = text_of(raw, charset)
+            texts.append(plain_text(text) if plan.kind == "text/html" else text)
+        return Hint(candidates(texts, used))
+
+    # --- one part ---------------------------------------------------------------------
+
+    def _part(self, plan: _Plan) -> Iterator[Item]:
+        data, part = self._data, plan.part
+        if self._is_nothing(part):
+            return
+        name = plan.name or self._label(plan)
+        yield from self._remarks(plan, name)
+        encodings = _encodings(part.header)
+        identity = not encodings
+        if identity and is_bare_base64(data, part.start, part.end):
+            encodings = ["base64"]
+        elif "base64" in encodings and not looks_like_base64(data, part.start, part.end):
+            identity = True  # some programs show it as it is
+        for encoding in encodings:
+            yield from self._encoded(plan, name, encoding)
+        if identity:
+            yield from self._identity(plan, name)
+
+    def _is_nothing(self, part: Part) -> bool:
+        """Whether there is nothing but blanks, or the usual words before the first part."""
+        size = part.end - part.start
+        head = self._data[part.start : min(part.end, part.start + _HEADER_REACH)]
+        if size <= _HEADER_REACH and not head.strip():
+            return True
+        if part.role != "preamble" or size >= _SHORTEST_PREAMBLE:
+            return False
+        return _EMBEDDED.search(head) is None and b"begin" not in head
+
+    def _label(self, plan: _Plan) -> str:
+        if plan.part.role in ("preamble", "epilogue"):
+            return f"{plan.part.role} {self._position + 1}"
+        return f"part {self._position + 1} ({plan.kind or 'text/plain'})"
+
+    def _remarks(self, plan: _Plan, name: str) -> Iterator[Item]:
+        """What is to be said of a part besides its content."""
+        kind, part = plan.kind, plan.part
+        if kind == "message/external-body":
+            yield Remark(Trait.NOTE, "its content is kept elsewhere (message/external-body)", name)
+        elif kind == "message/partial":
+            yield Skipped(name, Reason.UNSUPPORTED, "a fragment of a message (message/partial)")
+        head = self._data[part.start : min(part.end, part.start + _PGP_REACH)].lstrip()
+        if head.startswith(_PGP) or (
+            part.parent == "multipart/encrypted" and kind == "application/octet-stream"
+        ):
+            meta = Meta(name, encrypted=True, position=self._position + 1)
+            yield skipped(meta, Reason.ENCRYPTED, "encrypted by PGP")
+
+    def _encoded(self, plan: _Plan, name: str, encoding: str) -> Iterator[Item]:
+        """A body that is decoded in one way."""
+        data, part = self._data, plan.part
+        start, end = part.start, part.end
+        type_name = self._message_type(plan, _decoder(encoding))
+        if encoding == "base64":
+            yield from self._emit(name, base64_chunks(data, start, end), type_name)
+        elif encoding == "quoted-printable":
+            yield from self._lines_or_file(plan, name, quoted_chunks, type_name)
+        else:
+            # What is encoded so has its own first and last line, and is found by them.
+            yield from self._identity(plan, name)
+
+    def _message_type(self, plan: _Plan, decode: _Decoder) -> str:
+        """`MAIL` for a message in the message; other things are told by their bytes."""
+        if not plan.kind.startswith("message/") or plan.kind == "message/partial":
+            return ""
+        start, end = plan.part.start, plan.part.end
+        head = b"".join(decode(self._data, start, min(end, start + _FIELD_REACH)))
+        return "MAIL" if _FIELD.match(head) is not None else ""
+
+    def _identity(self, plan: _Plan, name: str) -> Iterator[Item]:
+        """A body that is not encoded, or not as a whole."""
+        part = plan.part
+        type_name = self._message_type(plan, copy)
+        places: list[tuple[int, int]] = []
+        if not type_name:
+            places = yield from self._uuencoded(part.start, part.end)
+        if places:
+            yield from self._rest(plan, name, places)
+        else:
+            yield from self._lines_or_file(plan, name, copy, type_name)
+        if plan.is_text:
+            yield from self._embedded(plan)
+
+    def _rest(self, plan: _Plan, name: str, places: list[tuple[int, int]]) -> Iterator[Item]:
+        """The text around files that are encoded in it."""
+        pieces = list(_between(self._data, plan.part.start, plan.part.end, places))
+        if any(piece.strip() for piece in pieces):
+            yield from self._emit(name, line_chunks(pieces))
+
+    def _lines_or_file(
+        self, plan: _Plan, name: str, decode: _Decoder, type_name: str
+    ) -> Iterator[Item]:
+        """A text as its lines, a file as its bytes, and what could be either as both."""
+        data, start, end = self._data, plan.part.start, plan.part.end
+        binary = data.find(b"\0", start, end) >= 0
+        crossed = data.find(b"\r", start, end) >= 0
+        as_file = plan.is_file or not plan.is_text or binary
+        if as_file:
+            exact = _without_last_line_end(data, start, end)
+            yield from self._emit(name, decode(data, start, exact), type_name)
+        if not as_file or (crossed and not binary and not type_name):
+            yield from self._emit(name, line_chunks(decode(data, start, end)), type_name)
+
+    def _uuencoded(self, start: int, end: int) -> Generator[Item, None, list[tuple[int, int]]]:
+        """Files that are uuencoded in a text; returns where they stand."""
+        if self._data.find(b"begin", start, end) < 0:
+            return []
+        blocks = uuencode.blocks(self._data, start, end, self._budget, self._position + 1)
+        places = yield from blocks
+        self._position += len(places)
+        return places
+
+    def _embedded(self, plan: _Plan) -> Iterator[Item]:
+        """Messages and parts that stand in a text with their headers, as bounces have them."""
+        data, end = self._data, min(plan.part.end, plan.part.start + _LARGEST_TEXT)
+        at = plan.part.start
+        for _ in range(_MOST_EMBEDDED):
+            match = _EMBEDDED.search(data, at, end)
+            if match is None:
+                return
+            self._budget.check_time()
+            blank = max(
+                data.rfind(blank_line, at, match.start()) + len(blank_line)
+                for blank_line in (b"\n\n", b"\r\n\r\n")
+            )
+            start = max(blank, at) if blank >= at else at
+            at = match.end()
+            header = read_header(data, start, end)
+            stop = plan.part.end
+            if not _opens(data, header, stop):
+                following = _EMBEDDED.search(data, max(at, header.body), end)
+                stop = stop if following is None else following.start()
+                if not _encodings(header):
+                    continue
+            yield from self._emit("message in the text", copy(data, start, stop), "MAIL")
+            at = stop
+
+    def _emit(self, name: str, chunks: Iterable[bytes], type_name: str = "") -> Iterator[Item]:
+        """Hand out one object."""
+        self._position += 1
+        self._budget.charge_file()
+        taken = take(chunks, self._budget)
+        meta = Meta(name, packed_size=len(taken.data), position=self._position)
+        for item in report(meta, taken):
+            yield item._replace(type_name=type_name) if isinstance(item, Member) else item
+
+
+def _encodings(header: Header) -> list[str]:
+    """The transfer encodings that a header states, other than none."""
+    found: list[str] = []
+    for value in header.values(b"content-transfer-encoding")[:_MOST_ENCODINGS]:
+        bare = _COMMENT.sub(b"", value).translate(None, b" \t\"'").lower()
+        for sign, encoding in _ENCODINGS:
+            if sign in bare and encoding not in found:
+                found.append(encoding)
+                break
+    return found
+
+
+def _decoder(encoding: str) -> _Decoder:
+    if encoding == "base64":
+        return base64_chunks
+    return quoted_chunks if encoding == "quoted-printable" else copy
+
+
+def _opens(data: bytes, header: Header, end: int) -> bool:
+    """Whether a header begins a multipart whose delimiters follow."""
+    names = header.parameters(b"content-type", b"boundary")
+    return any(name and data.find(b"--" + name, header.body, end) >= 0 for name in names)
+
+
+def _between(data: bytes, start: int, end: int, places: list[tuple[int, int]]) -> Iterator[bytes]:
+    """What stands before, between and behind some places."""
+    for begin, stop in places:
+        yield from copy(data, start, begin)
+        start = stop
+    yield from copy(data, start, end)
+
+
+def _without_last_line_end(data: bytes, start: int, end: int) -> int:
+    """End of a body whose last line end belongs to the delimiter behind it."""
+    if end - start >= 2 and data[end - 2 : end] == b"\r\n":
+        return end - 2
+    return end - 1 if end > start and data[end - 1] in b"\r\n" else end
+
+
+UNPACKER = MailUnpacker()

@@ -1,0 +1,121 @@
+# ruff: noqa: RUF001 - words and marks of many languages stand here on purpose
+"""Passwords that a mail's own text gives for what is attached to it.
+
+What opens an encrypted attachment usually stands in the message: behind a word for it, in
+quotation marks, or alone on a line. Few guesses, the likeliest first, because trying one can
+take a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+
+MOST = 64
+"""Candidates of one mail."""
+
+LONGEST_TEXT = 64 * 1024
+"""Bytes of one part that are read for this."""
+
+_LONGEST, _SHORTEST = 48, 3
+_WORDS = (
+    r"pass(?:word|wort|code|phrase|wd|e)?s?|pwd|pw|p/w|kennwort|code|pin|key|"
+    r"contrase(?:ñ|n)a|clave|senha|palavra-passe|mot\s+de\s+passe|mdp|"
+    r"(?:parola(?:\s+d['’]ordine)?)|wachtwoord|hasło|haslo|heslo|jelszó|şifre|parol|"
+    r"пароль|пароля|пасс|密码|密碼|口令|パスワード|비밀번호|암호"
+)
+_NEAR = re.compile(
+    rf"(?:(?<![\w/])(?:{_WORDS})(?![\w]))|密码|密碼|口令|パスワード|비밀번호|암호|пароль",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(
+    r"(?:\s|[:=\-–—>*_|.,;\"'«»„“”‘’`(\[{：＝]|\b(?:is|was|are|ist|lautet|est|es|è|e|é|to|for|the|"
+    r"this|file|zip|archive|attachment|document|open|extract|unzip|it|der|die|das|für|zum|datei|"
+    r"archiv|anhang|para|el|la|le|pour|di|del|per|archivo|fichier|be|use|following|your|of|from|"
+    r"к|для|архива|архиву|файла|от|это|は|です|为|是|를|는)(?!\w))*",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(r"[^\s\"'«»„“”‘’`()\[\]{}<>|]{1,60}")
+_QUOTED = re.compile(r"[\"'«„“‘`]([^\s\"'«»„“”‘’`<>]{3,48})[\"'»“”’`]")
+_LONE = re.compile(r"^[ \t>*]*(\S{3,48})[ \t]*$", re.MULTILINE)
+_TRAILING = ".,;:!?*_)]}>\"'"
+_TAGS = re.compile(r"<[^<>]{0,2000}>")
+_BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/td|/li)\b[^<>]{0,200}>", re.IGNORECASE)
+_OLD_CHARSETS = ("cp437", "cp866", "cp1252", "cp1251")
+_MOST_LONE = 16
+_TOKENS_NEAR = 3
+
+
+def plain_text(text: str) -> str:
+    """What a reader sees of HTML."""
+    return html.unescape(_TAGS.sub(" ", _BREAKS.sub("\n", text)))
+
+
+def candidates(texts: Iterable[str], charset: str = "") -> tuple[bytes, ...]:
+    """Passwords that texts may give, the likeliest first.
+
+    Args:
+        texts: the subject and the bodies, decoded.
+        charset: what the text was written in, or empty.
+    """
+    texts = list(texts)
+    found: dict[bytes, None] = {}
+    for source in (_near, _quoted, _lone):
+        for text in texts:
+            for word in source(text):
+                for form in _forms(word, charset):
+                    if len(found) < MOST:
+                        found.setdefault(form)
+    return tuple(found)
+
+
+def _near(text: str) -> Iterator[str]:
+    """Words behind a word for password."""
+    for match in _NEAR.finditer(text):
+        at = match.end()
+        for _ in range(_TOKENS_NEAR):
+            filler = _FILLER.match(text, at, at + 200)
+            at = filler.end() if filler is not None else at
+            token = _TOKEN.match(text, at, at + 100)
+            if token is None:
+                break
+            yield from _trimmed(token[0])
+            at = token.end()
+
+
+def _quoted(text: str) -> Iterator[str]:
+    for match in _QUOTED.finditer(text):
+        yield match[1]
+
+
+def _lone(text: str) -> Iterator[str]:
+    """Words that are a line of their own and no mere words."""
+    for count, match in enumerate(_LONE.finditer(text)):
+        if count == _MOST_LONE:
+            break
+        if any(letter.isdigit() for letter in match[1]):
+            yield from _trimmed(match[1])
+
+
+def _trimmed(token: str) -> Iterator[str]:
+    """A token without what may be punctuation of its sentence, and with it."""
+    bare = token.rstrip(_TRAILING)
+    if _SHORTEST <= len(bare) <= _LONGEST:
+        yield bare
+    if token != bare and _SHORTEST <= len(token) <= _LONGEST:
+        yield token
+
+
+def _forms(word: str, charset: str) -> Iterator[bytes]:
+    """The bytes that archivers may have made of a word."""
+    yield word.encode("utf-8", "surrogateescape")
+    if word.isascii():
+        return
+    for name in (charset, *_OLD_CHARSETS):
+        if not name:
+            continue
+        try:
+            yield word.encode(name)
+        except (UnicodeError, LookupError):
+            continue

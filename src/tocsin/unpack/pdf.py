@@ -35,14 +35,11 @@ from tocsin.unpack.pdf_actions import TELLTALE, Findings, Text, is_string
 from tocsin.unpack.pdf_crypt import Key, open_with, read_terms
 from tocsin.unpack.pdf_filters import Filter, decode
 from tocsin.unpack.pdf_objects import MOST_OBJECTS, Found, Objects
-from tocsin.unpack.pdf_streams import Stream, crypt_filter_of, describe, filters_of
+from tocsin.unpack.pdf_streams import Kinds, Stream, crypt_filter_of, filters_of
 from tocsin.unpack.pdf_syntax import Ref, Value, as_text, parse, windows
-from tocsin.unpack.stream import Interrupted, Meta, Taken, report, skipped, take
+from tocsin.unpack.stream import Meta, Taken, report, skipped, take
 
 _MAGIC = b"%PDF-"
-_DICTIONARY_TOKENS = 500_000
-"""Tokens of a stream's dictionary that are read; it has some twenty."""
-
 _LARGEST_JOINED_PART = 16 * 1024
 _LARGEST_JOINED = 1024 * 1024
 _UNTYPED = ("TEXT_ASCII", "TEXT_UTF16BE", "TEXT_UTF16LE", "TEXT_UTF8", "BINARY_DATA")
@@ -78,11 +75,12 @@ class _Document:
         self._budget = budget
         self._passwords = passwords
         self._findings = Findings()
+        self._kinds = Kinds(objects.value)
         self._streams: list[Stream] = []
         self._key: Key | None = None
         self._kept: dict[int, Value] = {}
         self._position = 0
-        self._seen: set[bytes] = set()
+        self._seen: set[tuple[bytes, tuple[Filter, ...]]] = set()
         self._joining = False
         self._joined: list[bytes] = []
         self._joined_size = 0
@@ -99,10 +97,10 @@ class _Document:
         room = self._budget.remaining_files
         self._joining = room is not None and len(self._streams) > room // 2
         for stream in self._streams:
-            if stream.holds_objects:
+            if stream.kind.holds_objects:
                 yield from self._object_stream(stream)
         for stream in self._streams:
-            if not stream.holds_objects:
+            if not stream.kind.holds_objects:
                 yield from self._stream(stream)
         yield from self._scripts()
         yield from self._addresses()
@@ -126,20 +124,18 @@ class _Document:
             if stream.extent.end > stream.extent.start:
                 self._streams.append(stream)
             self._look_at(min(stream.extent.end, found.end), found.end, found.ref)
-            if stream.filters is None and data.startswith(_MAGIC, stream.extent.start):
+            if stream.kind.filters is None and data.startswith(_MAGIC, stream.extent.start):
                 inner_until = stream.extent.end
 
     def _described(self, found: Found) -> Stream:
-        parsed = parse(self._data, found.start, found.stream, _DICTIONARY_TOKENS)
-        for dictionary in parsed.dictionaries:
-            self._findings.look(dictionary, found.ref, found.ref.number)
-        top = next((value for value in parsed.values if isinstance(value, dict)), {})
-        length = top.get(b"Length")
+        data = self._data
+        kind, length = self._kinds.read(data, found.start, found.stream)
         if isinstance(length, Ref):
             length = self._objects.value(length.number)
-        extent = self._objects.extent(found, length)
-        note = "" if parsed.end >= found.stream else "its dictionary is too long to be read"
-        return describe(found.ref, extent, top, self._objects.value, note)
+        if len(kind.dictionaries) > 1 or TELLTALE.search(data, found.start, found.stream):
+            for dictionary in kind.dictionaries:
+                self._findings.look(dictionary, found.ref, found.ref.number)
+        return Stream(found.ref, self._objects.extent(found, length), kind)
 
     def _look_at(self, start: int, end: int, owner: Ref) -> None:
         """Look at the dictionaries in a stretch of the file that holds no stream."""
@@ -195,24 +191,30 @@ class _Document:
             return text.value
         return self._key.string(text.value, text.owner)
 
-    def _taken(self, stream: Stream, filters: Sequence[Filter]) -> Taken | None:
+    def _filters(self, stream: Stream) -> tuple[Filter, ...]:
+        kind = stream.kind
+        if kind.undone is not None:
+            return kind.undone
+        return filters_of(kind.filters, kind.parameters, self._lookup)
+
+    def _taken(self, stream: Stream) -> Taken | None:
         """Decode a stream's data; None when the same were taken out before."""
         start, end, cut = stream.extent
         data = self._data
-        if self._key is not None and stream.kind != b"XRef":
+        if self._key is not None and stream.kind.name != b"XRef":
             data = self._decrypted(stream)
             start, end = 0, len(data)
-        digest = blake2b(memoryview(data)[start:end], digest_size=16)
-        digest.update(repr(filters).encode())
-        if digest.digest() in self._seen:
+        filters = self._filters(stream)
+        mark = blake2b(memoryview(data)[start:end], digest_size=16).digest(), filters
+        if mark in self._seen:
             return None
-        self._seen.add(digest.digest())
+        self._seen.add(mark)
         self._budget.check_time()
-        if not self._joining or stream.holds_objects:
+        if not self._joining or stream.kind.holds_objects:
             self._budget.charge_file()
         taken = take(decode(data, start, end, filters), self._budget)
-        if taken.reason is None and stream.note:
-            return taken._replace(reason=Reason.UNSUPPORTED, note=stream.note)
+        if taken.reason is None and stream.kind.note:
+            return taken._replace(reason=Reason.UNSUPPORTED, note=stream.kind.note)
         if taken.reason is None and cut:
             return taken._replace(reason=Reason.DAMAGED, note="truncated")
         return taken
@@ -220,10 +222,10 @@ class _Document:
     def _decrypted(self, stream: Stream) -> bytes:
         assert self._key is not None
         data = self._data[stream.extent.start : stream.extent.end]
-        if stream.kind == b"Metadata" and not self._key.covers_metadata:
+        if stream.kind.name == b"Metadata" and not self._key.covers_metadata:
             return data
-        own = crypt_filter_of(stream, self._lookup)
-        return self._key.stream(data, stream.ref, own, file=stream.kind == b"EmbeddedFile")
+        own = crypt_filter_of(stream.kind, self._lookup)
+        return self._key.stream(data, stream.ref, own, file=stream.kind.name == b"EmbeddedFile")
 
     def _meta(self, name: str, packed_size: int) -> Meta:
         self._position += 1
@@ -242,7 +244,7 @@ class _Document:
             shown = as_text(self._plain(file_name)).decode("utf-8", "surrogateescape")
             name = shown or name
         size = stream.extent.end - stream.extent.start
-        taken = self._taken(stream, filters_of(stream, self._lookup))
+        taken = self._taken(stream)
         if taken is None:
             if file_name is not None:
                 yield skipped(self._meta(name, size), Reason.DUPLICATE, "the same as another")
@@ -294,7 +296,7 @@ class _Document:
     def _object_stream(self, stream: Stream) -> Iterator[Item]:
         """Hand on an object stream, and look at the objects in it."""
         size = stream.extent.end - stream.extent.start
-        taken = self._taken(stream, filters_of(stream, self._lookup))
+        taken = self._taken(stream)
         if taken is None:
             return
         self._look_inside(stream, taken.data)
@@ -303,16 +305,16 @@ class _Document:
 
     def _look_inside(self, stream: Stream, text: bytes) -> None:
         """Look at the objects of an object stream. Source: ISO 32000-1, 7.5.7."""
-        heads = text[: stream.first].split()
-        for place in range(0, min(len(heads) - 1, 2 * stream.count), 2):
+        heads = text[: stream.kind.first].split()
+        for place in range(0, min(len(heads) - 1, 2 * stream.kind.count), 2):
             if len(self._kept) >= _MOST_KEPT:
                 break
             number, offset = heads[place : place + 2]
             if number.isdigit() and offset.isdigit() and len(number) + len(offset) < 30:
-                self._keep(int(number), text, stream.first + int(offset))
+                self._keep(int(number), text, stream.kind.first + int(offset))
         if TELLTALE.search(text) is None:
             return
-        for parsed in windows(text, stream.first, len(text)):
+        for parsed in windows(text, stream.kind.first, len(text)):
             self._budget.check_time()
             for dictionary in parsed.dictionaries:
                 self._findings.look(dictionary, None, stream.ref.number)

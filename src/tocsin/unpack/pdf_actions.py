@@ -154,9 +154,9 @@ class Findings:
         else:
             self.plain_trailers += 1
         identifier = found.get(b"ID")
-        if isinstance(identifier, list) and identifier and is_string(identifier[0]):
-            if identifier[0] not in self.identifiers[:10]:
-                self.identifiers.append(identifier[0])
+        first = identifier[0] if isinstance(identifier, list) and identifier else None
+        if is_string(first) and first not in self.identifiers[:10]:
+            self.identifiers.append(first)
 
     def self_acting(self) -> list[str]:
         """What acts by itself through a reference, in words."""

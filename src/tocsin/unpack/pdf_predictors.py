@@ -54,7 +54,7 @@ def predicted(chunks: Iterable[bytes], prediction: Prediction) -> Iterator[bytes
     if not (
         0 < prediction.row <= _LONGEST_ROW
         and 0 < prediction.colors <= 64
-        and 0 < prediction.columns
+        and prediction.columns > 0
         and prediction.bits in (1, 2, 4, 8, 16)
     ):
         yield from chunks

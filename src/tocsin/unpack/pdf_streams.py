@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from tocsin.unpack.pdf_filters import FULL_NAMES, Filter
 from tocsin.unpack.pdf_objects import Extent
 from tocsin.unpack.pdf_predictors import Prediction
-from tocsin.unpack.pdf_syntax import Name, Ref, Value
+from tocsin.unpack.pdf_syntax import Name, Ref, Value, parse
 
 Lookup: TypeAlias = "Callable[[int], Value | None]"
 """Gives the value of an object by its number."""
 
 _MOST_FILTERS = 64
+
+
+class Kind(NamedTuple):
+    """What a stream's dictionary says, apart from the length: alike for many streams.
+
+    Attributes:
+        dictionaries: it and those within it.
+        length: value of `/Length`, where it is not stated as a number.
+        filters: value of `/Filter`.
+        parameters: value of `/DecodeParms`.
+        undone: the filters, in the order in which they are undone; None until they can be
+            told, because something is referred to.
+        name: value of `/Type`, or empty.
+        first: where the objects of an object stream begin, else 0.
+        count: how many there are, else 0.
+        note: what is wrong with it, or empty.
+    """
+
+    dictionaries: list[dict[bytes, Value]]
+    length: Value | None
+    filters: Value | None
+    parameters: Value | None
+    undone: tuple[Filter, ...] | None
+    name: bytes
+    first: int
+    count: int
+    note: str
+
+    @property
+    def holds_objects(self) -> bool:
+        """Whether it is an object stream."""
+        return self.first > 0 or self.name == b"ObjStm"
 
 
 class Stream(NamedTuple):
@@ -22,48 +55,94 @@ class Stream(NamedTuple):
     Attributes:
         ref: its object.
         extent: where its data are.
-        filters: value of `/Filter`.
-        parameters: value of `/DecodeParms`.
-        kind: value of `/Type`, or empty.
-        first: where the objects of an object stream begin, else 0.
-        count: how many there are, else 0.
-        note: what is wrong with its dictionary, or empty.
+        kind: what its dictionary says.
     """
 
     ref: Ref
     extent: Extent
-    filters: Value | None
-    parameters: Value | None
-    kind: bytes
-    first: int = 0
-    count: int = 0
-    note: str = ""
-
-    @property
-    def holds_objects(self) -> bool:
-        """Whether it is an object stream."""
-        return self.first > 0 or self.kind == b"ObjStm"
+    kind: Kind
 
 
-def describe(
-    ref: Ref, extent: Extent, found: dict[bytes, Value], lookup: Lookup, note: str
-) -> Stream:
-    """Read a stream's dictionary."""
-    filters = found.get(b"Filter")
-    if filters is None and isinstance(found.get(b"F"), Name | list):
-        filters = found[b"F"]
-    kind = found.get(b"Type")
-    first, count = found.get(b"First"), found.get(b"N")
-    return Stream(
-        ref=ref,
-        extent=extent,
-        filters=filters,
-        parameters=found.get(b"DecodeParms", found.get(b"DP")),
-        kind=bytes(kind) if isinstance(kind, Name) else b"",
-        first=_whole(first, lookup) if count is not None else 0,
-        count=_whole(count, lookup) if first is not None else 0,
-        note=note,
-    )
+class Kinds:
+    """Reads the dictionaries of streams, each wording of one only once.
+
+    Args:
+        lookup: gives what is referred to.
+    """
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._known: dict[bytes, Kind] = {}
+
+    def read(self, data: bytes, start: int, end: int) -> tuple[Kind, Value | None]:
+        """Read a stream's dictionary.
+
+        Args:
+            data: the file.
+            start: where the dictionary begins.
+            end: where the stream's data are announced.
+
+        Returns:
+            What it says, and the stream's length, which may be a reference.
+        """
+        stated = _LENGTH.search(data, start, end)
+        if stated is None or end - start > _LONGEST_WORDING:
+            kind = self._kind(data, start, end)
+            return kind, kind.length
+        wording = data[start : stated.start(1)] + data[stated.end(1) : end]
+        kind = self._known.get(wording)
+        if kind is None:
+            kind = self._kind(data, start, end)
+            if len(self._known) < _MOST_WORDINGS:
+                self._known[wording] = kind
+        return kind, int(stated[1])
+
+    def _kind(self, data: bytes, start: int, end: int) -> Kind:
+        lookup = self._lookup
+        parsed = parse(data, start, end, _DICTIONARY_TOKENS)
+        found = next((value for value in parsed.values if isinstance(value, dict)), {})
+        filters = found.get(b"Filter")
+        if filters is None and isinstance(found.get(b"F"), Name | list):
+            filters = found[b"F"]
+        parameters = found.get(b"DecodeParms", found.get(b"DP"))
+        name, first, count = found.get(b"Type"), found.get(b"First"), found.get(b"N")
+        both = first is not None and count is not None
+        return Kind(
+            dictionaries=parsed.dictionaries,
+            length=found.get(b"Length"),
+            filters=filters,
+            parameters=parameters,
+            undone=None
+            if _refers(filters) or _refers(parameters)
+            else filters_of(filters, parameters, lookup),
+            name=bytes(name) if isinstance(name, Name) else b"",
+            first=_whole(first, lookup) if both else 0,
+            count=_whole(count, lookup) if both else 0,
+            note="" if parsed.end >= end else "its dictionary is too long to be read",
+        )
+
+
+_LENGTH = re.compile(rb"/Length[\0\t\n\f\r ]+(\d{1,12})[\0\t\n\f\r ]*(?=[/>])")
+_LONGEST_WORDING = 1000
+_MOST_WORDINGS = 2000
+_DICTIONARY_TOKENS = 500_000
+"""Tokens of a stream's dictionary that are read; it has some twenty."""
+
+
+def _refers(value: Value | None) -> bool:
+    """Whether a value is a reference or holds one, three levels deep."""
+    level: list[Value | None] = [value]
+    for _ in range(3):
+        inner: list[Value | None] = []
+        for item in level:
+            if isinstance(item, Ref):
+                return True
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list):
+                inner += item[:_MOST_FILTERS]
+        level = inner
+    return False
 
 
 def _whole(value: Value | None, lookup: Lookup) -> int:
@@ -76,12 +155,18 @@ def _resolved(value: Value | None, lookup: Lookup) -> Value | None:
     return lookup(value.number) if isinstance(value, Ref) else value
 
 
-def filters_of(stream: Stream, lookup: Lookup) -> tuple[Filter, ...]:
-    """The filters of a stream, in the order in which they are undone."""
-    if stream.filters is None:
+def filters_of(filters: Value | None, stated: Value | None, lookup: Lookup) -> tuple[Filter, ...]:
+    """The filters of a stream, in the order in which they are undone.
+
+    Args:
+        filters: value of `/Filter`.
+        stated: value of `/DecodeParms`.
+        lookup: gives what is referred to.
+    """
+    if filters is None:
         return ()
-    names = _listed(_resolved(stream.filters, lookup))
-    parameters = _listed(_resolved(stream.parameters, lookup))
+    names = _listed(_resolved(filters, lookup))
+    parameters = _listed(_resolved(stated, lookup))
     found: list[Filter] = []
     for place, value in enumerate(names[:_MOST_FILTERS]):
         name = _resolved(value, lookup)
@@ -89,8 +174,8 @@ def filters_of(stream: Stream, lookup: Lookup) -> tuple[Filter, ...]:
             found.append(Filter(b"?"))
             continue
         name = FULL_NAMES.get(name, bytes(name))
-        stated = _resolved(parameters[place], lookup) if place < len(parameters) else None
-        found.append(_filter(name, stated if isinstance(stated, dict) else {}, lookup))
+        own = _resolved(parameters[place], lookup) if place < len(parameters) else None
+        found.append(_filter(name, own if isinstance(own, dict) else {}, lookup))
     return tuple(found)
 
 
@@ -119,15 +204,15 @@ def _filter(name: bytes, stated: dict[bytes, Value], lookup: Lookup) -> Filter:
     return Filter(name, number(b"EarlyChange", 1) != 0, prediction)
 
 
-def crypt_filter_of(stream: Stream, lookup: Lookup) -> bytes | None:
+def crypt_filter_of(kind: Kind, lookup: Lookup) -> bytes | None:
     """The crypt filter that a stream names itself, or None when it names none.
 
     Source: ISO 32000-1, 7.4.10.
     """
-    names = _listed(_resolved(stream.filters, lookup))
+    names = _listed(_resolved(kind.filters, lookup))
     if not names or names[0] != b"Crypt":
         return None
-    parameters = _listed(_resolved(stream.parameters, lookup))
+    parameters = _listed(_resolved(kind.parameters, lookup))
     stated = _resolved(parameters[0], lookup) if parameters else None
     name = stated.get(b"Name") if isinstance(stated, dict) else None
     return bytes(name) if isinstance(name, Name) else b"Identity"

@@ -73,10 +73,8 @@ _NAME_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _NUMBER = re.compile(rb"[+-]?\d{1,19}")
 _REAL = re.compile(rb"[+-]?(?:\d{1,19}\.\d{0,40}|\.\d{1,40})")
 _NO_HEX = bytes(set(range(256)) - set(b"0123456789ABCDEFabcdef"))
-_PLAIN_ESCAPES = {
-    **{b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"},
-    **{b"\n": b"", b"\r": b"", b"\r\n": b"", b"": b""},
-}
+_PLAIN_ESCAPES = dict(zip(b"nrtbf", (b"\n", b"\r", b"\t", b"\b", b"\f"), strict=True))
+_LINE_ENDS = (b"\n", b"\r", b"\r\n", b"")
 
 
 def parse(data: bytes, start: int, end: int, most: int = WINDOW) -> Parsed:
@@ -211,7 +209,9 @@ def _unescape(found: re.Match[bytes]) -> bytes:
         return b"\n"
     if text[:1].isdigit() and text < b"8":
         return bytes([int(text, 8) & 0xFF])
-    return _PLAIN_ESCAPES.get(text, text)
+    if text in _LINE_ENDS:
+        return b""
+    return _PLAIN_ESCAPES.get(text[0], text)
 
 
 def unhex(text: bytes) -> bytes:

@@ -12,7 +12,7 @@ Source: Linux, `include/uapi/linux/filter.h`, `include/uapi/linux/seccomp.h`,
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 ALLOW: Final = 0x7FFF0000
@@ -97,30 +97,35 @@ class Rule(NamedTuple):
     action: int = ALLOW
 
 
-def program(audit: int, rules: Sequence[Rule], default: int) -> bytes:
-    """Assemble a filter.
+def program(audit: int, *blocks: bytes, default: int) -> bytes:
+    """Put a filter together.
 
     Args:
-        audit: the architecture whose calls `rules` numbers; calls of any other kill.
-        rules: one a call.
+        audit: the architecture whose calls the blocks number; calls of any other kill.
+        *blocks: see `assemble`.
         default: the action for every other call.
 
     Returns:
         An array of `struct sock_filter`.
     """
-    code = [
+    head = (
         _one(_LOAD, _ARCHITECTURE),
         _one(_IF_EQUAL, audit, 1, 0),
         _one(_RETURN, KILL_PROCESS),
         _one(_LOAD, _NUMBER),
         _one(_IF_AT_LEAST, _FOREIGN, 0, 1),
         _one(_RETURN, default),
-    ]
+    )
+    return b"".join((*head, *blocks, _one(_RETURN, default)))
+
+
+def assemble(rules: Iterable[Rule]) -> bytes:
+    """The blocks for some calls, a part of a program."""
+    code: list[bytes] = []
     for rule in rules:
         body = _body(rule)
         code.append(_one(_IF_EQUAL, rule.number, 0, len(body)))
         code.extend(body)
-    code.append(_one(_RETURN, default))
     return b"".join(code)
 
 

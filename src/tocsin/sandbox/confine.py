@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tocsin.errors import SandboxUnavailable
@@ -47,11 +48,16 @@ def needs_preload(policy: Policy) -> bool:
     That is so where Landlock cannot say which files, and where the process becomes a user who
     may not read the runtime.
     """
+    return _is_sealed(policy, identity.is_root())
+
+
+@lru_cache(maxsize=4)
+def _is_sealed(policy: Policy, is_root: bool) -> bool:
     if policy.sealed is not None:
         return policy.sealed
     if Mechanism.LANDLOCK not in policy.use or not landlock.abi():
         return Mechanism.SECCOMP in policy.use
-    if Mechanism.IDENTITY in policy.use and identity.is_root():
+    if Mechanism.IDENTITY in policy.use and is_root:
         return not all(identity.others_may_read(path) for path in policy.readable)
     return False
 

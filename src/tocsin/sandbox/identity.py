@@ -38,7 +38,7 @@ def spare_id(process: int, map_file: str = "/proc/self/uid_map") -> int | None:
         map_file: the ids that exist here; a container may have few.
     """
     try:
-        rows = [line.split() for line in Path(map_file).read_text(encoding="ascii").splitlines()]
+        rows = [line.split() for line in syscalls.read_proc(map_file).splitlines()]
         ranges = [(int(first), int(count)) for first, _, count in rows]
     except (OSError, ValueError):
         return FIRST_ID + process

@@ -11,8 +11,9 @@ Source: setrlimit(2).
 from __future__ import annotations
 
 import resource
-from pathlib import Path
 from typing import Final
+
+from tocsin.sandbox.syscalls import read_proc
 
 THREADS: Final = 64
 """Threads of a process whose user id is its own; 7-Zip starts as many as there are cores."""
@@ -21,7 +22,7 @@ THREADS: Final = 64
 def mapped_bytes() -> int:
     """How much address space this process has mapped."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        pages = int(read_proc("/proc/self/statm").split()[0])
     except (OSError, ValueError, IndexError):
         return 0
     return pages * resource.getpagesize()

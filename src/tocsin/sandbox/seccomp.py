@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from tocsin.sandbox import syscalls
-from tocsin.sandbox.bpf import Condition, Masked, Null, Rule, clear, equal, errno, program
+from tocsin.sandbox.bpf import Condition, Masked, Null, Rule, assemble, clear, equal, errno, program
 
 _EPERM: Final = 1
 _EFAULT: Final = 14
@@ -78,8 +78,8 @@ def available() -> bool:
 
 
 @lru_cache(maxsize=4)
-def _fixed(sealed: bool) -> tuple[Rule, ...]:
-    """The rules that are the same in every process."""
+def _fixed(sealed: bool) -> bytes:
+    """The part of the filter that is the same in every process."""
     known = syscalls.architecture()
     assert known is not None
     refuse = errno(_EPERM)
@@ -110,7 +110,7 @@ def _fixed(sealed: bool) -> tuple[Rule, ...]:
         add("statx")
         add("openat", clear(2, _WRITING))
         add("open", clear(1, _WRITING))
-    return tuple(rules)
+    return assemble(rules)
 
 
 def prepare(*, sealed: bool) -> None:
@@ -137,7 +137,7 @@ def build(process: int, *, sealed: bool) -> bytes:
         Rule(known.calls["tgkill"], (equal(0, process),), refuse),
         Rule(known.calls["prlimit64"], (equal(0, 0, process), Null(2)), refuse),
     )
-    return program(known.audit, (*_fixed(sealed), *own), refuse)
+    return program(known.audit, _fixed(sealed), assemble(own), default=refuse)
 
 
 class _Program(ctypes.Structure):

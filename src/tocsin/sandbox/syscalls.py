@@ -65,3 +65,16 @@ def prctl(option: int, argument: int = 0) -> int:
         OSError: it failed.
     """
     return call("prctl", option, argument, 0, 0, 0)
+
+
+def read_proc(path: str) -> str:
+    """What a small file of `/proc` says.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 16).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from tocsin.formats.identify import WINDOW, identify
 from tocsin.unpack import uuencode
 from tocsin.unpack.interface import Budget, Hint, Item, Member, Reason, Remark, Skipped, Trait
 from tocsin.unpack.mail_headers import Header, file_name, read_header
@@ -41,7 +42,6 @@ _LARGEST_TEXT = 16 * 1024 * 1024
 """Bytes of a text that are searched for further messages."""
 
 _HEADER_REACH = 8192
-_FIELD_REACH = 1024
 _PGP_REACH = 256
 
 _ENCODINGS = (
@@ -60,13 +60,15 @@ _EMBEDDED = re.compile(
 _FIELD = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
 _PGP = b"-----BEGIN PGP MESSAGE-----"
 
+TYPES = frozenset({"MAIL", "MHTML"})
+
 _Decoder = Callable[[bytes, int, int], Iterator[bytes]]
 
 
 class MailUnpacker:
     """Unpacks messages, and mailboxes into messages."""
 
-    types = frozenset({"MAIL", "MHTML"})
+    types = TYPES
 
     def members(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> Iterator[Item]:
         """See `Unpacker.members`; anything at all is read as a message."""
@@ -207,31 +209,44 @@ class _Message:
         """A body that is decoded in one way."""
         data, part = self._data, plan.part
         start, end = part.start, part.end
-        type_name = self._message_type(plan, _decoder(encoding))
+        type_name = self._type_name(plan, _decoder(encoding))
         if encoding == "base64":
             yield from self._emit(name, base64_chunks(data, start, end), type_name)
         elif encoding == "quoted-printable":
             yield from self._lines_or_file(plan, name, quoted_chunks, type_name)
         else:
             # What is encoded so has its own first and last line, and is found by them.
-            yield from self._identity(plan, name)
+            yield from self._identity(plan, name, marked=True)
 
-    def _message_type(self, plan: _Plan, decode: _Decoder) -> str:
-        """`MAIL` for a message in the message; other things are told by their bytes."""
-        if not plan.kind.startswith("message/") or plan.kind == "message/partial":
-            return ""
+    def _type_name(self, plan: _Plan, decode: _Decoder) -> str:
+        """The type where the bytes alone would tell it wrongly.
+
+        A message in the message is one whatever it looks like. A text in which messages stand
+        is no message: those are taken out of it here, and read again it would give the same.
+        """
         start, end = plan.part.start, plan.part.end
-        head = b"".join(decode(self._data, start, min(end, start + _FIELD_REACH)))
-        return "MAIL" if _FIELD.match(head) is not None else ""
+        if plan.kind == "message/partial" or not (plan.is_text or plan.kind[:8] == "message/"):
+            return ""
+        head = b"".join(decode(self._data, start, min(end, start + 2 * WINDOW)))
+        begins = _FIELD.match(head) is not None
+        if plan.kind.startswith("message/"):
+            return "MAIL" if begins else ""
+        return "TEXT_ASCII" if not begins and identify(head) in TYPES else ""
 
-    def _identity(self, plan: _Plan, name: str) -> Iterator[Item]:
-        """A body that is not encoded, or not as a whole."""
+    def _identity(self, plan: _Plan, name: str, *, marked: bool = False) -> Iterator[Item]:
+        """A body that is not encoded, or not as a whole.
+
+        Args:
+            plan: the part.
+            name: what to call it.
+            marked: whether it is said to have encoded data inside, with a line before and after.
+        """
         part = plan.part
-        type_name = self._message_type(plan, copy)
+        type_name = self._type_name(plan, copy)
         places: list[tuple[int, int]] = []
-        if not type_name:
+        if type_name != "MAIL":
             places = yield from self._uuencoded(part.start, part.end)
-        if places:
+        if places and (marked or plan.is_text):
             yield from self._rest(plan, name, places)
         else:
             yield from self._lines_or_file(plan, name, copy, type_name)

@@ -21,6 +21,7 @@ _WHITE = b" \t\r\n"
 _SOFT_BREAK = re.compile(rb"=[ \t]{1,200}(\r?\n)")
 _TYPICAL = 4096
 _SMALLEST_HIDDEN = 64
+_SHORTEST_LINE = 40
 
 
 def base64_chunks(data: bytes, start: int, end: int) -> Iterator[bytes]:
@@ -95,18 +96,17 @@ def line_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def looks_like_base64(data: bytes, start: int, end: int) -> bool:
-    """Whether a body has next to nothing but base64 in it, stated or not."""
+    """Whether a body has next to nothing but base64 in it."""
     head = data[start : min(end, start + _TYPICAL)].translate(None, _WHITE)
     foreign = len(head.translate(None, _ALPHABET)) - head.count(b"=")
-    return len(head) >= _SMALLEST_HIDDEN and foreign * 50 < len(head)
+    return foreign * 50 <= len(head)
 
 
 def is_bare_base64(data: bytes, start: int, end: int) -> bool:
     """Whether nothing but lines of base64 stands in a body that does not say so."""
-    if not looks_like_base64(data, start, end):
+    words = data[start : min(end, start + _TYPICAL)].split()
+    if not words or len(words[0]) < (_SHORTEST_LINE if len(words) > 1 else _SMALLEST_HIDDEN):
         return False
-    head = data[start : min(end, start + _TYPICAL)]
-    words = head.split()
-    if not words or (len(words[0]) < 40 and len(words) > 1):
+    if not looks_like_base64(data, start, end):
         return False
     return not data[start:end].translate(None, _ALPHABET + _WHITE + b"=")

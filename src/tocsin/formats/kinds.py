@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from tocsin.formats.dotnet import dotnet_kinds
 from tocsin.formats.installers import find_installers
 from tocsin.formats.mail_kinds import envelope_kinds
+from tocsin.formats.office_kinds import flat_package
 from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds
 
 _ZIP_END = b"PK\x05\x06"
@@ -51,15 +53,25 @@ class At(NamedTuple):
     offset: int = 0
 
 
+_XML_TYPES = frozenset({"TEXT_ASCII", "TEXT_UTF8", "HTML"})
+
 FIXED: tuple[At, ...] = (
     At("APPLESINGLE", b"\x00\x05\x16\x00"),
     At("APPLESINGLE", b"\x00\x05\x16\x07"),
     At("INSTALLSHIELD_CAB", b"ISc("),
+    At("ACTIVEMIME", b"ActiveMime"),
+    At("HLP", b"\x3f\x5f\x03\x00"),
+    At("NET_RESOURCES", b"\xce\xca\xef\xbe"),
+    At("SIS9", b"\x7a\x1a\x20\x10"),
+    At("XLSB_BOOK", b"\x83\x01\x00"),
+    At("XLSB_SHEET", b"\x81\x01\x00"),
 )
 """Kinds of ours that are known by bytes at a fixed place."""
 
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
     (frozenset({"MSEXE"}), find_installers),
+    (frozenset({"MSEXE"}), dotnet_kinds),
+    (_XML_TYPES, flat_package),
     (None, envelope_kinds),
     (TEXT_TYPES, encoded_kinds),
 )
@@ -100,7 +112,7 @@ _ARCHIVES = frozenset(
     {
         *("ZIP", "OOXML_WORD", "OOXML_XL", "OOXML_PPT", "OOXML_HWP", "GZ", "BZ", "XZ"),
         *("POSIX_TAR", "OLD_TAR", "7Z", "RAR", "ARJ", "MSCAB", "CPIO_NEWC", "CPIO_CRC"),
-        *("CPIO_ODC", "CPIO_OLD", "MAIL"),
+        *("CPIO_ODC", "CPIO_OLD", "MAIL", "MSOLE2", "HWPOLE2"),
     }
 )
 """Types in which a zip near the end is a member, which comes out anyway."""

@@ -26,13 +26,16 @@ SHORTEST_RUN = 64
 SHORTEST_HEX = 200
 """Digits of a program written in hex that are worth a look."""
 
-HEX_STARTS = (
-    *(b"4d5a", b"4D5A", b"7f454c46", b"7F454C46", b"504b0304", b"504B0304"),
+HEX_STARTS = (b"4d5a", b"4D5A", b"7f454c46", b"7F454C46", b"504b0304", b"504B0304")
+"""How programs and archives begin, written in digits; a run of these is one of base64 too."""
+
+ESCAPED_STARTS = (
     *(b"\\x4d\\x5a", b"\\x4D\\x5A"),
     *(b"0x4d,0x5a", b"0x4D,0x5A", b"0x4d, 0x5a", b"0x4D, 0x5A"),
 )
-"""How programs and archives begin, written in digits, as escapes or as a list of numbers."""
+"""How programs begin, written as escapes or as a list of numbers."""
 
+_HEAD = 4096
 _RUN = b"A" * SHORTEST_RUN
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _AS_RUN = bytes(0x41 if byte in _ALPHABET else 0x20 for byte in range(256))
@@ -51,7 +54,7 @@ def runs_marked(data: bytes) -> bytes:
 
 def encoded_kinds(data: bytes) -> Iterator[str]:
     """What is encoded inside a text."""
-    if b"\0" in data[:64] and not data.startswith(_WIDE_STARTS):
+    if b"\0" in data[:_HEAD] and not data.startswith(_WIDE_STARTS):
         return
     text = narrow(data)
     if b"begin" in text and UU_BEGIN.search(text) is not None:
@@ -60,5 +63,12 @@ def encoded_kinds(data: bytes) -> Iterator[str]:
         yield "YENC"
     if BINHEX_MARK in text:
         yield "BINHEX"
-    if _RUN in runs_marked(text) or any(start in text for start in HEX_STARTS):
+    if _RUN in runs_marked(text) or _has_escapes(text):
         yield "BASE64_RUNS"
+
+
+def _has_escapes(text: bytes) -> bool:
+    return any(
+        prefix in text and any(start in text for start in ESCAPED_STARTS if prefix in start)
+        for prefix in (b"\\x4", b"0x4")
+    )

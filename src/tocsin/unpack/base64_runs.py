@@ -12,7 +12,14 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from tocsin.formats.text_kinds import HEX_STARTS, SHORTEST_HEX, SHORTEST_RUN, narrow, runs_marked
+from tocsin.formats.text_kinds import (
+    ESCAPED_STARTS,
+    HEX_STARTS,
+    SHORTEST_HEX,
+    SHORTEST_RUN,
+    narrow,
+    runs_marked,
+)
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.mail_transfer import base64_chunks
 from tocsin.unpack.stream import Meta, report, take
@@ -89,8 +96,8 @@ def _runs(data: bytes, budget: Budget) -> Iterator[tuple[str, int, int, str]]:
 
 
 def _hex_runs(data: bytes, budget: Budget) -> Iterator[tuple[str, int, int, str]]:
-    for begin in HEX_STARTS:
-        pattern = _ESCAPES if begin[1:2] == b"x" else _HEX
+    for begin in (*HEX_STARTS, *ESCAPED_STARTS):
+        pattern = _ESCAPES if begin in ESCAPED_STARTS else _HEX
         at = data.find(begin)
         count = 0
         while at >= 0:

@@ -54,9 +54,9 @@ _ENCODINGS = (
 _COMMENT = re.compile(rb"\([^()]{0,1000}\)")
 _EMBEDDED = re.compile(
     rb"(?<![^\r\n])content-(?:type[ \t]*:[^\r\n]{0,1000}multipart"
-    rb"|transfer-encoding[ \t]*:[^\r\n]{0,1000}(?:base64|quoted|uu))",
-    re.IGNORECASE,
+    rb"|transfer-encoding[ \t]*:[^\r\n]{0,1000}(?:base64|quoted|uu))"
 )
+_EMPTY_LINES = (b"\n\n", b"\r\n\r\n")
 _FIELD = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
 _PGP = b"-----BEGIN PGP MESSAGE-----"
 
@@ -184,7 +184,7 @@ class _Message:
             return True
         if part.role != "preamble" or size >= _SHORTEST_PREAMBLE:
             return False
-        return _EMBEDDED.search(head) is None and b"begin" not in head
+        return _EMBEDDED.search(head.lower()) is None and b"begin" not in head
 
     def _label(self, plan: _Plan) -> str:
         if plan.part.role in ("preamble", "epilogue"):
@@ -264,7 +264,7 @@ class _Message:
     ) -> Iterator[Item]:
         """A text as its lines, a file as its bytes, and what could be either as both."""
         data, start, end = self._data, plan.part.start, plan.part.end
-        binary = data.find(b"\0", start, end) >= 0
+        binary = data.find(b"\0" if decode is copy else b"=00", start, end) >= 0
         crossed = data.find(b"\r", start, end) >= 0
         as_file = plan.is_file or not plan.is_text or binary
         if as_file:
@@ -284,28 +284,24 @@ class _Message:
 
     def _embedded(self, plan: _Plan) -> Iterator[Item]:
         """Messages and parts that stand in a text with their headers, as bounces have them."""
-        data, end = self._data, min(plan.part.end, plan.part.start + _LARGEST_TEXT)
-        at = plan.part.start
+        data, first, last = self._data, plan.part.start, plan.part.end
+        folded = data[first : min(last, first + _LARGEST_TEXT)].lower()
+        at = 0
         for _ in range(_MOST_EMBEDDED):
-            match = _EMBEDDED.search(data, at, end)
-            if match is None:
+            place = _next_embedded(folded, at)
+            if place < 0:
                 return
             self._budget.check_time()
-            blank = max(
-                data.rfind(blank_line, at, match.start()) + len(blank_line)
-                for blank_line in (b"\n\n", b"\r\n\r\n")
-            )
-            start = max(blank, at) if blank >= at else at
-            at = match.end()
-            header = read_header(data, start, end)
-            stop = plan.part.end
-            if not _opens(data, header, stop):
-                following = _EMBEDDED.search(data, max(at, header.body), end)
-                stop = stop if following is None else following.start()
-                if not _encodings(header):
-                    continue
-            yield from self._emit("message in the text", copy(data, start, stop), "MAIL")
-            at = stop
+            start = max(at, *(folded.rfind(end, at, place) + len(end) for end in _EMPTY_LINES))
+            header = read_header(data, first + start, last)
+            stop = last
+            if not _opens(data, header, last):
+                following = _next_embedded(folded, max(place + 1, header.body - first))
+                stop = last if following < 0 else first + following
+            at = max(place + 1, stop - first)
+            if _opens(data, header, last) or _encodings(header):
+                chunks = copy(data, first + start, stop)
+                yield from self._emit("message in the text", chunks, "MAIL")
 
     def _emit(self, name: str, chunks: Iterable[bytes], type_name: str = "") -> Iterator[Item]:
         """Hand out one object."""
@@ -315,6 +311,15 @@ class _Message:
         meta = Meta(name, packed_size=len(taken.data), position=self._position)
         for item in report(meta, taken):
             yield item._replace(type_name=type_name) if isinstance(item, Member) else item
+
+
+def _next_embedded(folded: bytes, at: int) -> int:
+    """The next line of a text that says how something is encoded or parted, or -1."""
+    while True:
+        at = folded.find(b"content-t", at)
+        if at < 0 or _EMBEDDED.match(folded, at) is not None:
+            return at
+        at += 1
 
 
 def _encodings(header: Header) -> list[str]:

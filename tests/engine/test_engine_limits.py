@@ -181,27 +181,14 @@ def test_stream_beyond_the_limit(at_once: int, database: DatabaseMaker) -> None:
 
 @pytest.mark.parametrize("change", ["grows", "shrinks"])
 def test_file_that_changes_its_size_while_it_is_read(
-    change: str, database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    change: str, database: DatabaseMaker, tmp_path: Path
 ) -> None:
-    import os
-
     place = tmp_path / "file"
-    place.write_bytes(b"y" * 300)
-    real = os.fstat
-
-    def fstat(descriptor: int) -> os.stat_result:
-        status = real(descriptor)
-        with place.open("r+b") as file:
-            file.truncate(100)
-            if change == "grows":
-                file.seek(0, 2)
-                file.write(PAYLOAD)
-        return status
-
-    scanner = Scanner(database(a_ndb=BODY_RULE))
-    with monkeypatch.context() as patched:
-        patched.setattr("tocsin.engine.scanner.os.fstat", fstat)
-        report = scanner.scan_file(place)
+    place.write_bytes(b"a" * 100 + (PAYLOAD if change == "grows" else b""))
+    expected = 100 if change == "grows" else 5000  # bytes when its size was asked for
+    scanner = ObjectScanner(database(a_ndb=BODY_RULE))
+    with place.open("rb") as stream:
+        report = scanner.scan_stream(stream, str(place), expected)
     assert report.sha256 == hashlib.sha256(place.read_bytes()).hexdigest()
     assert report.size == place.stat().st_size
     assert report.verdict is (Verdict.INFECTED if change == "grows" else Verdict.CLEAN)

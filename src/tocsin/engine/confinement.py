@@ -1,41 +1,140 @@
-"""How this engine's workers are confined: joins the engine's needs with `tocsin.sandbox`."""
+"""How this engine's workers are confined: joins the engine's needs with `tocsin.sandbox`.
+
+Where a worker may read the Python runtime, it imports what it needs when it needs it. Where it
+can open no file at all (no Landlock, or a runtime that only root may read), a module that is
+missing is asked for: the parent imports it, if it is one of those below, and forks a new
+worker that has it. So nothing is imported that no object needs, in either way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import importlib
+import sys
+from collections.abc import Collection, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
-from tocsin.engine.options import Sandboxing
+from tocsin.engine.options import Options, Sandboxing
+from tocsin.sandbox import confine as entering
+from tocsin.sandbox.descriptors import close_all_but
+from tocsin.sandbox.policy import Policy, runtime_paths
+from tocsin.unpack.interface import Limits
+
+ROOTS = frozenset(
+    {
+        *("tocsin", "encodings", "hyperscan", "pcre2", "yara_x", "pybit7z", "pikepdf", "lxml"),
+        *("olefile", "msoffcrypto", "LnkParse3", "lz4", "zstandard", "brotli", "icicle"),
+        *("cryptography", "bz2", "lzma", "zlib", "json", "plistlib", "struct", "unicodedata"),
+        *("_bz2", "_lzma", "_compression", "email", "html", "xml", "binascii", "stringprep"),
+    }
+)
+"""Packages of which a worker may ask for a module."""
+
+MOST_REQUESTS = 2000
+"""Modules that workers of one pool may ask for."""
+
+_LONGEST_CPU_SECONDS = 3600
+_MEMORY = 3 << 30
+
+
+class NeedsModule(BaseException):
+    """A worker that can open no file needs a module; no reader may swallow this.
+
+    Attributes:
+        name: the module.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class _Asking:
+    """Stands before all other finders of modules in a worker that can open no file.
+
+    Args:
+        absent: modules that the parent could not import either.
+    """
+
+    def __init__(self, absent: frozenset[str]) -> None:
+        self._absent = absent
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Ask for the module, if it is one that may be asked for."""
+        del path, target
+        if name not in self._absent and name.partition(".")[0] in ROOTS:
+            raise NeedsModule(name)
+        return None
 
 
 class Confinement:
-    """Confines workers as the options say.
+    """Confines workers as the options say, and fetches the modules they ask for.
 
     Args:
-        sandboxing: whether, and whether it must be.
+        options: how to scan.
     """
 
-    def __init__(self, sandboxing: Sandboxing) -> None:
-        self._sandboxing = sandboxing
+    def __init__(self, options: Options) -> None:
+        self._sandboxing = options.sandbox
+        self._policy = Policy(
+            readable=runtime_paths(),
+            memory=_MEMORY,
+            cpu_seconds=_cpu_seconds(options.limits),
+            required=options.sandbox is Sandboxing.REQUIRED,
+        )
+        self._absent: set[str] = set()
+        self._requests = 0
+        if options.sandbox is not Sandboxing.OFF:
+            entering.prepare(self._policy)
 
-    @property
-    def needs_loading(self) -> bool:
-        """Whether a worker can open no files at all, so that all must be loaded before."""
-        return False
-
-    def load(self) -> None:
+    def load_all(self) -> None:
         """Import every unpacker, so that workers that are forked from now on share them."""
         from tocsin.unpack import load_all
 
         load_all()
 
-    def enter(self, keep: Collection[int]) -> Iterable[str]:
+    def fetch(self, name: str) -> bool:
+        """Import a module that a worker asks for.
+
+        Returns:
+            Whether it may be asked for, and was not too often.
+        """
+        self._requests += 1
+        root = name.partition(".")[0]
+        if root not in ROOTS or name in self._absent or self._requests > MOST_REQUESTS:
+            return False
+        try:
+            importlib.import_module(name)
+        except Exception:  # whatever a module does when it is imported where it should not be
+            self._absent.add(name)
+        return True
+
+    def enter(self, keep: Collection[int], parent: int) -> list[str]:
         """Confine the calling process, for good.
 
         Args:
             keep: descriptors that stay open.
+            parent: the process that forked this one.
 
         Returns:
             The mechanisms in force.
+
+        Raises:
+            SandboxUnavailable: the options demand more than is to be had.
         """
-        del keep
-        return ()
+        if self._sandboxing is Sandboxing.OFF:
+            close_all_but({*keep, 0, 1, 2})
+            return []
+        applied = entering.confine(self._policy, keep, parent)
+        if applied.sealed:
+            sys.meta_path.insert(0, _Asking(frozenset(self._absent)))
+        return applied.names
+
+
+def _cpu_seconds(limits: Limits) -> int:
+    """CPU time of one worker's life; one that reaches it is replaced and costs nothing else."""
+    if not limits.timeout:
+        return 7 * 24 * 3600
+    return max(_LONGEST_CPU_SECONDS, 4 * int(limits.timeout))

@@ -162,10 +162,16 @@ class ReadyAnswer(msgspec.Struct, frozen=True, tag="ready"):
     trouble: Annotated[str, msgspec.Meta(max_length=4096)] = ""
 
 
+class NeedAnswer(msgspec.Struct, frozen=True, tag="need"):
+    """The last message of a worker that can open no file and lacks a module for its task."""
+
+    module: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[A-Za-z0-9_.]+$")]
+
+
 Final = ReportAnswer | UnpackedAnswer | IdentifiedAnswer
 """What ends a job."""
 
-Answer = ReadyAnswer | MemberAnswer | Final
+Answer = ReadyAnswer | NeedAnswer | MemberAnswer | Final
 
 _encoder = msgspec.msgpack.Encoder()
 _tasks: msgspec.msgpack.Decoder[Task] = msgspec.msgpack.Decoder(Task)

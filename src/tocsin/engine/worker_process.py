@@ -13,9 +13,11 @@ import socket
 from collections.abc import Callable, Iterable
 
 from tocsin.database.index import Index
+from tocsin.engine.confinement import NeedsModule
 from tocsin.engine.listing import identified, unpacked
 from tocsin.engine.messages import (
     Answer,
+    NeedAnswer,
     ReadyAnswer,
     ScanTask,
     UnpackTask,
@@ -26,6 +28,7 @@ from tocsin.engine.messages import (
 from tocsin.engine.object_scan import ObjectScanner, read_head
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report
+from tocsin.errors import SandboxUnavailable
 
 MAX_TASK_BYTES = 1 << 20
 
@@ -47,8 +50,6 @@ def serve(
         confine: confines this process; gives the mechanisms in force, or raises
             `SandboxUnavailable` when it must not go on.
     """
-    from tocsin.errors import SandboxUnavailable
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         confined_by = list(confine())
@@ -56,22 +57,29 @@ def serve(
         _say(answers, ReadyAnswer([], str(error)[:4000] or "not available"))
         return
     _say(answers, ReadyAnswer(confined_by))
-    scanner = ObjectScanner(database, options)
-    while (received := _receive(tasks)) is not None:
-        data, descriptor = received
-        with open(descriptor, "rb", buffering=0) as stream:
-            task = read_task(data)
-            expected = os.fstat(descriptor).st_size
-            name = task.name.decode("utf-8", "surrogateescape")
-            if isinstance(task, ScanTask):
-                _say_report(answers, scanner.scan_stream(stream, name, expected))
-                continue
-            data = read_head(stream, expected, options.limits.max_file_size)
-            if isinstance(task, UnpackTask):
-                for answer in unpacked(scanner, task, data):
-                    _say(answers, answer)
-            else:
-                _say(answers, identified(scanner, data))
+    try:
+        scanner = ObjectScanner(database, options)
+        while (received := _receive(tasks)) is not None:
+            _do(scanner, answers, *received)
+    except NeedsModule as error:
+        _say(answers, NeedAnswer(error.name))
+
+
+def _do(scanner: ObjectScanner, answers: int, data: bytes, descriptor: int) -> None:
+    """Do one task."""
+    task = read_task(data)
+    name = task.name.decode("utf-8", "surrogateescape")
+    with open(descriptor, "rb", buffering=0) as stream:
+        expected = os.fstat(descriptor).st_size
+        if isinstance(task, ScanTask):
+            _say_report(answers, scanner.scan_stream(stream, name, expected))
+            return
+        data = read_head(stream, expected, scanner.options.limits.max_file_size)
+    if isinstance(task, UnpackTask):
+        for answer in unpacked(scanner, task, data):
+            _say(answers, answer)
+    else:
+        _say(answers, identified(scanner, data))
 
 
 def _say_report(answers: int, report: Report) -> None:

@@ -22,6 +22,7 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from tocsin.database.index import Index
@@ -35,6 +36,7 @@ from tocsin.engine.messages import (
     IdentifiedAnswer,
     IdentifyTask,
     MemberAnswer,
+    NeedAnswer,
     ReadyAnswer,
     ReportAnswer,
     ScanTask,
@@ -48,6 +50,7 @@ from tocsin.engine.messages import (
 )
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, SkippedObject
+from tocsin.engine.worker_process import serve
 from tocsin.errors import SandboxUnavailable, ScanError
 
 GRACE_SECONDS = 15.0
@@ -93,6 +96,7 @@ class _Worker:
         self.answers = answers
         self.done = 0
         self.ready = False
+        self.given = 0
         self.received = bytearray()
         self.job: Job | None = None
         self.since = 0.0
@@ -114,13 +118,15 @@ class WorkerPool:
         self._database = database
         self._options = options
         self._jobs = jobs
-        self._confinement = Confinement(options.sandbox)
+        self._confinement = Confinement(options)
         self._selector = selectors.DefaultSelector()
         self._all: list[_Worker] = []  # also one that an interrupt catches between two hands
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
         self._again: deque[Job] = deque()
-        self._tries: dict[int, int] = {}  # by descriptor, while its job is not done
+        # By descriptor, while its job is not done: workers lost, and members had already.
+        self._tries: dict[int, int] = {}
+        self._had: dict[int, int] = {}
         self._started = 0
         self.confined_by: tuple[str, ...] = ()
 
@@ -183,7 +189,7 @@ class WorkerPool:
             self._end(worker)
             worker = self._start()
             socket.send_fds(worker.tasks, [message], [job.descriptor])
-        worker.job, worker.since = job, time.monotonic()
+        worker.job, worker.since, worker.given = job, time.monotonic(), 0
         self._busy.append(worker)
         self._selector.register(worker.answers, selectors.EVENT_READ, worker)
 
@@ -198,6 +204,8 @@ class WorkerPool:
             try:
                 for answer in self._complete(worker):
                     self._hear(worker, answer, ready)
+                    if worker not in self._all:
+                        break  # it asked for a module, or has done enough
             except ScanError as error:
                 self._lose(worker, str(error), ready)
         self._end_overdue(ready)
@@ -243,20 +251,40 @@ class WorkerPool:
             return
         if job is None or not worker.ready:
             raise ScanError("its worker spoke out of turn")
+        if isinstance(answer, NeedAnswer):
+            self._fetch(worker, answer.module)
+            return
         if isinstance(answer, MemberAnswer) and job.take is not None:
             worker.since = time.monotonic()
-            job.take(answer)
+            worker.given += 1
+            if worker.given > self._had.get(job.descriptor, 0):
+                self._had[job.descriptor] = worker.given
+                job.take(answer)
             return
         if not isinstance(answer, _ANSWERS[type(job.task)]):
             raise ScanError("its worker answered another question")
-        assert not isinstance(answer, ReadyAnswer | MemberAnswer)
+        assert not isinstance(answer, ReadyAnswer | NeedAnswer | MemberAnswer)
         ready.append(report_from(answer, job.path) if isinstance(answer, ReportAnswer) else answer)
         self._finish(worker)
+
+    def _fetch(self, worker: _Worker, module: str) -> None:
+        """Have a module that a worker lacks, and its job done by another that has it.
+
+        Raises:
+            ScanError: it is none that a worker may ask for.
+        """
+        job = worker.job
+        assert job is not None
+        if not self._confinement.fetch(module) or not _rewound(job.descriptor):
+            raise ScanError(f"its worker asked for {module}")
+        self._free(worker)
+        self._end(worker)
+        self._again.append(job)
 
     def _finish(self, worker: _Worker) -> None:
         """A job is done; its worker goes on, or has done enough."""
         assert worker.job is not None
-        self._tries.pop(worker.job.descriptor, None)
+        self._forget(worker.job)
         os.close(worker.job.descriptor)
         self._free(worker)
         worker.done += 1
@@ -264,6 +292,10 @@ class WorkerPool:
             self._end(worker)
         else:
             self._idle.append(worker)
+
+    def _forget(self, job: Job) -> None:
+        self._tries.pop(job.descriptor, None)
+        self._had.pop(job.descriptor, None)
 
     def _end_overdue(self, ready: deque[Report | Final]) -> None:
         limit = self._options.limits.timeout
@@ -294,11 +326,12 @@ class WorkerPool:
         self._free(worker)
         status = self._end(worker)
         reason = reason or _how_it_ended(status)
-        tries = self._tries.pop(job.descriptor, 0) + 1
+        tries = self._tries.get(job.descriptor, 0) + 1
         if again and tries < MOST_TRIES and job.take is None and _rewound(job.descriptor):
             self._tries[job.descriptor] = tries
             self._again.append(job)
             return
+        self._forget(job)
         os.close(job.descriptor)
         if tries > 1:
             reason = f"{reason}; so did another when it was tried again"
@@ -317,17 +350,18 @@ class WorkerPool:
     def _start(self) -> _Worker:
         if self._jobs > 1 or self._started:
             self._database.load_for_sharing()
-        if self._confinement.needs_loading or self._started >= self._jobs:
-            self._confinement.load()
+        if self._started >= self._jobs:
+            self._confinement.load_all()
         self._started += 1
         # One task, one message: its descriptor cannot come apart from it.
         task_end, worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         answer_reader, answer_writer = os.pipe2(os.O_CLOEXEC)
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
-                self._work(worker_end, answer_writer)
+                self._work(parent, worker_end, answer_writer)
                 status = 0
             finally:
                 os._exit(status)
@@ -337,11 +371,10 @@ class WorkerPool:
         os.close(answer_writer)
         return worker
 
-    def _work(self, tasks: socket.socket, answers: int) -> None:
-        from tocsin.engine.worker_process import serve
-
+    def _work(self, parent: int, tasks: socket.socket, answers: int) -> None:
         keep = (tasks.fileno(), answers)
-        serve(self._database, self._options, tasks, answers, lambda: self._confinement.enter(keep))
+        confine = partial(self._confinement.enter, keep, parent)
+        serve(self._database, self._options, tasks, answers, confine)
 
 
 def open_regular(path: str) -> int:

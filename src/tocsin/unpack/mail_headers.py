@@ -117,6 +117,8 @@ def parameters(value: bytes) -> list[tuple[bytes, bytes]]:
     Pieces by RFC 2231 are joined in their order and decoded; a parameter that comes both
     ways comes twice.
     """
+    if b";" not in value:
+        return []
     plain: list[tuple[bytes, bytes]] = []
     pieces: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
     for match in _PARAMETER.finditer(b";" + value.partition(b";")[2]):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 MOST = 64
 """Candidates of one mail."""
@@ -29,12 +30,11 @@ _NEAR = re.compile(
     rf"(?:(?<![\w/])(?:{_WORDS})(?![\w]))|密码|密碼|口令|パスワード|비밀번호|암호|пароль",
     re.IGNORECASE,
 )
-_STEMS = (
-    *("pass", "pwd", "pw", "p/w", "kennwort", "code", "pin", "key", "contrase", "clave", "senha"),
-    *("palavra-passe", "mot", "mdp", "parol", "wachtwoord", "has", "heslo", "jelsz", "şifre"),
-    *("парол", "пасс", "密码", "密碼", "口令", "パスワード", "비밀번호", "암호"),
+_STEM = re.compile(
+    r"pass|pwd|pw|p/w|kennwort|code|pin|key|contrase|clave|senha|palavra|mot|mdp|parol|wachtw|has[lł]o|"
+    r"heslo|jelsz|şifre|парол|пасс|密码|密碼|口令|パスワード|비밀번호|암호"
 )
-"""How the words begin: looked for first, because that is a hundred times as fast."""
+"""How the words begin: looked for first, in lower case, because that is many times as fast."""
 
 _FILLER = re.compile(
     r"(?:\s|[:=\-–—>*_|.,;\"'«»„“”‘’`(\[{：＝]|\b(?:is|was|are|ist|lautet|est|es|è|e|é|to|for|the|"
@@ -44,14 +44,14 @@ _FILLER = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\s\"'«»„“”‘’`()\[\]{}<>|]{1,60}")
-_QUOTED = re.compile(r"[\"'«„“‘`]([^\s\"'«»„“”‘’`<>]{3,48})[\"'»“”’`]")
+_QUOTED = re.compile(r"[\"'«„“‘`]([^\"'«»„“”‘’`<>\r\n]{3,48})[\"'»“”’`]")
 _LONE = re.compile(r"^[ \t>*]*(\S{3,48})[ \t]*$", re.MULTILINE)
 _TRAILING = ".,;:!?*_)]}>\"'"
 _TAGS = re.compile(r"<[^<>]{0,2000}>")
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/td|/li)\b[^<>]{0,200}>", re.IGNORECASE)
 _OLD_CHARSETS = ("cp437", "cp866", "cp1252", "cp1251")
 _MOST_LONE = 16
-_MOST_PLACES = 200
+_MOST_PLACES = 500
 _TOKENS_NEAR = 3
 
 
@@ -83,8 +83,8 @@ def _near(text: str) -> Iterator[str]:
     folded = text.lower()
     if len(folded) != len(text):  # a letter has become two
         folded = text
-    places = sorted({place for stem in _STEMS for place in _places(folded, stem)})
-    for match in filter(None, (_NEAR.match(text, place) for place in places)):
+    stems = islice(_STEM.finditer(folded), _MOST_PLACES)
+    for match in filter(None, (_NEAR.match(text, stem.start()) for stem in stems)):
         at = match.end()
         for _ in range(_TOKENS_NEAR):
             filler = _FILLER.match(text, at, at + 200)
@@ -94,15 +94,6 @@ def _near(text: str) -> Iterator[str]:
                 break
             yield from _trimmed(token[0])
             at = token.end()
-
-
-def _places(text: str, stem: str) -> Iterator[int]:
-    at = text.find(stem)
-    for _ in range(_MOST_PLACES):
-        if at < 0:
-            return
-        yield at
-        at = text.find(stem, at + len(stem))
 
 
 def _quoted(text: str) -> Iterator[str]:

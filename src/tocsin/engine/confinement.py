@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from tocsin.database.index import Index
 from tocsin.engine.options import Options, Sandboxing
 from tocsin.sandbox import confine as entering
 from tocsin.sandbox.descriptors import close_all_but
@@ -29,6 +30,8 @@ ROOTS = frozenset(
     }
 )
 """Packages of which a worker may ask for a module."""
+
+_ALWAYS = ("tocsin.formats.pe", "tocsin.formats.elf", "tocsin.formats.zip_kind", "encodings.utf_16")
 
 MOST_REQUESTS = 2000
 """Modules that workers of one pool may ask for."""
@@ -88,6 +91,18 @@ class Confinement:
         self._requests = 0
         if options.sandbox is not Sandboxing.OFF:
             entering.prepare(self._policy)
+
+    def load_for(self, database: Index) -> None:
+        """Import what almost every object needs, when workers will be able to open no file."""
+        if self._sandboxing is Sandboxing.OFF or not entering.needs_preload(self._policy):
+            return
+        wanted = list(_ALWAYS)
+        if database.has_yara:
+            wanted.append("yara_x")
+        if any(name.startswith("search.") for name in database.file.names()):
+            wanted.append("hyperscan")
+        for name in wanted:
+            importlib.import_module(name)
 
     def load_all(self) -> None:
         """Import every unpacker, so that workers that are forked from now on share them."""

@@ -127,7 +127,7 @@ class WorkerPool:
         # By descriptor, while its job is not done: workers lost, and members had already.
         self._tries: dict[int, int] = {}
         self._had: dict[int, int] = {}
-        self._started = 0
+        self._retired = False
         self.confined_by: tuple[str, ...] = ()
 
     def __enter__(self) -> WorkerPool:
@@ -289,6 +289,7 @@ class WorkerPool:
         self._free(worker)
         worker.done += 1
         if worker.done >= OBJECTS_PER_WORKER:
+            self._retired = True  # there is much to do: what is loaded once is loaded for all
             self._end(worker)
         else:
             self._idle.append(worker)
@@ -348,11 +349,11 @@ class WorkerPool:
         return status
 
     def _start(self) -> _Worker:
-        if self._jobs > 1 or self._started:
+        if self._jobs > 1 or self._retired:
             self._database.load_for_sharing()
-        if self._started >= self._jobs:
+        self._confinement.load_for(self._database)
+        if self._retired:
             self._confinement.load_all()
-        self._started += 1
         # One task, one message: its descriptor cannot come apart from it.
         task_end, worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         answer_reader, answer_writer = os.pipe2(os.O_CLOEXEC)

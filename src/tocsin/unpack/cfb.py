@@ -177,16 +177,17 @@ class CompoundFile:
                 waiting.append((child, number))
         return holder
 
+    def end(self) -> int:
+        """Where the last sector in use ends; what stands behind it belongs to no stream."""
+        used = (len(self._fat.tobytes().rstrip(b"\xff")) + 3) // 4
+        return min(int(self._first + (used << self._shift)), len(self._data))
+
     def streams_of(self, storage: int) -> dict[str, Entry]:
         """Streams of a storage by name; of several with one name the first."""
         if not self._by_storage:
             for entry in self.streams:
                 self._by_storage.setdefault(entry.storage, {}).setdefault(entry.name, entry)
         return self._by_storage.get(storage, {})
-
-    def storage_of(self, number: int) -> int:
-        """The storage that holds a storage; -1 for none."""
-        return self._storages.get(number, ("", -1))[1]
 
     def storage_name(self, number: int) -> str:
         """Name of a storage in the directory."""

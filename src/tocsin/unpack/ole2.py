@@ -7,6 +7,7 @@ objects, macros of both kinds, a message's attachments, an encrypted document.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
@@ -22,6 +23,9 @@ from tocsin.unpack.vba_project import projects
 
 _HWP_HEADER = 4
 _NATIVE = "\1Ole10Native"
+_IN_XML = re.compile(r"_\d{1,12}")
+"""Names of objects in the `oledata.mso` of a document in XML: deflated compound files."""
+_ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 
 
 class CompoundUnpacker:
@@ -52,6 +56,7 @@ class _Document:
     """One compound file while its parts are taken out."""
 
     def __init__(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> None:
+        self._data = data
         self._file = CompoundFile(data, budget)
         self._budget = budget
         self._parts = Parts(budget)
@@ -65,10 +70,18 @@ class _Document:
             yield from self._stream(entry)
         yield from projects(file, self._parts)
         yield from msg.bodies(file, self._parts)
+        yield from self._rest()
         if orphans:
             yield Remark(Trait.NOTE, f"{orphans} streams are held by no storage")
         if file.damage:
             yield Remark(Trait.NOTE, file.damage)
+
+    def _rest(self) -> Iterator[Item]:
+        """What somebody put behind the document."""
+        start = self._file.end()
+        end = len(self._data)
+        if start < end and not self._file.damage and self._data.count(0, start) < end - start:
+            yield from self._parts.member("behind the document", copy(self._data, start, end))
 
     def _stream(self, entry: Entry) -> Iterator[Item]:
         file, parts = self._file, self._parts
@@ -83,6 +96,10 @@ class _Document:
             return
         if entry.name == _NATIVE:
             yield from self._native(data, name)
+        elif _IN_XML.fullmatch(entry.name) and _ZLIB.match(data, 4):
+            size = int.from_bytes(data[:4], "little")
+            chunks = ppt.inflate(data, 4, len(data), size)
+            yield from parts.member(f"{name}/inflated", chunks, len(data))
         elif entry.name == "PowerPoint Document":
             yield from ppt.objects(data, parts)
         elif entry.name in ("Workbook", "Book"):

@@ -38,11 +38,19 @@ def objects(data: bytes, parts: Parts) -> Iterator[Member | Skipped]:
             yield from parts.member(name, copy(data, at + 8, end), length)
         elif length >= 6:
             size = int.from_bytes(data[at + 8 : at + 12], "little")
-            yield from parts.member(name, _inflate(data, at + 12, end), length, size=size)
+            yield from parts.member(name, inflate(data, at + 12, end, size), length, size=size)
 
 
-def _inflate(data: bytes, start: int, end: int) -> Iterator[bytes]:
+def inflate(data: bytes, start: int, end: int, size: int) -> Iterator[bytes]:
+    """Inflate a zlib stream that stands behind the size of what it holds.
+
+    Some PowerPoints leave out the end of the stream: what has the stated size is whole.
+    """
+    produced = 0
     try:
-        yield from decompress(DEFLATE, data, start + _ZLIB_HEADER, end)
+        for chunk in decompress(DEFLATE, data, start + _ZLIB_HEADER, end):
+            produced += len(chunk)
+            yield chunk
     except Interrupted as error:
-        raise Interrupted(Reason.DAMAGED, f"embedded object: {error}") from error
+        if produced != size:
+            raise Interrupted(Reason.DAMAGED, f"embedded object: {error}") from error

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
 from tocsin.unpack.cfb import MAGIC as COMPOUND
-from tocsin.unpack.interface import Budget, Item, Member, Remark, Trait
+from tocsin.unpack.interface import Budget, Item, Member, Remark, Skipped, Trait
 from tocsin.unpack.ole1 import read_object, read_package
 from tocsin.unpack.parts import Parts
 from tocsin.unpack.stream import OUTPUT_CHUNK, copy
@@ -68,7 +68,7 @@ class RtfUnpacker:
                 blob = b""
                 if isinstance(item, Member) and item.complete:
                     blob, inside = item.data, _inside(item.data)
-                if not inside:
+                if not inside and (item.size or isinstance(item, Skipped)):
                     yield item
                 for title, start, end in inside:
                     yield from parts.member(title, copy(blob, start, end))

@@ -34,8 +34,8 @@ Source: measured; the number of the instruction is the same from VBA 5 to VBA 7.
 _PRINTABLE = bytes(range(32, 127))
 _CODE_LINE = re.compile(rb"^[ \t]*(?!Attribute |Option |'|\r?$)\S", re.MULTILINE | re.IGNORECASE)
 
-_CAPITALS = re.compile(rb'"[^"\n]*"?|[A-Z]+')
-"""A string, or capital letters outside of one; strings end with their line."""
+_BLANKS = re.compile(rb"[ \t]+(?:_\r?\n[ \t]*)?")
+"""Blanks, with the continuation of a line that may follow them."""
 
 
 class Module(NamedTuple):
@@ -45,11 +45,13 @@ class Module(NamedTuple):
         name: name of the module.
         stream: name of the stream that holds it.
         offset: where in the stream the compressed source begins; p-code stands before it.
+        encoding: of the source.
     """
 
     name: str
     stream: str
     offset: int
+    encoding: str = "latin-1"
 
 
 def decompress(data: bytes, at: int) -> Iterator[bytes]:
@@ -161,7 +163,7 @@ def read_dir(blob: bytes) -> list[Module]:
         elif record == _OFFSET:
             offset = int.from_bytes(value, "little")
         elif record == _MODULE_END:
-            modules.append(Module(name or stream, stream or name, offset))
+            modules.append(Module(name or stream, stream or name, offset, encoding))
             name, stream, offset = "", "", -1
     return modules
 
@@ -213,24 +215,24 @@ def _literals(p_code: bytes) -> Iterator[bytes]:
             yield literal
 
 
-def project_text(sources: list[tuple[str, bytes]]) -> Iterator[bytes]:
-    """All modules of a project as one text, written in small letters outside of strings.
-
-    So clamscan shows a project to signatures besides the modules one by one.
+def project_text(sources: list[tuple[Module, bytes]]) -> Iterator[bytes]:
+    """All modules of a project as one text, normalised as clamscan 1.4.6 does it.
 
     Args:
-        sources: names and sources of the modules.
+        sources: modules and their sources.
     """
-    for name, source in sources:
-        yield b"REM MODULENAME: " + name.encode("utf-8", "replace") + b"\n"
-        yield normalise(source)
-        yield b"\n"
+    for module, source in sources:
+        yield b"REM MODULENAME: " + module.name.encode("utf-8", "replace") + b"\n"
+        yield normalise(source.decode(module.encoding, "replace").encode("utf-8"))
+        yield b"\n\n"
 
 
 def normalise(source: bytes) -> bytes:
-    """Write VBA in small letters outside of strings, lines ended by LF."""
-    return _CAPITALS.sub(_lower, source.replace(b"\r\n", b"\n"))
+    """Write VBA in small letters, blanks collapsed and continued lines joined.
 
-
-def _lower(found: re.Match[bytes]) -> bytes:
-    return found[0] if found[0][0] == ord('"') else found[0].lower()
+    What stands between quotation marks stays. As in clamscan, a comment's single mark turns
+    inside and outside round up to the next one, over the end of its line.
+    """
+    parts = source.split(b'"')
+    parts[::2] = [_BLANKS.sub(b" ", part).lower() for part in parts[::2]]
+    return b'"'.join(parts)

@@ -45,7 +45,7 @@ def _project(
     file: CompoundFile, folder: str, streams: dict[str, Entry], parts: Parts
 ) -> Iterator[Item]:
     modules = _modules(file, streams, parts)
-    sources: list[tuple[str, bytes]] = []
+    sources: list[tuple[Module, bytes]] = []
     for module in modules:
         parts.budget.check_time()
         entry = streams.pop(module.stream.lower(), None)
@@ -66,7 +66,7 @@ def _project(
         ):
             yield item
             if isinstance(item, Member):
-                sources.append((module.name, item.data))
+                sources.append((module, item.data))
                 if is_stomped(stream[:offset], item.data):
                     detail = "the source of a macro is not what its p-code was made from"
                     yield Remark(Trait.STOMPED, detail, name)

@@ -10,21 +10,32 @@ Source: MS-XLS 2.4; BIFF5 by measurement.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from struct import Struct
+from struct import Struct, iter_unpack
 
 from tocsin.unpack.interface import Item, Remark, Trait
 from tocsin.unpack.parts import Parts
-from tocsin.unpack.xlm_formula import Version, cell_name, formula_text
+from tocsin.unpack.xlm_formula import Book, Version, cell_name, formula_text
 
 _RECORD = Struct("<HH")
 _CELL = Struct("<HH")
 
-_BOF, _EOF, _SHEET, _NAME, _FORMULA = 0x0809, 0x0A, 0x85, 0x18, 0x06
+_BOF, _SHEET, _NAME, _FORMULA, _OTHER_SHEETS = 0x0809, 0x85, 0x18, 0x06, 0x17
 _LABEL, _STRING, _NUMBER, _RK, _TEXT_IN_TABLE, _TABLE = 0x204, 0x207, 0x203, 0x27E, 0xFD, 0xFC
 _WANTED = frozenset(
-    {_BOF, _EOF, _SHEET, _NAME, _FORMULA, _LABEL, _STRING, _NUMBER, _RK, _TEXT_IN_TABLE, _TABLE}
+    {
+        _BOF,
+        _SHEET,
+        _NAME,
+        _FORMULA,
+        _OTHER_SHEETS,
+        _LABEL,
+        _STRING,
+        _NUMBER,
+        _RK,
+        _TEXT_IN_TABLE,
+        _TABLE,
+    }
 )
-_MACRO_SHEET = 0x40
 _MACRO_SHEET_KIND = 1
 _STATES = {0: "visible", 1: "hidden", 2: "very hidden"}
 _BUILT_IN = {1: "Auto_Open", 2: "Auto_Close", 10: "Auto_Activate", 11: "Auto_Deactivate"}
@@ -67,8 +78,7 @@ class _Workbook:
     def __init__(self, data: bytes, parts: Parts) -> None:
         self._data = data
         self._parts = parts
-        self._version = Version.BIFF8
-        self._names: list[str] = []
+        self._book = Book(Version.BIFF8)
         self._texts: list[str] = []
         self._sheets: dict[int, str] = {}
 
@@ -84,6 +94,11 @@ class _Workbook:
                 self._sheet(body, lines)
             elif kind == _NAME:
                 self._name(body, lines)
+            elif kind == _OTHER_SHEETS and self._book.version is Version.BIFF8:
+                count = min(int.from_bytes(body[:2], "little"), (len(body) - 2) // 6)
+                self._book.links = [
+                    number for _, number, _ in iter_unpack("<3H", body[2 : 2 + 6 * count])
+                ]
             elif kind == _TABLE:
                 self._texts = _table(body)
             elif sheet:
@@ -103,15 +118,14 @@ class _Workbook:
             if count % _BETWEEN_CHECKS == 0:
                 self._parts.budget.check_time()
             if kind in _WANTED:
-                if kind == _BOF:
-                    version = data[at + 4 : at + 6]
-                    self._version = Version.BIFF8 if version == b"\0\6" else Version.BIFF5
+                if kind == _BOF and not at and data[4:6] != b"\0\6":
+                    self._book.version = Version.BIFF5
                 yield at, kind, data[at + 4 : at + 4 + size]
             at += 4 + size
 
     def _text(self, body: bytes, at: int, count: int) -> str:
         """A text of so many characters that begins with its flags, or without them in BIFF5."""
-        if self._version is Version.BIFF5:
+        if self._book.version is Version.BIFF5:
             return body[at : at + count].decode("latin-1")
         if body[at : at + 1] == b"\1":
             return body[at + 1 : at + 1 + 2 * count].decode("utf-16-le", "replace")
@@ -122,6 +136,7 @@ class _Workbook:
             return
         name = self._text(body, 7, body[6])
         self._sheets[int.from_bytes(body[:4], "little")] = name
+        self._book.sheets.append(name)
         if body[5] == _MACRO_SHEET_KIND:
             state = _STATES.get(body[4] & 3, "hidden")
             lines.append(f"' macro sheet {name}, {state}")
@@ -133,10 +148,10 @@ class _Workbook:
         name = self._text(body, 14, body[3])
         if body[0] & 0x20 and len(name) == 1:
             name = _BUILT_IN.get(ord(name), f"built-in {ord(name)}")
-        self._names.append(name)
+        self._book.names.append(name)
         if body[0] & 0x20 or body[0] & 0x01 or name.lower().startswith("auto"):
             tokens = body[len(body) - size :] if size else b""
-            shown = formula_text(tokens, self._version, self._names)
+            shown = formula_text(tokens, self._book)
             hidden = " (hidden)" if body[0] & 1 else ""
             lines.append(f"' name {name}{hidden} ={shown}")
 
@@ -151,7 +166,7 @@ class _Workbook:
         if kind == _FORMULA:
             size = int.from_bytes(body[20:22], "little")
             tokens = body[_FORMULA_TOKENS : _FORMULA_TOKENS + size]
-            return f"{place}={formula_text(tokens, self._version, self._names)}"
+            return f"{place}={formula_text(tokens, self._book)}"
         if kind == _LABEL:
             return f"{place} {self._text(body, 8, int.from_bytes(body[6:8], 'little'))}"
         if kind == _TEXT_IN_TABLE:

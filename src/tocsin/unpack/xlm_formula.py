@@ -8,6 +8,7 @@ Source: MS-XLS 2.5.198 (BIFF8), MS-XLSB 2.5.97 (BIFF12); BIFF5 by measurement.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import IntEnum
 from struct import Struct, error
 from typing import NamedTuple
@@ -61,15 +62,31 @@ _SIZES = {
 }
 
 
-def formula_text(raw: bytes, version: Version, names: list[str]) -> str:
+@dataclass
+class Book:
+    """What formulas refer to by number.
+
+    Attributes:
+        version: generation of the file.
+        names: defined names, in the order of their records.
+        sheets: names of sheets, in the order of their records.
+        links: for each number by which another sheet is meant, its place among the sheets.
+    """
+
+    version: Version
+    names: list[str] = field(default_factory=list)
+    sheets: list[str] = field(default_factory=list)
+    links: list[int] = field(default_factory=list)
+
+
+def formula_text(raw: bytes, book: Book) -> str:
     """Write out one formula.
 
     Args:
         raw: its tokens, without what may follow them.
-        version: generation of the file.
-        names: defined names in the order of their records.
+        book: what it refers to.
     """
-    reader = _Reader(raw, version, names)
+    reader = _Reader(raw, book)
     try:
         reader.run()
     except (error, IndexError):
@@ -92,11 +109,11 @@ def _flatten(root: Node) -> list[str]:
 class _Reader:
     """Goes through the tokens of one formula with a stack of what they made."""
 
-    def __init__(self, raw: bytes, version: Version, names: list[str]) -> None:
+    def __init__(self, raw: bytes, book: Book) -> None:
         self._raw = raw
-        self._version = version
-        self._names = names
-        self._sizes = _SIZES[version]
+        self._book = book
+        self._version = book.version
+        self._sizes = _SIZES[book.version]
         self._at = 0
         self.stack: list[Node] = []
 
@@ -225,8 +242,8 @@ class _Reader:
     def _name(self, size: int) -> str:
         number = int(_U16.unpack_from(self._raw, self._at)[0])
         self._at += size
-        if 0 < number <= len(self._names):
-            return self._names[number - 1]
+        if 0 < number <= len(self._book.names):
+            return self._book.names[number - 1]
         return f"name{number}"
 
     def _external(self, size: int) -> str:
@@ -260,11 +277,21 @@ class _Reader:
 
     def _other_sheet(self, size: int, inner: int, *, area: bool) -> str:
         start = self._at
-        sheet = self._short(start)
+        sheet = self._sheet(start)
         self._at = start + size - inner
         text = self._area(inner) if area else self._cell(inner)
         self._at = start + size
-        return f"sheet{sheet}!{text}"
+        return f"{sheet}!{text}"
+
+    def _sheet(self, at: int) -> str:
+        """Name of the sheet that a reference means."""
+        book = self._book
+        if self._version is Version.BIFF5:
+            place = self._short(at + 10)
+        else:
+            number = self._short(at)
+            place = book.links[number] if number < len(book.links) else number
+        return book.sheets[place] if place < len(book.sheets) else f"sheet{place}"
 
     def _column(self, at: int) -> int:
         return self._raw[at] if self._version is Version.BIFF5 else self._short(at) & 0x3FFF

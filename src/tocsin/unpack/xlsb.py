@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from tocsin.errors import FormatError
 from tocsin.unpack.interface import Budget, Item, Remark, Trait
 from tocsin.unpack.parts import Parts
-from tocsin.unpack.xlm_formula import Version, cell_name, formula_text
+from tocsin.unpack.xlm_formula import Book, Version, cell_name, formula_text
 
 _SHEET, _BOOK = b"\x81\x01\x00", b"\x83\x01\x00"
 _ROW, _FIRST_FORMULA, _LAST_FORMULA, _BUNDLE_SHEET, _DEFINED_NAME = 0, 8, 11, 156, 39
@@ -24,6 +24,8 @@ _MACRO_ONLY = re.compile(
 )
 _STATES = {0: "visible", 1: "hidden", 2: "very hidden"}
 _BETWEEN_CHECKS = 4096
+_BOOK_UNKNOWN = Book(Version.BIFF12)
+"""What formulas refer to stands in other parts of the package."""
 
 
 class XlsbUnpacker:
@@ -84,7 +86,7 @@ def _formulas(data: bytes, budget: Budget) -> Iterator[str]:
             column = int.from_bytes(body[:4], "little")
             at = 8 + _value_bytes(kind, body) + 2
             size = int.from_bytes(body[at : at + 4], "little")
-            shown = formula_text(body[at + 4 : at + 4 + size], Version.BIFF12, [])
+            shown = formula_text(body[at + 4 : at + 4 + size], _BOOK_UNKNOWN)
             yield f"{cell_name(row, column & 0x3FFF)}={shown}\n"
 
 
@@ -105,7 +107,7 @@ def _workbook(data: bytes, budget: Budget) -> Iterator[str]:
         elif kind == _DEFINED_NAME:
             name, at = _text(body, 9)
             size = int.from_bytes(body[at : at + 4], "little")
-            shown = formula_text(body[at + 4 : at + 4 + size], Version.BIFF12, [])
+            shown = formula_text(body[at + 4 : at + 4 + size], _BOOK_UNKNOWN)
             yield f"' name {name} ={shown}\n"
 
 

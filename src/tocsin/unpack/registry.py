@@ -135,4 +135,10 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "PDF", ("PDF",), "pdf", "own; zlib, pikepdf", "streams, files, scripts, addresses", "pdf"
     ),
+    Format("XDP forms", ("XDP",), "xdp", "own", "PDF documents", "xdp"),
 )
+
+
+def titles(kind: str) -> str:
+    """What people call a kind of container."""
+    return " or ".join(row.title for row in FORMATS if kind in row.kinds) or kind

@@ -107,6 +107,22 @@ def _jobs() -> int:
     show_default=True,
     help="Seconds for one file. 0: no limit.",
 )
+@click.option(
+    "--alert-encrypted",
+    is_flag=True,
+    help="Report what is encrypted and could not be opened as Heuristics.Encrypted.*.",
+)
+@click.option(
+    "--alert-macros",
+    is_flag=True,
+    help="Report documents with macros as Heuristics.OLE2.ContainsMacros.*.",
+)
+@click.option(
+    "--require-sandbox",
+    is_flag=True,
+    help="Scan nothing where the processes that parse files cannot be confined "
+    "('tocsin doctor' says whether they can).",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Name clean files too.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what was found or went wrong; no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar on a terminal.")
@@ -130,6 +146,9 @@ def command(
     max_files: int,
     max_depth: int,
     timeout: float,
+    alert_encrypted: bool,
+    alert_macros: bool,
+    require_sandbox: bool,
     verbose: bool,
     quiet: bool,
     no_progress: bool,
@@ -146,7 +165,7 @@ def command(
     from tocsin.app.allow import current_exceptions
     from tocsin.app.scan import Request
     from tocsin.app.walk import WalkOptions, read_file_list
-    from tocsin.engine.options import Options
+    from tocsin.engine.options import Options, Sandboxing
 
     named = list(paths)
     if files_from0 is not None:
@@ -162,6 +181,9 @@ def command(
             detect_pua=detect_pua,
             exceptions=current_exceptions(),
             passwords=tuple(os.fsencode(password) for password in passwords),
+            alert_encrypted=alert_encrypted,
+            alert_macros=alert_macros,
+            sandbox=Sandboxing.REQUIRED if require_sandbox else Sandboxing.ON,
         ),
         walk=WalkOptions(exclude, one_file_system, pseudo_file_systems),
         jobs=1 if single else jobs or _jobs(),

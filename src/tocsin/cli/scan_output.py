@@ -29,6 +29,7 @@ _COLOURS = {
     Verdict.CLEAN: "32",
 }
 _MOST_GAPS_SHOWN = 3
+_MOST_NOTES_SHOWN = 10
 
 
 class Output(Protocol):
@@ -114,6 +115,10 @@ class TextOutput:
             lines.append(f"    {skip.reason}: {where}{printable(skip.detail)}")
         if len(gaps) > _MOST_GAPS_SHOWN:
             lines.append(f"    … and {len(gaps) - _MOST_GAPS_SHOWN} more (--json lists all)")
+        if self._verbose:
+            for note in report.notes[:_MOST_NOTES_SHOWN]:
+                where = "" if note.object == report.path else f"{printable(note.object)}: "
+                lines.append(f"    note: {where}{printable(note.detail)}")
         lines += [f"    {printable(error)}" for error in report.errors]
         if report.unchanged:
             lines.append("    unchanged since it was found clean")

@@ -142,8 +142,9 @@ class Confinement:
         if self._sandboxing is Sandboxing.OFF:
             close_all_but({*keep, 0, 1, 2})
             return []
+        unreadable = entering.needs_preload(self._policy)
         applied = entering.confine(self._policy, keep, parent)
-        if applied.sealed:
+        if applied.sealed or unreadable:
             sys.meta_path.insert(0, _Asking(frozenset(self._absent)))
         return applied.names
 

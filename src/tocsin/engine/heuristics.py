@@ -25,12 +25,14 @@ _ENCRYPTED = {
 }
 
 
+_DOCUMENTS = frozenset({"PDF", "MSOLE2", "OOXML_WORD", "OOXML_XL", "OOXML_PPT"})
+
+
 def alert_on_skipped(skipped: Skipped, container_type: str, options: Options) -> str:
     """Name of the alarm for a member that could not be had, or an empty string."""
-    if not options.alert_encrypted or skipped.reason is not Reason.ENCRYPTED:
+    if skipped.reason is not Reason.ENCRYPTED:
         return ""
-    name = _ENCRYPTED.get(container_type, container_type.capitalize())
-    return f"Heuristics.Encrypted.{name}"
+    return _alert_on_encrypted(container_type, options)
 
 
 def alert_on_remark(remark: Remark, container_type: str, options: Options) -> str:
@@ -38,6 +40,17 @@ def alert_on_remark(remark: Remark, container_type: str, options: Options) -> st
     if remark.trait is Trait.MACROS and options.alert_macros:
         kind = "XLM" if "Excel 4" in remark.detail else "VBA"
         return f"Heuristics.OLE2.ContainsMacros.{kind}"
-    if remark.trait is Trait.ENCRYPTED_DOCUMENT and options.alert_encrypted:
-        return f"Heuristics.Encrypted.{_ENCRYPTED.get(container_type, container_type)}"
+    if remark.trait is Trait.ENCRYPTED_DOCUMENT:
+        return _alert_on_encrypted(container_type, options)
     return ""
+
+
+def _alert_on_encrypted(container_type: str, options: Options) -> str:
+    wanted = (
+        options.alert_encrypted_documents
+        if container_type in _DOCUMENTS
+        else options.alert_encrypted_archives
+    )
+    if not wanted:
+        return ""
+    return f"Heuristics.Encrypted.{_ENCRYPTED.get(container_type, container_type.capitalize())}"

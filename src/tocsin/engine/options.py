@@ -26,7 +26,8 @@ class Options(NamedTuple):
         detect_pua: use signatures of what is merely unwanted.
         exceptions: what the user has excepted.
         passwords: to try on encrypted members, besides the database's own.
-        alert_encrypted: make a detection of what is encrypted and could not be opened.
+        alert_encrypted_archives: make a detection of what is encrypted and could not be opened.
+        alert_encrypted_documents: the same of PDF and Office documents.
         alert_macros: make a detection of a document with macros.
         closed: kinds of containers that are not opened.
         sandbox: confine workers as far as the system can, or refuse to scan without, or not.
@@ -37,7 +38,8 @@ class Options(NamedTuple):
     detect_pua: bool = False
     exceptions: Exceptions = NONE
     passwords: tuple[bytes, ...] = ()
-    alert_encrypted: bool = False
+    alert_encrypted_archives: bool = False
+    alert_encrypted_documents: bool = False
     alert_macros: bool = False
     closed: tuple[str, ...] = ()
     sandbox: Sandboxing = Sandboxing.ON

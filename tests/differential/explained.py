@@ -228,3 +228,18 @@ def explained_measured(case: Disagreement) -> str | None:
         if deviation.applies(case):
             return deviation.section
     return None
+
+
+MESSAGES_INSIDE = "messages-in-messages-and-mailboxes"
+
+
+def explained_mail(signature: str, within: bool, ours: bool) -> str | None:
+    """The section that explains a disagreement about a mail, or None.
+
+    Args:
+        signature: name of the signature.
+        within: whether its pattern stands in a message in a message, or in a mailbox.
+        ours: whether tocsin reports it.
+    """
+    wanted = signature.startswith(("D.inside.", "D.start."))
+    return MESSAGES_INSIDE if ours and within and wanted else None

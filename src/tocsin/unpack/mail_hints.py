@@ -11,7 +11,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 MOST = 64
 """Candidates of one mail."""
@@ -30,9 +29,10 @@ _NEAR = re.compile(
     rf"(?:(?<![\w/])(?:{_WORDS})(?![\w]))|密码|密碼|口令|パスワード|비밀번호|암호|пароль",
     re.IGNORECASE,
 )
-_STEM = re.compile(
-    r"pass|pwd|pw|p/w|kennwort|code|pin|key|contrase|clave|senha|palavra|mot|mdp|parol|wachtw|has[lł]o|"
-    r"heslo|jelsz|şifre|парол|пасс|密码|密碼|口令|パスワード|비밀번호|암호"
+_STEMS = (
+    *("pass", "pwd", "pw", "p/w", "kennwort", "code", "pin", "key", "contrase", "clave", "senha"),
+    *("palavra-", "mot de", "mdp", "parol", "wachtw", "hasło", "haslo", "heslo", "jelsz", "şifre"),
+    *("парол", "пасс", "密码", "密碼", "口令", "パスワード", "비밀번호", "암호"),
 )
 """How the words begin: looked for first, in lower case, because that is many times as fast."""
 
@@ -83,8 +83,13 @@ def _near(text: str) -> Iterator[str]:
     folded = text.lower()
     if len(folded) != len(text):  # a letter has become two
         folded = text
-    stems = islice(_STEM.finditer(folded), _MOST_PLACES)
-    for match in filter(None, (_NEAR.match(text, stem.start()) for stem in stems)):
+    places: list[int] = []
+    for stem in _STEMS:
+        at = folded.find(stem)
+        while at >= 0 and len(places) < _MOST_PLACES:
+            places.append(at)
+            at = folded.find(stem, at + 1)
+    for match in filter(None, (_NEAR.match(text, place) for place in sorted(places))):
         at = match.end()
         for _ in range(_TOKENS_NEAR):
             filler = _FILLER.match(text, at, at + 200)

@@ -6,6 +6,7 @@ Source: Linux, `include/uapi/linux/landlock.h` and `Documentation/userspace-api/
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 import struct
@@ -54,6 +55,8 @@ def prepare(readable: Iterable[Path], version: int) -> int:
     Raises:
         OSError: the kernel refused.
     """
+    if version < min(_RIGHTS):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
     rights = (1 << max(count for since, count in _RIGHTS.items() if since <= version)) - 1
     attributes = struct.pack("=Q", rights)
     if version >= _TCP_SINCE:

@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from msoffcrypto.method.xor_obfuscation import DocumentXOR
 
 _HASHES = {"SHA1": "sha1", "SHA-1": "sha1", "SHA256": "sha256", "SHA384": "sha384",
            "SHA512": "sha512", "MD5": "md5"}  # fmt: skip
@@ -222,10 +221,9 @@ class XorMask:
         """Try a password of at most 15 letters."""
         if not password or len(password) > 15 or max(map(ord, password)) > 255:
             return False
-        if not DocumentXOR.verifypw(password, self._verifier):
-            return False
-        self._mask = bytes(DocumentXOR.create_xor_array_method1(password))
-        return True
+        raw = password.encode("latin-1")
+        self._mask = _xor_mask(raw)
+        return _xor_verifier(raw) == self._verifier
 
     def decrypt(self, data: bytes, place: int) -> bytes:
         """Decrypt bytes whose first is masked by this byte of the mask.
@@ -267,6 +265,44 @@ def stream_cipher(info: bytes) -> StreamCipher:
     if version[0] in (2, 3, 4) and version[1] == 2:
         return CryptoApiRc4(info[4:])
     raise Unreadable(f"encryption of version {version[0]}.{version[1]}")
+
+
+_XOR_FIRST = bytes.fromhex("e1f01d0fcc9c84c0110c0e10f1ce313e1872e139d40f84f9280ca96a4ec3")
+_XOR_MATRIX = bytes.fromhex(
+    "aefc4dd99bb227454e8a9d142a097b61f6c2fda5eb6bc6f79dcf2bbf45638ac605ad0b5a16b42d685ad0"
+    "037506ea0dd41ba837506ea0dd40d849a0b35147a28e553daa7a44d56f45de8aad354a4b9496390d721a"
+    "eb23c6679cef29ff53fea7fc5fd947d38fa60f6d1eda3db47b68f6d0b86160e3c1c693ad377b6ef6ddec"
+    "45a08b4006a10d421a8435086a10aa5144838906022d045a08b4116876b4ed68caf185c31ba7374e6e9c"
+    "37306e60dcc0a9a1436386c61dad33316662ccc489a9037306e60dcc10212042408481081231246248c4"
+)
+_XOR_PAD = bytes.fromhex("bbffffbaffffb98000be0f00bf0f00")
+"""Source: MS-OFFCRYPTO 2.3.7.2."""
+
+
+def _pair(table: bytes, place: int) -> int:
+    return int.from_bytes(table[2 * place : 2 * place + 2], "big")
+
+
+def _xor_mask(password: bytes) -> bytes:
+    """The mask of a password of 1 to 15 bytes. Source: MS-OFFCRYPTO 2.3.7.2."""
+    key = _pair(_XOR_FIRST, len(password) - 1)
+    element = len(_XOR_MATRIX) // 2 - 1
+    for letter in reversed(password):
+        for bit in range(6, -1, -1):
+            if letter >> bit & 1:
+                key ^= _pair(_XOR_MATRIX, element)
+            element -= 1
+    padded = (password + _XOR_PAD)[:16]
+    mixed = (byte ^ (key >> 8 if place & 1 else key & 0xFF) for place, byte in enumerate(padded))
+    return bytes((byte >> 1 | byte << 7) & 0xFF for byte in mixed)
+
+
+def _xor_verifier(password: bytes) -> int:
+    """What a document keeps to know a password by. Source: MS-OFFCRYPTO 2.3.7.1."""
+    value = 0
+    for byte in (*reversed(password), len(password)):
+        value = (value >> 14 & 1 | value << 1 & 0x7FFF) ^ byte
+    return value ^ 0xCE4B
 
 
 def _wide(password: str) -> bytes:

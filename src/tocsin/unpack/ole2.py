@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
-from tocsin.unpack import msg, ppt, xlm
+from tocsin.unpack import blips, hwp, msg, ppt, xlm
 from tocsin.unpack.cfb import MAGIC, CompoundFile, Entry
 from tocsin.unpack.interface import Budget, Item, Member, Remark, Trait
 from tocsin.unpack.msi import decode_name
@@ -61,6 +61,7 @@ class _Document:
         self._budget = budget
         self._parts = Parts(budget)
         self._decryption = Decryption(self._file, passwords, self._parts)
+        self._hwp = hwp.flags(self._file)
 
     def members(self) -> Iterator[Item]:
         file = self._file
@@ -68,6 +69,8 @@ class _Document:
         for entry in file.streams:
             orphans += entry.storage < 0
             yield from self._stream(entry)
+        if self._hwp is not None:
+            yield from hwp.remarks(self._hwp)
         yield from projects(file, self._parts)
         yield from msg.bodies(file, self._parts)
         yield from self._rest()
@@ -94,6 +97,10 @@ class _Document:
             yield item
         if not data:
             return
+        if self._hwp is not None:
+            yield from hwp.inflated(file, entry, data, self._hwp, name, parts)
+        if entry.name in blips.STREAMS:
+            yield from blips.pictures(data, entry.name, parts)
         if entry.name == _NATIVE:
             yield from self._native(data, name)
         elif _IN_XML.fullmatch(entry.name) and _ZLIB.match(data, 4):

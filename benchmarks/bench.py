@@ -42,6 +42,9 @@ class Scale(NamedTuple):
         scans: counted runs over a sample.
         starts: counted runs over one small file.
         builds: counted index builds of the real sets.
+        containers: archives and documents of the mixed sample.
+        container_bytes: of the files inside them.
+        pdf_bytes: of the PDF with many streams.
     """
 
     seconds: float
@@ -55,10 +58,19 @@ class Scale(NamedTuple):
     scans: int
     starts: int
     builds: int
+    containers: int
+    container_bytes: int
+    pdf_bytes: int
 
 
-FULL = Scale(690, 140 * MB, 100 * MB, 80 * MB, 1_000_000, ("/usr/bin", "/usr/lib"), 1, 1, 5, 9, 2)
-QUICK = Scale(85, 10 * MB, 12 * MB, 6 * MB, 100_000, ("/usr/bin",), 10, 20, 2, 3, 1)
+FULL = Scale(
+    1500, 140 * MB, 100 * MB, 80 * MB, 1_000_000, ("/usr/bin", "/usr/lib"), 1, 1, 5, 9, 2,
+    containers=200, container_bytes=210 * MB, pdf_bytes=20 * MB,
+)  # fmt: skip
+QUICK = Scale(
+    150, 10 * MB, 12 * MB, 6 * MB, 100_000, ("/usr/bin",), 10, 20, 2, 3, 1,
+    containers=20, container_bytes=10 * MB, pdf_bytes=MB,
+)  # fmt: skip
 
 
 class Bench:

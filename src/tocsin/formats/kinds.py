@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from tocsin.formats.archives import find_archives
 from tocsin.formats.dotnet import dotnet_kinds
-from tocsin.formats.installers import find_installers
+from tocsin.formats.embedded import find_hidden
+from tocsin.formats.images import find_images
 from tocsin.formats.mail_kinds import envelope_kinds
 from tocsin.formats.office_kinds import flat_package
 from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds
@@ -65,14 +67,47 @@ FIXED: tuple[At, ...] = (
     At("SIS9", b"\x7a\x1a\x20\x10"),
     At("XLSB_BOOK", b"\x83\x01\x00"),
     At("XLSB_SHEET", b"\x81\x01\x00"),
+    At("AR", b"!<arch>\n"),
+    At("RPM", b"\xed\xab\xee\xdb"),
+    At("HXS", b"ITOLITLS"),
+    At("COMPRESS_Z", b"\x1f\x9d"),
+    At("WIM", b"MSWIM\0\0\0"),
+    At("DMG", b"koly\0\0\0\x04\0\0\x02\0", -512),
+    At("APFS", b"NXSB", 32),
+    At("VHD", b"conectix", -512),
+    At("VHD", b"conectix"),
+    At("VHDX", b"vhdxfile"),
+    At("VMDK", b"KDMV"),
+    At("QCOW", b"QFI\xfb\0\0\0"),
+    At("VDI", b"\x7f\x10\xda\xbe", 64),
+    At("ANDROID_SPARSE", b"\x3a\xff\x26\xed\x01\0"),
+    At("SQUASHFS", b"hsqs"),
+    At("SQUASHFS", b"sqsh"),
+    At("CRAMFS", b"Compressed ROMFS", 16),
+    At("NTFS", b"NTFS    \0", 3),
+    At("ZSTD", b"\x28\xb5\x2f\xfd"),
+    At("LZ4", b"\x04\x22\x4d\x18"),
+    At("LZ4", b"\x02\x21\x4c\x18"),
+    At("CRX", b"Cr24"),
 )
 """Kinds of ours that are known by bytes at a fixed place."""
 
+_MAY_HIDE = frozenset(
+    {
+        *("MSEXE", "ELF", "MACHO", "GIF", "PNG", "JPEG", "TIFF", "GRAPHICS", "RIFF"),
+        *("BINARY_DATA", "TEXT_ASCII", "TEXT_UTF8", "TEXT_UTF16LE", "TEXT_UTF16BE", "SWF", "JAVA"),
+        *("PDF", "RTF", "HTML", "SCRIPT", "PYTHON_COMPILED", "PS", "LNK", "MSCHM"),
+    }
+)
+"""Types in which a program or an archive may stand that their readers do not take out."""
+
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
-    (frozenset({"MSEXE"}), find_installers),
+    (_MAY_HIDE, find_hidden),
     (frozenset({"MSEXE"}), dotnet_kinds),
     (_XML_TYPES, flat_package),
     (None, envelope_kinds),
+    (None, find_images),
+    (frozenset({"MSEXE"}), find_archives),
     (TEXT_TYPES, encoded_kinds),
 )
 """What looks more closely: types it is asked for (None for all), and the function that, given

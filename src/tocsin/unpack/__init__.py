@@ -46,7 +46,9 @@ def unpacker_of(kind: str) -> Unpacker | None:
     module = _MODULES.get(kind)
     if module is None:
         return None
-    return cast(Unpacker, import_module(f"tocsin.unpack.{module}").UNPACKER)
+    loaded = import_module(f"tocsin.unpack.{module}")
+    found = loaded.UNPACKERS[kind] if hasattr(loaded, "UNPACKERS") else loaded.UNPACKER
+    return cast(Unpacker, found)
 
 
 def load_all() -> None:

@@ -6,6 +6,7 @@ What comes out of a document:
   embeds; of equal streams one. An object stream comes as one text;
 - scripts that are strings, each as a text, and all addresses together as one text, because
   their escapes, encodings or encryption hide them from signatures on the file itself;
+- the text of pages together as one, where clamscan makes one a page;
 - remarks on what it does: programs launched, forms sent, scripts, what acts by itself.
 
 Objects are found by their headers (`pdf_objects`) and decoded here, not by qpdf, though its
@@ -27,21 +28,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 
-from tocsin.errors import FormatError
+from tocsin.errors import FormatError, LimitReached
 from tocsin.formats.identify import identify
 from tocsin.unpack.interface import Budget, Item, Member, Reason, Remark, Skipped, Trait
 from tocsin.unpack.pdf_actions import TELLTALE, Findings, Text, is_string
 from tocsin.unpack.pdf_crypt import Key, open_with, read_terms
 from tocsin.unpack.pdf_filters import Filter, decode
 from tocsin.unpack.pdf_objects import MOST_OBJECTS, Found, Objects
+from tocsin.unpack.pdf_parts import Parts, page_text
 from tocsin.unpack.pdf_streams import Kinds, Stream, crypt_filter_of, filters_of
 from tocsin.unpack.pdf_syntax import Ref, Value, as_text, parse, windows
 from tocsin.unpack.stream import Meta, Taken, report, skipped, take
 
 _MAGIC = b"%PDF-"
 _LARGEST_JOINED_PART = 16 * 1024
-_LARGEST_JOINED = 1024 * 1024
 _UNTYPED = ("TEXT_ASCII", "TEXT_UTF16BE", "TEXT_UTF16LE", "TEXT_UTF8", "BINARY_DATA")
 _MOST_REMARKS = 100
 _LONGEST_SHOWN = 300
@@ -82,30 +84,44 @@ class _Document:
         self._position = 0
         self._seen: set[tuple[bytes, tuple[Filter, ...]]] = set()
         self._joining = False
-        self._joined: list[bytes] = []
-        self._joined_size = 0
+        self._joined = Parts("joined streams", "", budget)
+        self._pages = Parts("text of pages", "TEXT_ASCII", budget)
 
     def members(self) -> Iterator[Item]:
         self._survey()
         yield from self._complaints()
+        keys: list[Key | None] = [None]
         if self._findings.encryptions:
-            self._unlock()
-            if self._key is None and not self._findings.plain_trailers:
+            key = self._unlock()
+            if key is None or key.password:
                 yield Remark(Trait.ENCRYPTED_DOCUMENT, "it opens with a password only")
+            if key is None and not self._findings.plain_trailers:
                 yield Skipped("", Reason.ENCRYPTED, "no password fits", encrypted=True)
                 return
+            # Where trailers disagree on encryption, so may viewers.
+            keys = [key] if not self._findings.plain_trailers else [None, key]
         room = self._budget.remaining_files
         self._joining = room is not None and len(self._streams) > room // 2
+        try:
+            for key in keys:
+                self._key = key
+                yield from self._all_streams()
+            yield from self._scripts()
+            yield from self._addresses()
+        except LimitReached:
+            yield from self._flush(self._joined)
+            raise
+        yield from self._flush(self._joined)
+        yield from self._flush(self._pages)
+        yield from self._remarks()
+
+    def _all_streams(self) -> Iterator[Item]:
         for stream in self._streams:
             if stream.kind.holds_objects:
                 yield from self._object_stream(stream)
         for stream in self._streams:
             if not stream.kind.holds_objects:
                 yield from self._stream(stream)
-        yield from self._scripts()
-        yield from self._addresses()
-        yield from self._flush()
-        yield from self._remarks()
 
     # --- finding ---------------------------------------------------------------------------
 
@@ -132,7 +148,7 @@ class _Document:
         kind, length = self._kinds.read(data, found.start, found.stream)
         if isinstance(length, Ref):
             length = self._objects.value(length.number)
-        if len(kind.dictionaries) > 1 or TELLTALE.search(data, found.start, found.stream):
+        if TELLTALE.search(data, found.start, found.stream) is not None:
             for dictionary in kind.dictionaries:
                 self._findings.look(dictionary, found.ref, found.ref.number)
         return Stream(found.ref, self._objects.extent(found, length), kind)
@@ -155,7 +171,7 @@ class _Document:
         if self._data.rfind(b"startxref") < self._objects.last:
             yield Skipped("", Reason.DAMAGED, "truncated: its end is missing")
 
-    def _unlock(self) -> None:
+    def _unlock(self) -> Key | None:
         """Find the key of an encrypted document."""
         for value in self._findings.encryptions:
             encrypt = self._objects.value(value.number) if isinstance(value, Ref) else value
@@ -167,10 +183,10 @@ class _Document:
             }
             for identifier in self._findings.identifiers or [b""]:
                 terms = read_terms(resolved, identifier)
-                if terms is not None:
-                    self._key = open_with(terms, self._candidates())
-                if self._key is not None:
-                    return
+                key = None if terms is None else open_with(terms, self._candidates())
+                if key is not None:
+                    return key
+        return None
 
     def _candidates(self) -> Iterator[bytes]:
         yield b""
@@ -250,8 +266,9 @@ class _Document:
                 yield skipped(self._meta(name, size), Reason.DUPLICATE, "the same as another")
             return
         is_script = number in self._findings.script_refs
-        if is_script:
-            taken = taken._replace(data=as_text(taken.data))
+        if is_script and (script := as_text(taken.data)) is not taken.data:
+            self._budget.charge_bytes(max(0, len(script) - len(taken.data)))
+            taken = taken._replace(data=script)
         yield from self._handed_on(name, size, taken, script=is_script, own=file_name is not None)
 
     def _handed_on(
@@ -269,13 +286,16 @@ class _Document:
         data = taken.data
         if not data and taken.reason is None:
             return
+        if taken.reason is None and (text := page_text(data)):
+            if not self._pages.fits(len(text) + 1):
+                yield from self._flush(self._pages)
+            self._pages.add(text, charged=False)
         untyped = (script or self._joining) and identify(data) in _UNTYPED
         if self._joining:
             if untyped and not own and taken.reason is None and len(data) <= _LARGEST_JOINED_PART:
-                self._joined.append(data)
-                self._joined_size += len(data)
-                if self._joined_size >= _LARGEST_JOINED:
-                    yield from self._flush()
+                if not self._joined.fits(len(data) + 1):
+                    yield from self._flush(self._joined)
+                self._joined.add(data, charged=True)
                 return
             self._budget.charge_file()
         for value in report(self._meta(name, size), taken):
@@ -283,15 +303,16 @@ class _Document:
                 value = value._replace(type_name="TEXT_ASCII")
             yield value
 
-    def _flush(self) -> Iterator[Item]:
-        """Hand on the small texts that were joined."""
-        if not self._joined:
+    def _flush(self, parts: Parts) -> Iterator[Item]:
+        """Hand on small texts that were collected."""
+        if not parts:
             return
-        data = b"\n".join(self._joined)
-        self._joined, self._joined_size = [], 0
+        data = parts.take()
         self._budget.charge_file()
-        self._budget.charge_bytes(data.count(b"\n"))
-        yield from report(self._meta("joined streams", len(data)), Taken(data))
+        for value in report(self._meta(parts.name, len(data)), Taken(data)):
+            if parts.type_name and isinstance(value, Member):
+                value = value._replace(type_name=parts.type_name)
+            yield value
 
     def _object_stream(self, stream: Stream) -> Iterator[Item]:
         """Hand on an object stream, and look at the objects in it."""
@@ -305,23 +326,27 @@ class _Document:
 
     def _look_inside(self, stream: Stream, text: bytes) -> None:
         """Look at the objects of an object stream. Source: ISO 32000-1, 7.5.7."""
-        heads = text[: stream.kind.first].split()
-        for place in range(0, min(len(heads) - 1, 2 * stream.kind.count), 2):
-            if len(self._kept) >= _MOST_KEPT:
-                break
-            number, offset = heads[place : place + 2]
-            if number.isdigit() and offset.isdigit() and len(number) + len(offset) < 30:
-                self._keep(int(number), text, stream.kind.first + int(offset))
-        if TELLTALE.search(text) is None:
-            return
-        for parsed in windows(text, stream.kind.first, len(text)):
+        first = stream.kind.first
+        heads = text[:first].split()[: 2 * stream.kind.count]
+        places = [(first, stream.ref.number)]
+        for head in zip(heads[::2], heads[1::2], strict=False):
+            if all(part.isdigit() and len(part) < 16 for part in head):
+                places.append((first + int(head[1]), int(head[0])))
+        places.sort()
+        places.append((len(text), 0))
+        any_telltale = TELLTALE.search(text) is not None
+        for (start, number), (end, _) in pairwise(places):
             self._budget.check_time()
-            for dictionary in parsed.dictionaries:
-                self._findings.look(dictionary, None, stream.ref.number)
+            if len(self._kept) < _MOST_KEPT:
+                self._keep(number, text, start)
+            if any_telltale and TELLTALE.search(text, start, end) is not None:
+                for parsed in windows(text, start, end):
+                    for dictionary in parsed.dictionaries:
+                        self._findings.look(dictionary, None, number)
 
     def _keep(self, number: int, text: bytes, start: int) -> None:
         """Remember an object that is no dictionary: others may refer to its value."""
-        if text[start : start + 2] == b"<<":
+        if text[start : start + 2] == b"<<" or start >= len(text):
             return
         values = parse(text, start, len(text), 50).values
         if values:

@@ -154,9 +154,11 @@ class Key:
     Args:
         terms: what the document says.
         key: the file's key.
+        password: the password it was found by.
     """
 
-    def __init__(self, terms: Terms, key: bytes) -> None:
+    def __init__(self, terms: Terms, key: bytes, password: bytes) -> None:
+        self.password = password
         self._terms = terms
         self._key = key
 
@@ -208,7 +210,7 @@ def open_with(terms: Terms, passwords: Iterable[bytes]) -> Key | None:
     for password in passwords:
         key = _key_r5(terms, password) if terms.revision >= 5 else _key_r2(terms, password)
         if key is not None:
-            return Key(terms, key)
+            return Key(terms, key, password)
     return None
 
 

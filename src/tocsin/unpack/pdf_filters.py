@@ -90,16 +90,22 @@ def _unknown(chunks: Iterable[bytes], name: bytes, number: int) -> Iterator[byte
 
 
 def _flate(chunks: Iterable[bytes], item: Filter) -> Iterator[bytes]:
-    """Deflate in a zlib wrapping, which viewers do not insist on; its check value neither."""
+    """Deflate in a zlib wrapping. Source: RFC 1950.
+
+    Viewers insist neither on the header nor on a check value; one that is there and does not
+    fit tells of data that were altered and decoded to something nevertheless.
+    """
     decoder: zlib._Decompress | None = None
     saved: zlib._Decompress | None = None
     head = b""
-    for piece in chunks:
+    check = 1
+    pieces = iter(chunks)
+    for piece in pieces:
         if decoder is None:
             head += piece
             if len(head) < 4:
                 continue
-            piece = _without_header(head)
+            piece, wrapped = _without_header(head)
             decoder = zlib.decompressobj(-zlib.MAX_WBITS)
         else:
             saved = decoder.copy()
@@ -110,8 +116,12 @@ def _flate(chunks: Iterable[bytes], item: Filter) -> Iterator[bytes]:
             except zlib.error as error:
                 yield _rescued(saved, piece)
                 raise Interrupted(Reason.DAMAGED, f"damaged ({error})") from error
+            check = zlib.adler32(out, check)
             yield out
             if decoder.eof:
+                trailer = (decoder.unused_data + next(pieces, b""))[:4]
+                if wrapped and len(trailer) == 4 and int.from_bytes(trailer, "big") != check:
+                    raise Interrupted(Reason.DAMAGED, "its check value does not match")
                 return
             piece, full = decoder.unconsumed_tail, len(out) == OUTPUT_CHUNK
             if piece or full:
@@ -120,17 +130,17 @@ def _flate(chunks: Iterable[bytes], item: Filter) -> Iterator[bytes]:
         raise Interrupted(Reason.DAMAGED, "truncated")
 
 
-def _without_header(head: bytes) -> bytes:
-    """Pass over the zlib header; before it, writers leave ends of lines. Source: RFC 1950."""
-    stripped = head.lstrip(b"\r\n")
-    for candidate in (head, stripped):
-        if (
-            len(candidate) > 1
-            and candidate[0] & 0x0F == 8
-            and not (int.from_bytes(candidate[:2], "big") % 31)
-        ):
-            return candidate[6 if candidate[1] & 0x20 else 2 :]
-    return head[2:] if head[0] & 0x0F == 8 else head
+def _without_header(head: bytes) -> tuple[bytes, bool]:
+    """Pass over the zlib header, and over ends of lines that writers leave before it.
+
+    Returns:
+        What follows, and whether there was a header.
+    """
+    for candidate in (head, head.lstrip(b"\r\n")):
+        first = int.from_bytes(candidate[:2], "big")
+        if len(candidate) > 1 and candidate[0] & 0x0F == 8 and not first % 31:
+            return candidate[6 if first & 0x20 else 2 :], True
+    return (head[2:] if head[0] & 0x0F == 8 else head), False
 
 
 def _rescued(saved: zlib._Decompress | None, piece: bytes) -> bytes:

@@ -85,17 +85,19 @@ class Kinds:
         Returns:
             What it says, and the stream's length, which may be a reference.
         """
-        stated = _LENGTH.search(data, start, end)
-        if stated is None or end - start > _LONGEST_WORDING:
+        if end - start > _LONGEST_WORDING:
             kind = self._kind(data, start, end)
             return kind, kind.length
-        wording = data[start : stated.start(1)] + data[stated.end(1) : end]
+        stated = _LENGTH.search(data, start, end)
+        wording = data[start:end]
+        if stated is not None:
+            wording = data[start : stated.start(1)] + data[stated.end(1) : end]
         kind = self._known.get(wording)
         if kind is None:
             kind = self._kind(data, start, end)
             if len(self._known) < _MOST_WORDINGS:
                 self._known[wording] = kind
-        return kind, int(stated[1])
+        return kind, kind.length if stated is None else int(stated[1])
 
     def _kind(self, data: bytes, start: int, end: int) -> Kind:
         lookup = self._lookup

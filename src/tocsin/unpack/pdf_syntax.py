@@ -17,6 +17,10 @@ WINDOW = 50_000
 """Tokens that are read at once: what bounds the memory that a hostile object costs."""
 
 
+_DEEPEST = 200
+"""Levels of arrays and dictionaries; what is nested deeper is read as if it were not."""
+
+
 class Name(bytes):
     """A name, without its slash and with its escapes resolved."""
 
@@ -115,6 +119,8 @@ def parse(data: bytes, start: int, end: int, most: int = WINDOW) -> Parsed:
         elif kind == "hex":
             values.append(unhex(text))
         elif text in (b"<<", b"["):
+            if len(stack) >= _DEEPEST:
+                continue
             stack.append((text, values))
             values = []
         else:

@@ -1,0 +1,474 @@
+"""What comes out of a PDF: streams, files, scripts, addresses; and of which damage is told."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+from pdf_samples import (
+    BASE,
+    HEADER,
+    PAYLOAD,
+    SCRIPT,
+    document,
+    flate,
+    make_pdf,
+    object_stream,
+    stream,
+    written_by_pikepdf,
+    xdp,
+)
+from unpack_contract import Outcome, check_contract
+
+from tocsin.formats.identify import identify
+from tocsin.formats.kinds import kinds
+from tocsin.unpack.interface import Limits, Member, Reason, Remark, Trait
+
+CLAM = Path("/usr/share/clamav-testfiles/clam.pdf")
+WIDE = Limits(timeout=30)
+
+
+def opened(data: bytes, limits: Limits = WIDE, passwords: tuple[bytes, ...] = ()) -> Outcome:
+    assert "PDF" in kinds(data, identify(data))
+    outcome = check_contract("PDF", data, limits, passwords)
+    assert outcome.error is None
+    return outcome
+
+
+def contents(outcome: Outcome) -> dict[str, bytes]:
+    return {member.name: member.data for member in outcome.members}
+
+
+def healthy(data: bytes, passwords: tuple[bytes, ...] = ()) -> dict[str, bytes]:
+    """What comes out of a document in which nothing is wrong."""
+    outcome = opened(data, passwords=passwords)
+    assert not outcome.skipped
+    assert all(member.complete for member in outcome.members)
+    return contents(outcome)
+
+
+def remarks(data: bytes) -> list[str]:
+    return [value.detail for value in opened(data).values if isinstance(value, Remark)]
+
+
+# --- streams and files ----------------------------------------------------------------------
+
+
+def test_streams_files_and_scripts_of_another_writer() -> None:
+    found = healthy(written_by_pikepdf())
+    assert found["inner.exe"] == PAYLOAD
+    assert found["JavaScript"] == SCRIPT
+    assert any(b"<?xpacket" in data for data in found.values())
+    assert any(b"/Filespec" in data for data in found.values())  # an object stream's text
+
+
+@pytest.mark.skipif(not CLAM.exists(), reason="needs Debian's clamav-testfiles")
+def test_debians_sample() -> None:
+    found = healthy(CLAM.read_bytes())
+    assert len(found["clam.exe"]) == 544
+    assert found["clam.exe"].startswith(b"MZ")
+
+
+def test_names_of_files_in_every_spelling() -> None:
+    more = {
+        10: b"<</Type/Filespec/F(plain.exe)/EF<</F 20 0 R>>>>",
+        11: b"<</F(worse)/UF<feff00fc002e006500780065>/EF<</UF 21 0 R/F 21 0 R>>>>",
+        12: b"<</#46(..\\057..\\057etc\\057passwd)/E#46<</F 22 0 R>>>>",
+        **{20 + n: stream(PAYLOAD + b"%d" % n, b"/Type/EmbeddedFile") for n in range(3)},
+    }
+    found = healthy(document(more))
+    assert found["plain.exe"] == PAYLOAD + b"0"
+    assert found["ü.exe"] == PAYLOAD + b"1"
+    assert found["../../etc/passwd"] == PAYLOAD + b"2"
+
+
+def test_equal_streams_come_out_once() -> None:
+    outcome = opened(document({number: stream(PAYLOAD) for number in range(10, 30)}))
+    assert [member.data for member in outcome.members].count(PAYLOAD) == 1
+    named = {10: stream(PAYLOAD), 11: stream(PAYLOAD), 12: b"<</F(b.exe)/EF<</F 11 0 R>>>>"}
+    outcome = opened(document(named))
+    assert [(s.name, s.reason) for s in outcome.skipped] == [("b.exe", Reason.DUPLICATE)]
+
+
+@pytest.mark.parametrize("before", [b"", b"\n\n", b"MIME junk\n", b"<!-- -->" * 100])
+def test_header_behind_other_bytes(before: bytes) -> None:
+    assert healthy(before + document({10: flate(PAYLOAD)}))["object 10 0"] == PAYLOAD
+
+
+def test_text_that_speaks_of_pdf_is_no_damaged_document() -> None:
+    text = b"A document begins with %PDF-1.4 and has an object or two.\n" * 5
+    assert identify(text) == "PDF"
+    assert opened(text).values == []
+
+
+def test_document_without_objects() -> None:
+    assert "no objects" in str(check_contract("PDF", b"%PDF-1.4\nnothing\n%%EOF\n").error)
+
+
+# --- where objects hide ------------------------------------------------------------------------
+
+
+def test_superseded_and_hidden_objects() -> None:
+    first = document({10: flate(PAYLOAD), 11: b"<</S/URI/URI(http://old.example/)>>"})
+    update = b"10 0 obj\n%s\nendobj\n11 0 obj\n<<>>\nendobj\n" % flate(b"something else")
+    table = b"xref\n0 0\ntrailer\n<</Size 12/Root 1 0 R/Prev 9>>\nstartxref\n%d\n%%%%EOF\n"
+    outcome = opened(first + update + table % (len(first) + len(update)))
+    assert not outcome.skipped
+    data = [member.data for member in outcome.members]
+    assert {PAYLOAD, b"something else", b"http://old.example/\n"} <= set(data)
+
+
+def test_object_that_no_table_names() -> None:
+    data = document({}).replace(b"xref\n0", b"99 3 obj%s\nxref\n0" % flate(PAYLOAD), 1)
+    assert contents(opened(data))["object 99 3"] == PAYLOAD
+
+
+def test_object_inside_the_data_of_another() -> None:
+    inner = b"some data 77 0 obj\n%s\nendobj more data" % flate(PAYLOAD)
+    found = healthy(document({10: stream(inner)}))
+    assert found["object 10 0"] == inner
+    assert found["object 77 0"] == PAYLOAD
+
+
+def test_document_in_a_document_comes_out_whole_and_once() -> None:
+    inner = document({70: flate(PAYLOAD)})
+    for wrap in (stream, flate):
+        found = healthy(document({10: wrap(inner), 11: b"<</F(in.pdf)/EF<</F 10 0 R>>>>"}))
+        assert found["in.pdf"] == inner
+        assert PAYLOAD not in found.values()
+
+
+@pytest.mark.parametrize(
+    "length", [b"1", b"0", b"99999999999", b"-5", b"50 0 R", b"51 0 R", b"52 0 R", b"x", b"52 0"]
+)
+def test_wrong_and_referred_lengths(length: bytes) -> None:
+    data = zlib.compress(PAYLOAD)
+    more = {
+        10: stream(data, b"/Filter/FlateDecode", length),
+        50: b"%d" % len(data),
+        51: b"7",
+        52: b"52 0 R",
+    }
+    assert contents(opened(document(more)))["object 10 0"] == PAYLOAD
+
+
+def test_end_of_stream_inside_its_data() -> None:
+    payload = PAYLOAD + b"\nendstream\nendobj\n" + PAYLOAD
+    assert healthy(document({10: stream(payload)}))["object 10 0"] == payload
+
+
+@pytest.mark.parametrize("after", [b"\n", b"\r\n", b"\r", b""])
+def test_ends_of_lines_around_the_data(after: bytes) -> None:
+    text = b"<</Length %d>>stream%s%s%sendstream" % (len(PAYLOAD), after, PAYLOAD, after)
+    assert healthy(document({10: text}))["object 10 0"] == PAYLOAD
+
+
+def test_word_stream_in_a_dictionary() -> None:
+    text = stream(PAYLOAD, b"/Note(>> stream endstream 5 0 obj)/stream/endobj")
+    assert PAYLOAD in contents(opened(document({10: text}))).values()
+
+
+def test_object_streams() -> None:
+    text = b"<</S/JavaScript/JS(from the object stream)>>"
+    objects = {
+        30: text,
+        31: b"<</S/JavaScript/JS 32 0 R>>",
+        32: b"(an indirect string)",
+        33: b"<</F(named.exe)/EF<</F 40 0 R>>>>",
+        34: b"[/FlateDecode]",
+    }
+    hidden = {20: object_stream(objects), 40: stream(zlib.compress(PAYLOAD), b"/Filter 34 0 R")}
+    outcome = opened(document(hidden))
+    assert not outcome.skipped
+    found = contents(outcome)
+    assert found["named.exe"] == PAYLOAD
+    assert text in found["object 20 0"]
+    scripts = {m.data for m in outcome.members if m.name.startswith("JavaScript")}
+    assert scripts == {b"from the object stream", b"an indirect string"}
+
+
+# --- scripts, addresses, actions ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("literal", "script"),
+    [
+        (b"(simple)", b"simple"),
+        (b"(a \\(nested (one)\\) \\101\\n\\\r\nb\\z)", b"a (nested (one)) A\nbz"),
+        (b"<6869 2074 6865 7265>", b"hi there"),
+        (b"(\xfe\xff\0w\0i\0d\0e)", b"wide"),
+        (b"(\xef\xbb\xbfutf-8)", b"utf-8"),
+        (b"(unclosed ( and more", b""),
+    ],
+)
+def test_scripts_that_are_strings(literal: bytes, script: bytes) -> None:
+    outcome = opened(document({10: b"<</S/JavaScript/JS %s>>" % literal}))
+    found = [m for m in outcome.members if m.name.startswith("JavaScript")]
+    assert [m.type_name for m in found] == ["TEXT_ASCII"]
+    assert found[0].data == script or not script
+
+
+def test_hidden_names_of_keys() -> None:
+    found = healthy(document({10: b"<</S/#4aavaScript/J#53(hidden by escapes)>>"}))
+    assert found["JavaScript of object 10"] == b"hidden by escapes"
+
+
+def test_script_in_a_stream_is_text_unless_it_is_something_else() -> None:
+    more = {
+        10: b"<</S/JavaScript/JS 20 0 R>>",
+        11: b"<</S/JavaScript/JS 21 0 R>>",
+        12: b"<</S/JavaScript/JS 22 0 R>>",
+        20: flate(b"\xfe\xff\0a\0p\0p\0.\0x"),
+        21: flate(PAYLOAD),
+        22: b"(a string of its own)",
+    }
+    by_name = {member.name: member for member in opened(document(more)).members}
+    assert by_name["object 20 0"].data == b"app.x"
+    assert by_name["object 20 0"].type_name == "TEXT_ASCII"
+    assert by_name["object 21 0"].type_name == ""  # a program called a script stays a program
+    assert by_name["JavaScript of object 22"].data == b"a string of its own"
+
+
+def test_addresses_are_one_text() -> None:
+    more = {
+        10: b"<</A<</S/URI/URI(http://a.example/\\141)>>>>",
+        11: b"[<</S/URI/URI<687474703a2f2f622e6578616d706c65>>> <</URI 12 0 R>>]",
+        12: b"(http://c.example/)",
+        13: b"<</S/SubmitForm/F<</FS/URL/F(http://d.example/)>>>>",
+        14: b"<</S/GoToR/F(\\\\\\\\host\\\\share)/D[0]>>",
+    }
+    lines = healthy(document(more))["addresses"].splitlines()
+    assert set(lines) == {
+        b"http://a.example/a",
+        b"http://b.example",
+        b"http://c.example/",
+        b"http://d.example/",
+        b"\\\\host\\share",
+    }
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        ({10: b"<</S/Launch/F(cmd.exe)>>"}, "launches a program: cmd.exe"),
+        ({10: b"<</S/Launch/Win<</F(cmd)/P(/c x)>>>>"}, "launches a program: cmd /c x"),
+        ({10: b"<</OpenAction<</S/JavaScript/JS(x)>>>>"}, "runs JavaScript when it is opened"),
+        ({10: b"<</OpenAction 11 0 R>>", 11: b"<</S/Launch>>"}, "launches a program when it is"),
+        ({10: b"<</AA<</O 11 0 R>>>>", 11: b"<</S/URI/URI(u)>>"}, "opens an address upon an event"),
+        ({10: b"<</S/SubmitForm/F(http://x)>>"}, "sends its form: http://x"),
+        ({10: b"<</S/GoToE/T<</R/C>>>>"}, "opens a document embedded in it"),
+        ({20: object_stream({10: b"<</OpenAction 11 0 R>>", 11: b"<</S/Launch>>"})}, "when it is"),
+    ],
+)
+def test_actions_are_remarked_on(objects: dict[int, bytes], expected: str) -> None:
+    found = remarks(document(objects))
+    assert any(expected in detail for detail in found), found
+
+
+def test_plain_links_and_destinations_are_not_remarked_on() -> None:
+    more = {10: b"<</OpenAction[3 0 R/Fit]/A<</S/URI/URI(http://x/)>>>>", 11: b"<</S/GoTo/D[0]>>"}
+    assert remarks(document(more)) == []
+
+
+def test_text_of_pages() -> None:
+    (text,) = (m for m in opened(document({})).members if m.name == "text of pages")
+    assert (text.data, text.type_name) == (b"A longline\n", "TEXT_ASCII")
+
+
+# --- encryption --------------------------------------------------------------------------------
+
+ENCRYPTIONS = {
+    "RC4 40": {"revision": 2, "aes": False, "metadata": False},
+    "RC4 128": {"revision": 3, "aes": False, "metadata": False},
+    "RC4 crypt filter": {"revision": 4, "aes": False, "metadata": False},
+    "AES 128": {"revision": 4},
+    "AES 128, plain metadata": {"revision": 4, "metadata": False},
+    "AES 256, revision 5": {"revision": 5},
+    "AES 256, revision 6": {"revision": 6},
+    "AES 256, no object streams": {"revision": 6, "object_streams": False},
+}
+each_encryption = pytest.mark.parametrize("kind", ENCRYPTIONS)
+
+
+@each_encryption
+@pytest.mark.parametrize("password", [b"", b"user", b"owner"])
+def test_encrypted_document(kind: str, password: bytes) -> None:
+    user = "" if not password else "user"
+    data = written_by_pikepdf(**ENCRYPTIONS[kind], user=user)  # type: ignore[arg-type]
+    outcome = opened(data, passwords=(b"wrong", password))
+    assert not outcome.skipped
+    found = contents(outcome)
+    assert found["inner.exe"] == PAYLOAD
+    assert SCRIPT in found.values()
+    assert any(b"<?xpacket" in data for data in found.values())
+    assert all(member.encrypted for member in outcome.members)
+    asked = any(
+        isinstance(value, Remark) and value.trait is Trait.ENCRYPTED_DOCUMENT
+        for value in outcome.values
+    )
+    assert asked == bool(password)
+
+
+@each_encryption
+def test_encrypted_document_without_its_password(kind: str) -> None:
+    data = written_by_pikepdf(**ENCRYPTIONS[kind], user="user")  # type: ignore[arg-type]
+    outcome = opened(data, passwords=(b"wrong",))
+    assert outcome.members == []
+    assert [skip.reason for skip in outcome.skipped] == [Reason.ENCRYPTED]
+    assert Trait.ENCRYPTED_DOCUMENT in {
+        value.trait for value in outcome.values if isinstance(value, Remark)
+    }
+
+
+def test_unknown_security_handler() -> None:
+    data = document({}, trailer=b"/Root 1 0 R/Encrypt<</Filter/Adobe.PubSec/V 4/R 4>>")
+    assert [skip.reason for skip in opened(data).skipped] == [Reason.ENCRYPTED]
+
+
+def test_decoy_of_an_encryption_hides_nothing() -> None:
+    real = written_by_pikepdf(revision=3, aes=False, metadata=False)
+    decoy = real[real.index(b"trailer") : real.index(b"startxref", real.index(b"trailer"))]
+    encrypt = next(part for part in real.split(b"endobj") if b"/Standard" in part)
+    data = document({10: stream(PAYLOAD), 11: flate(PAYLOAD + b"!")})
+    data = data.replace(b"xref\n", b"%s endobj\n%s\nxref\n" % (encrypt, decoy), 1)
+    found = [member.data for member in opened(data).members]
+    assert PAYLOAD in found
+    assert PAYLOAD + b"!" in found
+
+
+# --- damage and bounds -------------------------------------------------------------------------
+
+
+def test_damaged_stream_gives_what_precedes_the_damage() -> None:
+    payload = b"".join(b"%d " % (n * n) for n in range(20_000))
+    packed = bytearray(zlib.compress(payload))
+    middle = len(packed) // 2
+    packed[middle : middle + 200] = b"\xff" * 200
+    outcome = opened(document({10: stream(bytes(packed), b"/Filter/FlateDecode")}))
+    (member,) = (m for m in outcome.members if m.name == "object 10 0")
+    assert not member.complete
+    assert member.size > len(payload) // 3
+    assert payload.startswith(member.data[: len(payload) // 3])
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.7, 0.9, 0.95])
+def test_truncated_document_is_incomplete(kept: float) -> None:
+    data = document({10: flate(PAYLOAD), 11: stream(PAYLOAD * 3)})
+    outcome = opened(data[: int(len(data) * kept)])
+    assert outcome.skipped or not all(member.complete for member in outcome.members)
+
+
+def test_more_streams_than_objects_allowed() -> None:
+    more = {100 + n: flate(b"BT (page %d of many) Tj ET" % n) for n in range(500)}
+    more[5000] = flate(PAYLOAD)
+    outcome = opened(document(more), Limits(max_files=100))
+    assert not outcome.skipped
+    found = contents(outcome)
+    assert found["object 5000 0"] == PAYLOAD
+    assert all(b"page %d of many" % n in found["joined streams"] for n in range(500))
+
+
+def test_limit_hands_on_what_was_joined() -> None:
+    more = {100 + n: flate(b"BT (page %d of many) Tj ET" % n) for n in range(500)}
+    more |= {9000 + n: flate(PAYLOAD + b"%d" % n) for n in range(200)}
+    outcome = check_contract("PDF", document(more), Limits(max_files=100))
+    assert "--max-files" in str(outcome.error)
+    assert "joined streams" not in contents(outcome)  # nothing more may be handed on
+    outcome = check_contract("PDF", document(more), Limits(max_scan_size=60_000, max_files=300))
+    assert "--max-scan-size" in str(outcome.error)
+    assert b"page 7 of many" in contents(outcome)["joined streams"]
+
+
+def test_bombs_stop_at_the_bounds() -> None:
+    bomb = functools.reduce(lambda data, _: zlib.compress(data, 9), range(2), bytes(200_000_000))
+    text = stream(bomb, b"/Filter[/FlateDecode/FlateDecode]")
+    started = time.process_time()
+    outcome = opened(document({10: text}), Limits(max_file_size=5_000_000))
+    assert [skip.reason for skip in outcome.skipped] == [Reason.LIMIT]
+    assert time.process_time() - started < 10
+
+
+HOSTILE = {
+    "streams without end": b"1 0 obj<<>>stream\n" * 100_000,
+    "overlapping streams": b"1 0 obj<<>>stream\n" * 100_000 + b"endstream",
+    "objects only": b"1 0 obj " * 200_000,
+    "strings without end": b"1 0 obj<</JS" + b"(" * 1_000_000,
+    "deep arrays": b"1 0 obj<</JS" + b"[" * 1_000_000,
+    "deep dictionaries": b"1 0 obj<</JS" + b"<<" * 500_000 + b">>" * 500_000,
+    "many numbers": b"1 0 obj<</JS " + b"1 " * 1_000_000,
+    "large number": b"1 0 obj<</Length " + b"9" * 1_000_000 + b">>stream\nx\nendstream",
+    "references in a ring": b"1 0 obj 1 0 R endobj 2 0 obj<</Length 1 0 R>>stream\n" * 20_000,
+    "long chain": stream(b"x" * 99, b"/Filter[" + b"/AHx" * 100_000 + b"]").join((b"1 0 obj", b"")),
+    "many scripts": b"".join(b"%d 0 obj<</JS(s%d)>>" % (n, n) for n in range(100_000)),
+    "empty brackets": b"1 0 obj BT " + b"[(" * 300_000,
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_documents_take_no_undue_time(what: str) -> None:
+    started = time.process_time()
+    check_contract("PDF", HEADER + HOSTILE[what], Limits(timeout=20))
+    assert time.process_time() - started < 20
+
+
+def test_large_document_takes_seconds() -> None:
+    page = b"".join(b"BT /F%d 9 Tf %d %d Td (line) Tj ET\n" % (n % 7, n, n * n) for n in range(900))
+    data = document({100 + n: flate(page + b"%d" % n) for n in range(4000)})
+    assert len(data) > 20_000_000
+    started = time.process_time()
+    assert len(healthy(data)) > 4000
+    assert time.process_time() - started < 20
+
+
+def test_memory_stays_bounded() -> None:
+    """Many streams with one end take no more than a few times the file's size."""
+    script = """
+import resource, sys
+from tocsin.unpack.pdf import UNPACKER
+from tocsin.unpack.interface import Budget
+from tocsin.errors import LimitReached
+data = b"%PDF-1.4\\n" + b"1 0 obj<<>>stream\\n" * 300_000 + b"endstream"
+try:
+    for _ in UNPACKER.members(data, Budget(), ()):
+        pass
+except LimitReached:
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, timeout=90
+    )
+    assert int(run.stdout) < 900_000  # kilobytes
+
+
+# --- XDP ---------------------------------------------------------------------------------------
+
+
+def test_xdp() -> None:
+    inner = written_by_pikepdf()
+    data = xdp(inner)
+    assert identify(data) == "XDP"
+    (member,) = check_contract("XDP", data).members
+    assert isinstance(member, Member)
+    assert (member.data, member.complete) == (inner, True)
+
+
+def test_xdp_that_is_cut_off() -> None:
+    data = xdp(PAYLOAD)
+    (member,) = check_contract("XDP", data[: data.index(b"</chunk")]).members
+    assert (member.data, member.complete) == (PAYLOAD, False)
+    assert base64.b64encode(member.data)
+
+
+def test_xdp_without_a_document() -> None:
+    assert check_contract("XDP", b"<xdp:xdp><template/></xdp:xdp>").values == []
+
+
+def test_base_is_healthy() -> None:
+    assert healthy(make_pdf(BASE))

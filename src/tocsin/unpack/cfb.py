@@ -31,6 +31,7 @@ _ENTRY = Struct("<64s H B x I I I 36x I Q")
 _ENTRY_BYTES = 128
 
 _STORAGE, _STREAM, _ROOT = 1, 2, 5
+_END = 0xFFFFFFFE
 _DEEPEST = 24
 """Storages of a path that are written out; Office nests four or so."""
 
@@ -141,6 +142,9 @@ class CompoundFile:
             chain = list(dict.fromkeys(chain))
             self.damage = "its directory goes round in a circle"
         blob = b"".join(map(self._sector, chain))
+        last = self._fat[chain[-1]] if chain and chain[-1] < len(self._fat) else 0
+        if not circle and (last != _END or len(blob) < len(chain) << self._shift):
+            self.damage = self.damage or "its directory is cut off"
         blob = blob[: len(blob) // _ENTRY_BYTES * _ENTRY_BYTES]
         entries = list(_ENTRY.iter_unpack(blob))
         holder = self._tree(entries)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from tocsin.errors import FormatError
 from tocsin.unpack import blips, hwp, msg, ppt, xlm
 from tocsin.unpack.cfb import MAGIC, CompoundFile, Entry
-from tocsin.unpack.interface import Budget, Item, Member, Remark, Trait
+from tocsin.unpack.interface import Budget, Item, Member, Reason, Remark, Trait
 from tocsin.unpack.msi import decode_name
 from tocsin.unpack.office_crypto import Decryption
 from tocsin.unpack.ole1 import read_native
@@ -42,7 +42,7 @@ class CompoundUnpacker:
         if data.startswith(MAGIC, _HWP_HEADER):
             data = data[_HWP_HEADER:]
         elif not data.startswith(MAGIC):
-            if _is_source(data):
+            if data and _is_source(data):
                 return
             raise FormatError("not a compound file")
         yield from _Document(data, budget, passwords).members()
@@ -77,7 +77,7 @@ class _Document:
         if orphans:
             yield Remark(Trait.NOTE, f"{orphans} streams are held by no storage")
         if file.damage:
-            yield Remark(Trait.NOTE, file.damage)
+            yield self._parts.skip("", Reason.DAMAGED, file.damage)
 
     def _rest(self) -> Iterator[Item]:
         """What somebody put behind the document."""

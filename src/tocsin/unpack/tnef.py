@@ -87,7 +87,8 @@ class _Stream:
             self._current = _Attachment()
             return
         if kind == _BODY:
-            yield from self._parts.member("body.txt", self._cut(start, end), end - start)
+            stop = end - self._data.endswith(b"\0", start, end)
+            yield from self._parts.member("body.txt", self._cut(start, stop), end - start)
         elif kind == _MESSAGE_PROPERTIES:
             yield from self._bodies(start, end)
         elif kind in (_TITLE, _DATA, _PROPERTIES):

@@ -73,9 +73,12 @@ def decompress(data: bytes, at: int) -> Iterator[bytes]:
         raise Interrupted(Reason.DAMAGED, "no compressed source where it should be")
     at += 1
     end = len(data)
+    first = at
     while at + 2 < end:
         header = data[at] | data[at + 1] << 8
         if header >> 12 & 7 != _CHUNK_MARK:
+            if at == first:
+                raise Interrupted(Reason.DAMAGED, "no compressed source where it should be")
             return
         stop = min(at + (header & 0xFFF) + 3, end)
         if header & 0x8000:
@@ -176,6 +179,15 @@ def code_page(number: int) -> str:
     except LookupError:
         return "latin-1"
     return name
+
+
+def is_source(stream: bytes, at: int) -> bool:
+    """Whether compressed source begins at a place in a stream."""
+    return (
+        stream[at : at + 1] == b"\1"
+        and stream[at + 2 : at + 3] != b""
+        and (stream[at + 2] >> 4 & 7 == _CHUNK_MARK)
+    )
 
 
 def find_source(stream: bytes) -> int:

@@ -11,6 +11,7 @@ from tocsin.unpack.vba import (
     Module,
     decompress,
     find_source,
+    is_source,
     is_stomped,
     project_text,
     read_dir,
@@ -53,7 +54,7 @@ def _project(
             continue
         stream = file.read(entry, entry.size)
         offset = module.offset
-        if not 0 <= offset < len(stream) or stream[offset] != 1:
+        if offset < 0 or not is_source(stream, offset):
             offset = find_source(stream)
         name = f"{folder}{module.name}.bas"
         if offset < 0:

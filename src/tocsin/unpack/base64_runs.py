@@ -37,7 +37,8 @@ _RUN = re.compile(
 )
 """A run and what it goes on with: further lines, or further strings that are joined to it."""
 
-_LEFT_OF_RUN = re.compile(rb"[A-Za-z0-9+/]{1,63}\Z")
+_JOINTS = re.compile(_BETWEEN)
+
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}[\s\"'+&,_:-]{0,8}){64,}")
 _ESCAPES = re.compile(rb"(?:(?:\\x|0x)[0-9a-fA-F]{2}[\s\"'+&,_]{0,8}){64,}")
 _NOT_HEX = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
@@ -85,8 +86,7 @@ def _runs(data: bytes, budget: Budget) -> Iterator[tuple[str, int, int, str]]:
         at = marked.find(_MARK, at)
         if at < 0:
             break
-        left = _LEFT_OF_RUN.search(data, max(0, at - 63), at)
-        start = at if left is None else left.start()
+        start = at  # the first of so many, so none stands before it
         run = _RUN.match(data, start)
         end = at + SHORTEST_RUN if run is None else run.end()
         if is_worthwhile(b"".join(base64_chunks(data, start, min(end, start + _HEAD)))):
@@ -128,10 +128,12 @@ def is_worthwhile(head: bytes) -> bool:
 
 
 def _chunks(data: bytes, start: int, end: int, kind: str) -> Iterator[bytes]:
-    if kind == "base64":
-        yield from base64_chunks(data, start, end)
-        return
     text = data[start:end]
+    if kind == "base64":
+        if b"\\" in text or b'"' in text or b"'" in text:
+            text = _JOINTS.sub(b"", text)  # their letters and `+` are no digits
+        yield from base64_chunks(text, 0, len(text))
+        return
     digits = (_ESCAPE_PREFIX.sub(b"", text) if b"x" in text else text).translate(None, _NOT_HEX)
     for at in range(0, len(digits) & ~1, _PIECE):
         yield binascii.a2b_hex(digits[at : min(at + _PIECE, len(digits) & ~1)])

@@ -26,7 +26,7 @@ _GUESS_REACH = 64 * 1024
 _CHECK_EVERY = 1024
 
 _GUESS = re.compile(
-    rb"(?:\A|[\r\n])--([^\r\n]{1,200}?)[ \t]*(?:\r\n|\n|\r)content-[a-z-]{2,30}[ \t]*:",
+    rb"--(?<![^\r\n]--)([^\r\n]{1,200}?)[ \t]*(?:\r\n|\n|\r)content-[a-z-]{2,30}[ \t]*:",
     re.IGNORECASE,
 )
 _LINE = re.compile(rb"[^\r\n]*")

@@ -21,6 +21,7 @@ from tocsin.unpack.stream import Interrupted, Meta, report, take
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TO_BASE64 = bytes(_BASE64[(byte - 32) & 63] for byte in range(256))
+_CHARACTERS = bytes(range(32, 97))
 _FULL_LINES = re.compile(rb"(?:M[ -`]{60}(?:\r\n|\n|\r)){1,8192}")
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\n|\r|\Z)")
 _END_BASE64 = re.compile(rb"^====", re.MULTILINE)
@@ -68,8 +69,7 @@ def _line_length(data: bytes, at: int, end: int) -> int:
     needed = (count + 2) // 3 * 4
     if not 32 <= text[0] <= 96 or len(text) - 1 > needed + 4:
         return -1
-    stripped = text[1:].rstrip()
-    return count if all(32 <= byte <= 96 for byte in stripped[:needed]) else -1
+    return count if not text[1 : 1 + needed].rstrip().translate(None, _CHARACTERS) else -1
 
 
 def block_chunks(data: bytes, block: Block, end: int) -> Generator[bytes, None, int]:

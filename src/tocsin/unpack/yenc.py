@@ -98,11 +98,10 @@ def _next_part(data: bytes, at: int) -> _Part | None:
     if part is not None:
         numbers.update(_NUMBER.findall(part[1]))
         start = part.end()
-    end = _END.search(data, start)
-    if end is None:
-        following = _BEGIN.search(data, start)
-        stop = len(data) if following is None else following.start()
-    else:
+    following = _BEGIN.search(data, start)
+    stop = len(data) if following is None else following.start()
+    end = _END.search(data, start, stop)
+    if end is not None:
         stop = end.start()
         stated = dict(_NUMBER.findall(end[1]))
         stated.pop(b"size", None)

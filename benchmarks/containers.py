@@ -125,8 +125,9 @@ def _zip(parts: Sequence[Part]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, part in enumerate(parts):
-            archive.writestr(zipfile.ZipInfo(f"{number}/{part.name}", _TIMESTAMP), part.data)
-            archive.infolist()[-1].compress_type = zipfile.ZIP_DEFLATED
+            info = zipfile.ZipInfo(f"{number}/{part.name}", _TIMESTAMP)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, part.data)
     return buffer.getvalue()
 
 

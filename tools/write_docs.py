@@ -15,10 +15,11 @@ import yara_x
 from tocsin.signatures.parse import signature_name
 from tocsin.signatures.records import Kind
 from tocsin.signatures.sources import SourceReader
+from tocsin.unpack.registry import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "src" / "tocsin" / "data"
-RULES = ROOT / "docs" / "rules.md"
+DOCS = ROOT / "docs"
 _FIELDS = ("level", "description", "reference")
 
 
@@ -76,17 +77,43 @@ def rules_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def formats_page() -> str:
+    """The page that lists what is opened."""
+    lines = [
+        "# What tocsin opens",
+        "",
+        f"{len(FORMATS)} formats. This page is written by `make docs` from the table that the",
+        "scanner itself uses (`src/tocsin/unpack/registry.py`); a test opens a sample of each row.",
+        "What comes out of a container is scanned, and opened in turn. *Kind* is ClamAV's type",
+        "name without `CL_TYPE_` where ClamAV has one.",
+        "",
+        "| format | what comes out | read by | kind |",
+        "|---|---|---|---|",
+    ]
+    for row in sorted(FORMATS, key=lambda row: row.title.lower()):
+        kinds = ", ".join(f"`{kind}`" for kind in row.kinds)
+        lines.append(f"| {row.title} | {row.gives} | {row.reads} | {kinds} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {DOCS / "rules.md": rules_page, DOCS / "formats.md": formats_page}
+
+
 def main() -> int:
     """Write or check."""
-    page = rules_page()
-    if "--check" in sys.argv[1:]:
-        current = RULES.read_text(encoding="utf-8") if RULES.exists() else ""
-        if current != page:
-            print("docs/rules.md is not up to date: make docs")
-        return int(current != page)
-    RULES.write_text(page, encoding="utf-8")
-    print(f"wrote {RULES.relative_to(ROOT)}")
-    return 0
+    stale = False
+    for path, write in PAGES.items():
+        page, name = write(), path.relative_to(ROOT)
+        current = path.read_text(encoding="utf-8") if path.exists() else ""
+        if current == page:
+            continue
+        if "--check" in sys.argv[1:]:
+            stale = True
+            print(f"{name} is not up to date: make docs")
+        else:
+            path.write_text(page, encoding="utf-8")
+            print(f"wrote {name}")
+    return int(stale)
 
 
 if __name__ == "__main__":

@@ -16,5 +16,14 @@ USUAL: tuple[bytes, ...] = (
     b"123",
     b"novirus",
     b"dangerous",
+    b"abc123",
+    b"admin",
+    b"test",
+    b"clean",
+    b"123456789",
+    b"qwerty",
+    b"password1",
+    b"Infected",
+    b"1111",
 )
 """Tried after the user's and the database's own, and after what a mail's text gives."""

@@ -65,6 +65,7 @@ _TABLE: Final = {
     "getrlimit": (97, 163),
     "getrusage": (98, 165),
     "sysinfo": (99, 179),
+    "times": (100, 153),
     "getuid": (102, 174),
     "getgid": (104, 176),
     "geteuid": (107, 175),

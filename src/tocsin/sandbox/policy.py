@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -63,8 +62,7 @@ def runtime_paths() -> tuple[Path, ...]:
     Of what is on `sys.path`, only packages' folders and this package itself: the folder of the
     program that was started may be anyone's.
     """
-    places = sysconfig.get_paths()
-    wanted = [places[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    wanted = [os.path.dirname(os.__file__)]
     wanted += [entry for entry in sys.path if _holds_packages(entry)]
     wanted += [os.path.join(prefix, "lib") for prefix in (sys.base_prefix, sys.base_exec_prefix)]
     wanted += [str(_OWN), *_LIBRARIES, *_LINKER]

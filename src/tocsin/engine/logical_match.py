@@ -241,14 +241,15 @@ def _layout_fits(
 
 
 def _inside(intermediates: tuple[str, ...], parents: tuple[str, ...]) -> bool:
-    """Whether the innermost containers are these, read from the direct parent outwards."""
+    """Whether the innermost containers are these, the outermost first.
+
+    As in clamscan 1.4.6 an `ANY` counts for how deep an object must lie, and stands for no
+    container in particular: `A>ANY` asks for A directly around the object.
+    """
     if len(intermediates) > len(parents):
         return False
-    innermost = parents[len(parents) - len(intermediates) :]
-    return all(
-        wanted in (ANY_TYPE, actual)
-        for wanted, actual in zip(intermediates, innermost, strict=True)
-    )
+    named = [wanted for wanted in intermediates if wanted != ANY_TYPE]
+    return not named or tuple(named) == parents[len(parents) - len(named) :]
 
 
 def _compare(count: int, operator: str, matches: int) -> bool:

@@ -270,6 +270,11 @@ def test_texts_of_resources_and_numbers() -> None:
     assert found == {"inside": PAYLOAD, "text": b"words"}
 
 
+def test_a_resource_file_without_values() -> None:
+    data = resources()
+    assert check_contract("NET_RESOURCES", data[:16] + bytes(8) + data[24:]).values == []
+
+
 def test_resources_of_a_program() -> None:
     (member,) = check_contract("DOTNET", SAMPLES["dotnet"]()).members
     assert member.data == resources()

@@ -7,6 +7,7 @@ source, `ResourceReader`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from struct import error, unpack_from
 
 from tocsin.errors import FormatError
@@ -72,7 +73,7 @@ def _values(data: bytes, parts: Parts) -> Iterator[Member | Skipped]:
     except (error, ValueError, IndexError) as caught:
         raise FormatError("a resource file whose directory makes no sense") from caught
     places = sorted(place for _name, place in names)
-    following = dict(zip(places, [*places[1:], len(data) - start], strict=True))
+    following = dict(pairwise([*places, len(data) - start]))
     for name, place in names:
         parts.budget.check_time()
         at = start + place

@@ -139,6 +139,32 @@ def test_a_message_in_base64_and_something_that_only_claims_to_be_one() -> None:
     assert contents(mail)[1] == PROGRAM
 
 
+def test_a_multipart_without_parts_is_a_text() -> None:
+    bare = multipart([], end=b"short\n")
+    assert contents(HEAD + bare) == [b"short\n"]
+    assert contents(HEAD + multipart([bare, TEXT_PART], b"YY")) == [
+        b"short\n\n",
+        b"hello there\n",
+    ]
+    usual = b"This is a multi-part message in MIME format.\n--XX\n"
+    assert contents(HEAD + multipart([TEXT_PART]).replace(b"--XX\n", usual, 1)) == [
+        b"hello there\n"
+    ]
+
+
+def test_a_multipart_in_base64() -> None:
+    head, _, body = (HEAD + multipart([file_part()])).partition(b"\n\n")
+    mail = head + b"\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(body)
+    (member,) = opened(mail).members
+    assert contents(member.data) == [PROGRAM]
+
+
+def test_a_mark_of_utf8_before_the_header() -> None:
+    assert contents(b"\xef\xbb\xbf" + HEAD + multipart([file_part()])) == [PROGRAM]
+    head = b"\xef\xbb\xbfContent-Transfer-Encoding: base64\n\n"
+    assert contents(head + BASE64) == [PROGRAM]
+
+
 def test_a_digest_holds_messages() -> None:
     mail = HEAD + multipart([b"\n" + HEAD + b"\nhi"]).replace(b"/mixed", b"/digest")
     assert [member.type_name for member in opened(mail).members] == ["MAIL"]

@@ -30,6 +30,7 @@ from mail_samples import (
 from unpack_contract import check_contract
 from unpack_samples import encrypted_entry, make_zip
 
+from tocsin.formats.identify import identify
 from tocsin.formats.kinds import kinds
 from tocsin.unpack.interface import Limits, Member, Reason
 from tocsin.unpack.registry import FORMATS
@@ -142,7 +143,7 @@ def test_yenc() -> None:
     text = b"news\r\n" + yencoded() + b"bye\r\n"
     (member,) = members("YENC", text)
     assert (member.name, member.data, member.note) == ("program.exe", PROGRAM, "")
-    assert "YENC" in recognised(text)
+    assert all("YENC" in recognised(data, identify(data)) for data in (text, yencoded()))
 
 
 def test_yenc_parts_are_joined_and_a_part_alone_is_a_fragment() -> None:

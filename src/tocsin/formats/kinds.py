@@ -16,7 +16,7 @@ from tocsin.formats.embedded import find_hidden
 from tocsin.formats.images import find_images
 from tocsin.formats.mail_kinds import envelope_kinds
 from tocsin.formats.office_kinds import flat_package
-from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds
+from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds, yenc_kinds
 
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_BYTES = 22
@@ -101,6 +101,8 @@ _MAY_HIDE = frozenset(
 )
 """Types in which a program or an archive may stand that their readers do not take out."""
 
+_MAYBE_TEXT = TEXT_TYPES | {"BINARY_DATA"}
+
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
     (_MAY_HIDE, find_hidden),
     (frozenset({"MSEXE"}), dotnet_kinds),
@@ -109,6 +111,7 @@ FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], .
     (None, find_images),
     (frozenset({"MSEXE"}), find_archives),
     (TEXT_TYPES, encoded_kinds),
+    (_MAYBE_TEXT, yenc_kinds),
 )
 """What looks more closely: types it is asked for (None for all), and the function that, given
 the object, names the kinds it is. Cheap: it runs on every object of these types."""

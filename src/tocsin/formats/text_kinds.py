@@ -36,6 +36,7 @@ ESCAPED_STARTS = (
 """How programs begin, written as escapes or as a list of numbers."""
 
 _HEAD = 4096
+_YENC_REACH = 64 * 1024
 _RUN = b"A" * SHORTEST_RUN
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _AS_RUN = bytes(0x41 if byte in _ALPHABET else 0x20 for byte in range(256))
@@ -52,6 +53,12 @@ def runs_marked(data: bytes) -> bytes:
     return data.translate(_AS_RUN)
 
 
+def yenc_kinds(data: bytes) -> Iterator[str]:
+    """yEnc, which makes its text look like binary data: the first line says it."""
+    if b"=ybegin " in data[:_YENC_REACH]:
+        yield "YENC"
+
+
 def encoded_kinds(data: bytes) -> Iterator[str]:
     """What is encoded inside a text."""
     if b"\0" in data[:_HEAD] and not data.startswith(_WIDE_STARTS):
@@ -59,8 +66,6 @@ def encoded_kinds(data: bytes) -> Iterator[str]:
     text = narrow(data)
     if b"begin" in text and UU_BEGIN.search(text) is not None:
         yield "UUENCODED"
-    if b"=ybegin " in text:
-        yield "YENC"
     if BINHEX_MARK in text:
         yield "BINHEX"
     if _RUN in runs_marked(text) or _has_escapes(text):

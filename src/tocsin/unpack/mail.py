@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from tocsin.formats.identify import WINDOW, identify
@@ -210,7 +211,11 @@ class _Message:
         data, part = self._data, plan.part
         start, end = part.start, part.end
         type_name = self._type_name(plan, _decoder(encoding))
-        if encoding == "base64":
+        if plan.kind.startswith("multipart/"):
+            head = b"Content-Type: " + part.header.first(b"content-type") + b"\n\n"
+            decoded = chain([head], _decoder(encoding)(data, start, end))
+            yield from self._emit(name, decoded, "MAIL")
+        elif encoding == "base64":
             yield from self._emit(name, base64_chunks(data, start, end), type_name)
         elif encoding == "quoted-printable":
             yield from self._lines_or_file(plan, name, quoted_chunks, type_name)

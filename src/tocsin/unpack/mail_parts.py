@@ -20,6 +20,7 @@ from tocsin.unpack.mail_headers import Header, read_header
 MOST_OPEN = 24
 """Multiparts inside one another; a deeper one is handed on as it is."""
 
+_MARK = b"\xef\xbb\xbf"
 _MOST_NAMES = 4
 _LONGEST_REST = 1000
 _GUESS_REACH = 64 * 1024
@@ -77,6 +78,11 @@ def media_type(header: Header) -> str:
     return value.decode("latin-1").lower().replace(" ", "")
 
 
+def _role(part: Part, *, parts_follow: bool) -> str:
+    """What stands before no part is no preamble, but all there is."""
+    return "body" if part.role == "preamble" and not parts_follow else part.role
+
+
 class Structure:
     """The parts of one mail.
 
@@ -90,7 +96,8 @@ class Structure:
         ambiguous: whether another way of reading would give other parts; known at the end.
     """
 
-    def __init__(self, data: bytes, budget: Budget, *, lax: bool = False, start: int = 0) -> None:
+    def __init__(self, data: bytes, budget: Budget, *, lax: bool = False) -> None:
+        start = len(_MARK) if data.startswith(_MARK) else 0
         self.header = read_header(data, start, len(data))
         self.ambiguous = False
         self._data = data
@@ -111,7 +118,8 @@ class Structure:
             found = self._delimiter(current.start)
             if found is None:
                 break
-            yield current._replace(end=found.at)
+            own = found.frame == len(self._stack) - 1
+            yield current._replace(end=found.at, role=_role(current, parts_follow=own))
             del self._stack[found.frame + 1 :]
             frame = self._stack[-1]
             if found.closing:
@@ -122,14 +130,14 @@ class Structure:
             limit = len(data) if following is None else following.at
             header = read_header(data, found.after, limit)
             current = self._open(header, "part", frame.kind)
-        yield current._replace(end=len(data))
+        yield current._replace(end=len(data), role=_role(current, parts_follow=False))
 
     def _open(self, header: Header, role: str, parent: str = "") -> Part:
         """Begin a part; a multipart becomes the innermost, and its preamble begins."""
         kind = media_type(header)
         names = header.parameters(b"content-type", b"boundary")
         if kind.startswith("multipart") or names:
-            names = self._boundaries(names, header.body, kind)
+            names = self._boundaries(names, header, kind)
             if names and len(self._stack) < MOST_OPEN:
                 exact = frozenset(b"--" + name for name in names)
                 folded = tuple(dict.fromkeys(name.lower() for name in exact))
@@ -137,9 +145,13 @@ class Structure:
                 return Part(Header((), header.body), header.body, header.body, "preamble", kind)
         return Part(header, header.body, header.body, role, parent)
 
-    def _boundaries(self, names: list[bytes], start: int, kind: str) -> list[bytes]:
-        """What the delimiters are called: as stated, and as seen where that is wrong."""
-        data = self._data
+    def _boundaries(self, names: list[bytes], header: Header, kind: str) -> list[bytes]:
+        """What the delimiters are called: as stated, and as seen where that is wrong.
+
+        Returns:
+            Nothing where the body has to be decoded before there are any.
+        """
+        data, start = self._data, header.body
         names = [name for name in names if len(name) <= _LONGEST_REST][:_MOST_NAMES]
         present = [name for name in names if data.find(b"--" + name, start) >= 0]
         if present or not kind.startswith("multipart"):
@@ -147,7 +159,8 @@ class Structure:
         guess = _GUESS.search(data, start, min(len(data), start + _GUESS_REACH))
         open_already = {name for frame in self._stack for name in frame.exact}
         if guess is None or b"--" + guess[1] in open_already:
-            return names
+            encoded = header.first(b"content-transfer-encoding").lower()
+            return [] if encoded.startswith((b"base64", b"quoted")) else names
         return [*names, guess[1]]
 
     def _delimiter(self, start: int) -> _Delimiter | None:

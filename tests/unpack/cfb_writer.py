@@ -154,11 +154,11 @@ def _record(number: int, value: bytes) -> bytes:
     return pack("<HI", number, len(value)) + value
 
 
-def project(modules: dict[str, bytes], p_code: bytes = b"") -> Tree:
+def project(modules: dict[str, bytes], p_code: bytes = b"", code_page: int = 1252) -> Tree:
     """The storage of a VBA project, complete as far as readers look."""
     records = (
         _record(1, pack("<I", 1)) + _record(2, pack("<I", 1033)) + _record(0x14, pack("<I", 1033))
-        + _record(3, pack("<H", 1252)) + _record(4, b"VBAProject") + _record(5, b"")
+        + _record(3, pack("<H", code_page)) + _record(4, b"VBAProject") + _record(5, b"")
         + _record(0x40, b"") + _record(6, b"") + _record(0x3D, b"") + _record(7, pack("<I", 0))
         + _record(8, pack("<I", 0)) + pack("<HIIH", 9, 4, 1, 1) + _record(0xC, b"")
         + _record(0x3C, b"")

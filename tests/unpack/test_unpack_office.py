@@ -142,6 +142,12 @@ def test_source_that_is_not_what_runs_is_told(case: str) -> None:
     assert (Trait.STOMPED in traits(outcome)) is stomped
 
 
+@pytest.mark.parametrize("number", [0, 1159, 1251, 10000, 65001, 65535])
+def test_code_pages_of_projects(number: int) -> None:
+    storage = project({"M": SOURCE}, code_page=number)
+    assert members(compound({"VBA": storage}))["VBA/M.bas"] == SOURCE
+
+
 @pytest.mark.parametrize("lost", ["dir", "offset"])
 def test_macros_are_found_without_their_directory(lost: str) -> None:
     storage = project({"M": SOURCE}, p_code(b"Hello from the source"))

@@ -9,6 +9,7 @@ Source: MS-OVBA 2.3.4.2 (dir stream), 2.4.1 (compression).
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -175,7 +176,7 @@ def code_page(number: int) -> str:
     """Python's name of a Windows code page; Latin-1 where it has none."""
     name = {10000: "mac_roman", 65001: "utf-8", 1200: "utf-16-le"}.get(number, f"cp{number}")
     try:
-        b"".decode(name)
+        codecs.lookup(name)
     except LookupError:
         return "latin-1"
     return name

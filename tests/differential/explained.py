@@ -243,3 +243,24 @@ def explained_mail(signature: str, within: bool, ours: bool) -> str | None:
     """
     wanted = signature.startswith(("D.inside.", "D.start."))
     return MESSAGES_INSIDE if ours and within and wanted else None
+
+
+class ContainerDifference(NamedTuple):
+    """A difference over Debian's test files that is wanted.
+
+    Attributes:
+        section: heading anchor in docs/compatibility.md.
+        file: expression for the file's name.
+        name: expression for the signature's name.
+    """
+
+    section: str
+    file: str
+    name: str
+
+    def explains(self, file: str, name: str) -> bool:
+        """Whether it is about this file and this name."""
+        return bool(re.fullmatch(self.file, file) and re.fullmatch(self.name, name))
+
+
+CONTAINER_DIFFERENCES: tuple[ContainerDifference, ...] = ()

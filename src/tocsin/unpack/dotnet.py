@@ -6,6 +6,7 @@ source, `ResourceReader`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from struct import error, unpack_from
@@ -20,6 +21,7 @@ _MAGIC = b"\xce\xca\xef\xbe"
 _MOST_RESOURCES = 100_000
 _BYTES, _STREAM = 0x20, 0x21
 _TEXT = 1
+_FILLED = re.compile(rb"[^\x00]")
 _LARGEST_FIXED = 0x10
 """Greatest code of a type with a value of fixed size (TimeSpan)."""
 
@@ -45,19 +47,27 @@ class DotNetUnpacker:
 
 def _manifest(data: bytes, at: int, end: int, parts: Parts) -> Iterator[Member | Skipped]:
     """Resources stand one after the other, each behind its length, from multiples of eight."""
-    base = at
+    base, stated, end = at, end, min(end, len(data))
     while at + 4 <= end:
         parts.budget.check_time()
         size = int.from_bytes(data[at : at + 4], "little")
         if not size:
-            at += 8
+            at = _next(data, base, at, end)
             continue
-        start, stop = at + 4, at + 4 + size
-        if stop > len(data):
-            yield from parts.member(f"resource at {at - base:#x}", _cut(data, start, stop), 0)
-            return
-        yield from parts.member(f"resource at {at - base:#x}", copy(data, start, stop), size)
-        at = base + (stop - base + 7 & ~7)
+        name = f"resource at {at - base:#x}"
+        yield from parts.member(name, _cut(data, at + 4, at + 4 + size), min(size, end - at))
+        at = base + (at + 4 + size - base + 7 & ~7)
+    if stated > len(data) and at < stated:
+        yield parts.skip("", Reason.DAMAGED, "its resources are cut off")
+
+
+def _next(data: bytes, base: int, at: int, end: int) -> int:
+    """The next place where a length that is not zero may stand."""
+    filled = _FILLED.search(data, at, end)
+    if filled is None:
+        return end
+    place = base + (filled.start() - base & ~7)
+    return place if filled.start() < place + 4 else place + 8
 
 
 def _cut(data: bytes, start: int, end: int) -> Iterator[bytes]:
@@ -82,6 +92,8 @@ def _values(data: bytes, parts: Parts) -> Iterator[Member | Skipped]:
             continue
         try:
             kind, at = _packed(data, at)
+            if kind == _TEXT:
+                _length, at = _packed(data, at)
         except (IndexError, ValueError):
             continue
         if _TEXT < kind <= _LARGEST_FIXED or (types and kind == 0):
@@ -90,9 +102,8 @@ def _values(data: bytes, parts: Parts) -> Iterator[Member | Skipped]:
             size = int.from_bytes(data[at : at + 4], "little")
             at += 4
             end = min(at + size, end)
-        elif kind == _TEXT:
-            _size, at = _packed(data, at)
-        yield from parts.member(name, copy(data, at, end), end - at)
+        if at < end:
+            yield from parts.member(name, copy(data, at, end), end - at)
 
 
 def _directory(data: bytes) -> tuple[list[tuple[str, int]], int, int]:

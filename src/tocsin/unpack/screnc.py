@@ -68,7 +68,7 @@ class ScriptUnpacker:
             start = found.end()
             end = data.find(_END, start)
             whole = end >= 0
-            stop = end - _CHECKSUM if whole else len(data)
+            stop = max(start, end - _CHECKSUM) if whole else len(data)
             name = f"script {parts.position + 1}"
             yield from parts.member(name, _decoded(data[start:stop], whole), stop - start)
             found = _BLOCK.search(data, end) if whole else None

@@ -93,9 +93,9 @@ def sevenzip_with_threads() -> tuple[Work, Any]:
 
     library = pybit7z.Bit7zLibrary(pybit7z.default_lib7zip())
     packed = _sevenzip_sample()
-    extractor = pybit7z.BitMemExtractor(library, pybit7z.FormatSevenZip)
 
     def work() -> list[int]:
+        extractor = pybit7z.BitMemExtractor(library, pybit7z.FormatSevenZip)
         return [len(content) for content in extractor.extract(packed).values()]
 
     return work, [7_000_000]

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import subprocess
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,20 @@ def test_signed_data_by_openssl(tmp_path: Path) -> None:
         assert contents("PKCS7", (tmp_path / "out").read_bytes()) == [PROGRAM * 100]
 
 
+def test_compressed_data_are_taken_out() -> None:
+    def value(tag: int, content: bytes) -> bytes:
+        return bytes((tag, 0x82)) + len(content).to_bytes(2, "big") + content
+
+    kind = bytes.fromhex("060b2a864886f70d0109100109")
+    algorithm = value(0x30, bytes.fromhex("060b2a864886f70d0109100308"))
+    inner = bytes.fromhex("06092a864886f70d010701")
+    inner += value(0xA0, value(4, zlib.compress(PROGRAM * 50)))
+    body = value(0x30, b"\x02\x01\x00" + algorithm + value(0x30, inner))
+    data = value(0x30, kind + value(0xA0, body))
+    assert contents("PKCS7", data) == [PROGRAM * 50]
+    assert "PKCS7" in recognised(data, "BINARY_DATA")
+
+
 def test_a_detached_signature_has_nothing_inside() -> None:
     assert members("PKCS7", signed(detached=True)) == []
 
@@ -254,12 +269,15 @@ def _joined(text: bytes) -> bytes:
         b"y = [" + b", ".join(b"0x%02x" % byte for byte in PROGRAM) + b"]",
         b"s = '" + b"".join(b"\\x%02X" % byte for byte in PROGRAM) + b"'",
         ("﻿x = '" + base64.b64encode(PROGRAM).decode() + "'").encode("utf-16-le"),
+        ("# a comment of some length, and then x = '" + base64.b64encode(PROGRAM).decode()).encode(
+            "utf-16-le"
+        ),
         base64.encodebytes(PROGRAM),
     ],
-    ids=["joined", "numbers", "escapes", "utf-16", "alone"],
+    ids=["joined", "numbers", "escapes", "utf-16", "unmarked utf-16", "alone"],
 )
 def test_ways_to_write_a_program(text: bytes) -> None:
-    assert "BASE64_RUNS" in recognised(text)
+    assert "BASE64_RUNS" in recognised(text, identify(text))
     assert PROGRAM in contents("BASE64_RUNS", text)
 
 

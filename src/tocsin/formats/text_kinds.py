@@ -36,6 +36,7 @@ ESCAPED_STARTS = (
 """How programs begin, written as escapes or as a list of numbers."""
 
 _HEAD = 4096
+_LETTERS_SEEN = 64
 _YENC_REACH = 64 * 1024
 _RUN = b"A" * SHORTEST_RUN
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -43,9 +44,17 @@ _AS_RUN = bytes(0x41 if byte in _ALPHABET else 0x20 for byte in range(256))
 _WIDE_STARTS = (b"\xff\xfe", b"\xfe\xff")
 
 
+def is_wide(data: bytes) -> bool:
+    """Whether a text is in 16-bit characters, which it says or its first letters show."""
+    if data.startswith(_WIDE_STARTS):
+        return True
+    head = data[:_LETTERS_SEEN]
+    return len(head) == _LETTERS_SEEN and not (any(head[1::2]) and any(head[::2]))
+
+
 def narrow(data: bytes) -> bytes:
-    """Text in 16-bit characters that says so, as 8-bit characters; else as it is."""
-    return data.translate(None, b"\0") if data.startswith(_WIDE_STARTS) else data
+    """A text in 16-bit characters as 8-bit characters; another as it is."""
+    return data.translate(None, b"\0") if is_wide(data) else data
 
 
 def runs_marked(data: bytes) -> bytes:
@@ -61,9 +70,9 @@ def yenc_kinds(data: bytes) -> Iterator[str]:
 
 def encoded_kinds(data: bytes) -> Iterator[str]:
     """What is encoded inside a text."""
-    if b"\0" in data[:_HEAD] and not data.startswith(_WIDE_STARTS):
-        return
     text = narrow(data)
+    if b"\0" in text[:_HEAD]:
+        return
     if b"begin" in text and UU_BEGIN.search(text) is not None:
         yield "UUENCODED"
     if BINHEX_MARK in text:

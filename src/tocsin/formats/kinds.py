@@ -61,6 +61,7 @@ FIXED: tuple[At, ...] = (
     At("APPLESINGLE", b"\x00\x05\x16\x00"),
     At("APPLESINGLE", b"\x00\x05\x16\x07"),
     At("INSTALLSHIELD_CAB", b"ISc("),
+    At("PYZ", b"PYZ\0"),
     At("ACTIVEMIME", b"ActiveMime"),
     At("HLP", b"\x3f\x5f\x03\x00"),
     At("NET_RESOURCES", b"\xce\xca\xef\xbe"),
@@ -74,7 +75,6 @@ FIXED: tuple[At, ...] = (
     At("WIM", b"MSWIM\0\0\0"),
     At("DMG", b"koly\0\0\0\x04\0\0\x02\0", -512),
     At("APFS", b"NXSB", 32),
-    At("VHD", b"conectix", -512),
     At("VHD", b"conectix"),
     At("VHDX", b"vhdxfile"),
     At("VMDK", b"KDMV"),
@@ -101,10 +101,11 @@ _MAY_HIDE = frozenset(
 )
 """Types in which a program or an archive may stand that their readers do not take out."""
 
+_UNKNOWN = frozenset({"BINARY_DATA", *TEXT_TYPES})
+
 _MAYBE_TEXT = TEXT_TYPES | {"BINARY_DATA"}
 
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
-    (_MAY_HIDE, find_hidden),
     (frozenset({"MSEXE"}), dotnet_kinds),
     (_XML_TYPES, flat_package),
     (None, envelope_kinds),
@@ -112,6 +113,7 @@ FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], .
     (frozenset({"MSEXE"}), find_archives),
     (TEXT_TYPES, encoded_kinds),
     (_MAYBE_TEXT, yenc_kinds),
+    (_MAY_HIDE, find_hidden),
 )
 """What looks more closely: types it is asked for (None for all), and the function that, given
 the object, names the kinds it is. Cheap: it runs on every object of these types."""
@@ -130,6 +132,8 @@ def kinds(data: bytes, type_name: str) -> Iterator[str]:
     seen = {type_name}
     yield type_name
     for kind in _others(data, type_name):
+        if kind == "EMBEDDED" and type_name in _UNKNOWN and len(seen) > 1:
+            continue  # an image or archive whose reader takes out what is in it
         if kind not in seen:
             seen.add(kind)
             yield kind

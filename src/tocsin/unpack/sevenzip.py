@@ -27,7 +27,7 @@ from tocsin.unpack.sevenzip_library import (
 )
 from tocsin.unpack.stream import Taken, report, skipped
 
-_FIRST_ROOM = 32 * MIB
+_FIRST_ROOM = 64 * MIB
 _MOST_ROOM = 128 * MIB
 """Bytes that one pass holds, at first and at most."""
 
@@ -60,8 +60,8 @@ class SevenZipUnpacker:
     Args:
         kind: the kind.
 
-    Folders, links, devices and marks that something is to be deleted are passed over;
-    `position` counts what remains. Alternate streams are members.
+    Folders, links, devices and marks that something is to be deleted are passed over, but
+    counted by `position`. Alternate streams are members.
     """
 
     def __init__(self, kind: str) -> None:
@@ -186,8 +186,10 @@ class _Work:
             return
         count = len(archive)
         most = self._budget.limits.max_files * _ENTRIES_PER_FILE or count
-        listed = list(entries(archive, 0, min(count, most), self.position))
-        self.position += len(listed)
+        listed = [
+            self._as_stored(each) for each in entries(archive, min(count, most), self.position)
+        ]
+        self.position += count
         self._entries = {entry.number: entry for entry in listed}
         plain: list[int] = []
         locked: list[int] = []
@@ -200,11 +202,26 @@ class _Work:
             if done.result == Result.WRONG_PASSWORD:
                 locked.append(done.number)
             else:
-                yield from report(self._entries[done.number].meta, done.taken)
+                yield from self._report(done)
         yield from self._unlock(archive, locked)
         yield from self._complaints(archive)
         if count > most:
             raise LimitReached(f"more than {most} entries in one archive (--max-files)")
+
+    def _as_stored(self, entry: Entry) -> Entry:
+        """An item as its archive states it: the library turns backslashes, and shares sizes."""
+        meta = entry.meta
+        if not self._reader.sized:
+            meta = meta._replace(packed_size=0)
+        if self._reader.backslashes:
+            meta = meta._replace(name=meta.name.replace("/", "\\"))
+        return entry._replace(meta=meta)
+
+    def _report(self, done: Done) -> Iterator[Member | Skipped]:
+        entry, taken = self._entries[done.number], done.taken
+        if entry.beyond and taken.reason in (None, Reason.DAMAGED):
+            taken = taken._replace(reason=Reason.DAMAGED, note="part of it is in another volume")
+        yield from report(entry.meta, taken)
 
     def _plan(self, archive: Archive, listed: list[Entry]) -> Iterator[Entry | Skipped]:
         """What shall be extracted, and what cannot be."""
@@ -310,7 +327,7 @@ class _Work:
                 if done.result in _WRONG_KEY and done.number != probe:
                     left.append(done.number)
                 else:
-                    yield from report(self._entries[done.number].meta, done.taken)
+                    yield from self._report(done)
             locked = left
         for index in locked:
             yield self._without_password(index)

@@ -68,6 +68,7 @@ def _load() -> ctypes.CDLL:
 LIBRARY = _load()
 LIBRARY.SysAllocString.restype = c_void_p
 LIBRARY.SysAllocString.argtypes = [ctypes.c_wchar_p]
+LIBRARY.SysFreeString.argtypes = [c_void_p]
 LIBRARY.VariantClear.argtypes = [c_void_p]
 
 
@@ -91,6 +92,15 @@ class Interface:
             types: types of its arguments.
             values: the arguments.
         """
+        return int(self.function(slot, types)(self.pointer, *values))
+
+    def function(self, slot: int, types: tuple[Any, ...]) -> Any:
+        """A function of its table; its first argument is `pointer`.
+
+        Args:
+            slot: its place in the table.
+            types: types of the other arguments.
+        """
         table = c_void_p.from_address(self.pointer).value or 0
         address = c_void_p.from_address(table + slot * 8).value or 0
         key = (address, types)
@@ -98,7 +108,7 @@ class Interface:
         if function is None:
             function = ctypes.CFUNCTYPE(c_int32, c_void_p, *types)(address)
             self._functions[key] = function
-        return int(function(self.pointer, *values))
+        return function
 
     def query(self, identifier: bytes) -> Interface | None:
         """The same object by another of its interfaces, or None when it has it not."""

@@ -17,6 +17,7 @@ _MODE_IN_ATTRIBUTES = 0x8000
 _KIND_OF_FILE = 0o170000
 _DIRECTORY, _REGULAR, _LINK = 0o040000, 0o100000, 0o120000
 _REPARSE_POINT = 0x400
+"""An attribute of Windows' links, whose data say where they lead."""
 
 _SETTING = re.compile(r":(?:mem)?([0-9]+)([bkmgt]?)", re.IGNORECASE)
 _UNITS = {"b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -41,17 +42,16 @@ class Entry(NamedTuple):
     beyond: bool
 
 
-def entries(archive: Archive, first: int, last: int, position: int) -> Iterator[Entry]:
-    """The items that have data.
+def entries(archive: Archive, count: int, position: int) -> Iterator[Entry]:
+    """The items that have data; their positions count the others too, as clamscan does.
 
     Args:
         archive: what holds them.
-        first: number of the first item.
-        last: number of the item behind the last.
-        position: place of the first one among them.
+        count: how many items are asked for.
+        position: place of the first one.
     """
     item = archive.item
-    for index in range(first, last):
+    for index in range(count):
         if item(index, Property.IS_DIRECTORY) or item(index, Property.IS_ANTI):
             continue
         size = _number(item(index, Property.SIZE))
@@ -62,11 +62,10 @@ def entries(archive: Archive, first: int, last: int, position: int) -> Iterator[
             name=clean(item(index, Property.PATH)),
             size=size,
             packed_size=_number(item(index, Property.PACKED_SIZE)),
-            position=position,
+            position=position + index,
             encrypted=item(index, Property.ENCRYPTED) is True,
             crc=crc if isinstance(crc, int) else None,
         )
-        position += 1
         beyond = item(index, Property.SPLIT_BEFORE) is True
         beyond = beyond or item(index, Property.SPLIT_AFTER) is True
         method = item(index, Property.METHOD)
@@ -96,6 +95,8 @@ def _is_link_or_device(archive: Archive, index: int, size: int) -> bool:
     if not isinstance(mode, int):
         attributes = archive.item(index, Property.ATTRIBUTES)
         attributes = attributes if isinstance(attributes, int) else 0
+        if attributes & _REPARSE_POINT and size <= _LONGEST_LINK:
+            return True
         mode = attributes >> 16 if attributes & _MODE_IN_ATTRIBUTES else 0
     kind = mode & _KIND_OF_FILE
     return kind not in (0, _REGULAR) and size <= _LONGEST_LINK

@@ -22,6 +22,8 @@ class Reader(NamedTuple):
         places: where it begins in an object.
         strict: whether its mark alone proves it, so that what cannot be opened is damaged;
             otherwise an object that happens to begin alike is passed over.
+        sized: whether members have packed sizes of their own.
+        backslashes: whether names are stored with backslashes.
         image: whether its one or few members are disks or file systems, which are opened
             where they are when they are too big to come out.
     """
@@ -29,6 +31,8 @@ class Reader(NamedTuple):
     classes: tuple[int, ...]
     places: Callable[[bytes], Iterator[int]] = _start
     strict: bool = True
+    sized: bool = True
+    backslashes: bool = False
     image: bool = False
 
 
@@ -36,14 +40,14 @@ RAR4, RAR5 = 0x03, 0xCC
 SEVENZ = 0x07
 
 READERS: dict[str, Reader] = {
-    "7Z": Reader((SEVENZ,)),
-    "7ZSFX": Reader((SEVENZ,), sevenz_places),
+    "7Z": Reader((SEVENZ,), sized=False),
+    "7ZSFX": Reader((SEVENZ,), sevenz_places, sized=False),
     "RAR": Reader((RAR5, RAR4)),
     "RARSFX": Reader((RAR5, RAR4), rar_places),
     "ARJ": Reader((0x04,), strict=False),
     "ARJSFX": Reader((0x04,), arj_places),
-    "MSCAB": Reader((0x08,)),
-    "CABSFX": Reader((0x08,), cab_places),
+    "MSCAB": Reader((0x08,), backslashes=True),
+    "CABSFX": Reader((0x08,), cab_places, backslashes=True),
     "NULSFT": Reader((0x09,), nsis_places),
     "LHA_LZH": Reader((0x06,), strict=False),
     "CPIO_NEWC": Reader((0xED,)),
@@ -62,7 +66,7 @@ READERS: dict[str, Reader] = {
     "ISO9660": Reader((0xE7,)),
     "UDF": Reader((0xE0,), strict=False),
     "DMG": Reader((0xE4,), image=True),
-    "PART_HFSPLUS": Reader((0xE3,), strict=False),
+    "PART_HFSPLUS": Reader((0xE3,)),
     "APFS": Reader((0xC3,)),
     "VHD": Reader((0xDC,), image=True),
     "VHDX": Reader((0xC4,), image=True),

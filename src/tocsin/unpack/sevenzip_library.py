@@ -60,6 +60,18 @@ class Result(IntEnum):
     WRONG_PASSWORD = 9
 
 
+_ALWAYS = (
+    Property.PATH,
+    Property.IS_DIRECTORY,
+    Property.SIZE,
+    Property.PACKED_SIZE,
+    Property.IS_ANTI,
+    Property.SYMBOLIC_LINK,
+    Property.HARD_LINK,
+)
+"""What is asked of an item of any format."""
+
+
 class LibraryError(Exception):
     """The library refused."""
 
@@ -320,6 +332,8 @@ class Archive:
             if asked:
                 raise PasswordWanted("a password is needed")
             raise LibraryError("damaged or of another format")
+        self._stated = self._list_stated()
+        self._ask = self._reader.function(6, (c_uint32, c_uint32, c_void_p))
 
     @property
     def asked(self) -> bool:
@@ -333,11 +347,24 @@ class Archive:
 
     def item(self, index: int, what: Property) -> _Value:
         """What the archive states about an item, or None."""
+        if what not in self._stated:
+            return None
         found = abi.Variant()
-        result = self._reader.call(
-            6, (c_uint32, c_uint32, c_void_p), index, int(what), byref(found)
-        )
-        return _value(result, found)
+        return _value(self._ask(self._reader.pointer, index, what, byref(found)), found)
+
+    def _list_stated(self) -> frozenset[int]:
+        """What the format states about items; asking for nothing else saves time."""
+        count = c_uint32()
+        self._reader.call(9, (c_void_p,), byref(count))
+        stated = {int(what) for what in _ALWAYS}
+        for number in range(count.value):
+            name, what, kind = c_void_p(), c_uint32(), ctypes.c_uint16()
+            ask = (c_uint32, c_void_p, c_void_p, c_void_p)
+            self._reader.call(10, ask, number, byref(name), byref(what), byref(kind))
+            if name.value:
+                abi.LIBRARY.SysFreeString(name)
+            stated.add(what.value)
+        return frozenset(stated)
 
     def about(self, what: Property) -> _Value:
         """What the archive states about itself, or None."""

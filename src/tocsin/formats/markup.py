@@ -1,0 +1,34 @@
+"""HTML that begins behind the first kilobyte of a text, or stands inside a picture.
+
+clamscan 1.4.6 looks for the signs of HTML in the whole of a plain text and of a GIF, and takes
+such an object for HTML then (measured). Linear in the object's size, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tocsin.formats.identify import is_plain_text
+from tocsin.formats.magic import HTML_SIGNS, Sign
+
+
+def _one_of(signs: list[Sign]) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(re.escape(sign.needle) for sign in signs))
+
+
+_SIGNS = [sign for sign in HTML_SIGNS if sign.type_name == "HTML"]
+_TAG = _one_of([sign for sign in _SIGNS if not sign.start])
+_LINKS = [(sign.needle, re.compile(sign.tail)) for sign in _SIGNS if sign.tail]
+
+
+def markup_inside(data: bytes) -> bool:
+    """Whether a plain text or a GIF holds HTML anywhere."""
+    if b"<" not in data or not (data.startswith(b"GIF8") or is_plain_text(data)):
+        return False
+    if _TAG.search(data) is not None:
+        return True
+    for begin, rest in _LINKS:
+        place = data.find(begin)
+        if place >= 0 and rest.search(data, place + len(begin)) is not None:
+            return True
+    return False

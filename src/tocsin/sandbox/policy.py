@@ -68,7 +68,7 @@ def runtime_paths() -> tuple[Path, ...]:
     wanted += [str(_OWN), *_LIBRARIES, *_LINKER]
     found: dict[Path, None] = {}
     for path in sorted({Path(os.path.realpath(each)) for each in wanted if each}):
-        if path.exists() and not any(parent in found for parent in path.parents):
+        if os.path.exists(path) and not any(parent in found for parent in path.parents):
             found[path] = None
     return tuple(found)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple
 
 from tocsin.formats.pe_extent import Extent, pe_extent
 
@@ -64,13 +67,122 @@ def _installshield_behind(data: bytes, extent: Extent) -> int | None:
     return None
 
 
-def find_installers(data: bytes) -> Iterator[str]:
-    """Kinds of installer a program is."""
-    if next(autoit_places(data), None) is not None:
-        yield "AUTOIT"
+def installshield_kind(data: bytes) -> str | None:
+    """Which kind of InstallShield program an object is, or None.
+
+    Args:
+        data: the object.
+    """
     extent = pe_extent(data)
     if extent is None or extent.sections_end >= len(data):
-        return
+        return None
     start = _installshield_behind(data, extent)
-    if start is not None:
-        yield "ISHIELD_MSI" if data.startswith(INSTALLSHIELD, start) else "INSTALLSHIELD"
+    if start is None:
+        return None
+    return "ISHIELD_MSI" if data.startswith(INSTALLSHIELD, start) else "INSTALLSHIELD"
+
+
+# --- PyInstaller --------------------------------------------------------------------------
+
+PYINSTALLER_MARK = b"MEI\014\013\012\013\016"
+_COOKIE = Struct(">8sIIII")
+_OLD_COOKIE = 24
+_COOKIE_WITH_NAME = 88
+
+
+class Cookie(NamedTuple):
+    """The end record of a PyInstaller archive.
+
+    Attributes:
+        start: where the archive begins in the object, likewise `end`.
+        table: where its table of contents begins.
+        table_end: where the table ends.
+        python: the version of Python it was made for, as 311 for 3.11.
+    """
+
+    start: int
+    end: int
+    table: int
+    table_end: int
+    python: int
+
+
+def pyinstaller_cookie(data: bytes) -> Cookie | None:
+    """Find the end record: the last mark whose numbers fit the object.
+
+    Args:
+        data: the object. A bootloader knows the mark, but no archive lies before its copy.
+    """
+    at = data.rfind(PYINSTALLER_MARK)
+    for _ in range(_MOST_COOKIES):
+        if at < 0:
+            return None
+        if at + _COOKIE.size <= len(data):
+            _, length, table, table_size, python = _COOKIE.unpack_from(data, at)
+            for size in (_COOKIE_WITH_NAME, _OLD_COOKIE):
+                start = at + size - length
+                table_start = start + table
+                if start >= 0 and table_size and table_start + table_size == at:
+                    return Cookie(start, at, table_start, at, python)
+        at = data.rfind(PYINSTALLER_MARK, 0, at)
+    return None
+
+
+_MOST_COOKIES = 64
+
+
+def has_pyinstaller(data: bytes) -> bool:
+    """Whether there is a PyInstaller archive in an object."""
+    return pyinstaller_cookie(data) is not None
+
+
+# --- Inno Setup ---------------------------------------------------------------------------
+
+_INNO_MARK = b"Inno Setup Setup Data ("
+INNO_ID_BYTES = 64
+_INNO_VERSION = re.compile(rb"Inno Setup Setup Data \(([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.([0-9]+))?")
+_MOST_INNO_MARKS = 64
+
+
+class InnoPlace(NamedTuple):
+    """Where the description of an Inno Setup program begins, and of which version it is."""
+
+    start: int
+    version: tuple[int, int, int, int]
+    wide: bool
+
+
+def inno_place(data: bytes) -> InnoPlace | None:
+    """Find the description: a mark with a block behind it whose check value fits.
+
+    Args:
+        data: the object.
+    """
+    at = data.find(_INNO_MARK)
+    for _ in range(_MOST_INNO_MARKS):
+        if at < 0:
+            return None
+        name = data[at : at + INNO_ID_BYTES]
+        found = _INNO_VERSION.match(name)
+        if found is not None:
+            version = tuple(int(part or 0) for part in found.groups())
+            block = at + INNO_ID_BYTES
+            if version >= _INNO_WITH_ENCRYPTION_HEADER:
+                block += 4 + INNO_ENCRYPTION_BYTES
+            check = int.from_bytes(data[block : block + 4], "little")
+            head = data[block + 4 : block + 9]
+            if len(head) == 5 and zlib.crc32(head) == check:
+                wide = version >= (6, 3, 0, 0) or b"(u)" in name.lower()
+                return InnoPlace(at, (version[0], version[1], version[2], version[3]), wide)
+        at = data.find(_INNO_MARK, at + 1)
+    return None
+
+
+_INNO_WITH_ENCRYPTION_HEADER = (6, 5, 0, 0)
+INNO_ENCRYPTION_BYTES = 1 + 16 + 4 + 24 + 4
+"""Scope, salt, rounds, nonce and test of a password (TSetupEncryptionHeader of 6.5)."""
+
+
+def has_inno(data: bytes) -> bool:
+    """Whether an object is an Inno Setup program."""
+    return inno_place(data) is not None

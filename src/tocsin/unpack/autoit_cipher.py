@@ -35,7 +35,7 @@ def decrypt_ea05(data: bytes, seed: int) -> bytes:
     for index in range(1, _WORDS):
         last = state[-1]
         state.append((1812433253 * (last ^ last >> 30) + index) & _MASK)
-    twister = Random()
+    twister = Random()  # noqa: S311 -- the generator the format uses
     twister.setstate((3, (*state, _WORDS), None))
     words = twister.getrandbits(32 * len(data)) >> 1
     return _xor(data, words.to_bytes(4 * len(data), "little")[::4])

@@ -14,10 +14,10 @@ from tocsin.unpack.interface import Reason
 from tocsin.unpack.stream import OUTPUT_CHUNK, Interrupted
 
 _END_OF_LINE = 0x7F
-_OPERATORS = dict(
-    enumerate(", = > < <> >= <= ( ) + - / * & [ ] == ^ += -= /= *= &= ? :".split(" "), start=0x40)
-)
-_OPERATOR_TEXT = {token: f"{text} ".encode() for token, text in _OPERATORS.items()}
+_OPERATORS = b", = > < <> >= <= ( ) + - / * & [ ] == ^ += -= /= *= &= ? :"
+_OPERATOR_TEXT = {
+    token: text + b" " for token, text in enumerate(_OPERATORS.split(b" "), start=0x40)
+}
 
 _TABLES = {0x00: KEYWORDS, 0x01: FUNCTIONS}
 _NAMES = {
@@ -87,7 +87,7 @@ def _texts(tokens: bytes) -> Iterator[bytes]:
         elif token == 0x20:
             if at + 8 > end:
                 raise Interrupted(Reason.DAMAGED, "truncated")
-            yield b"%g " % struct.unpack_from("<d", tokens, at)
+            yield b"%g " % float(struct.unpack_from("<d", tokens, at)[0])
             at += 8
         else:
             raise Interrupted(Reason.DAMAGED, f"an unknown token {token:#x} in the script")

@@ -11,7 +11,6 @@ Source: the descriptions of ISx, ISSetupStream extractors and Unpacker (all publ
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,10 +20,10 @@ from tocsin.formats.installers import (
     INSTALLSHIELD_STREAM,
     installshield_place,
 )
-from tocsin.unpack.deflate import DEFLATE
 from tocsin.unpack.installshield_cab import CABINET, Cabinets
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
-from tocsin.unpack.stream import Codec, Interrupted, Meta, copy, decompress, report, skipped, take
+from tocsin.unpack.stream import Interrupted, Meta, copy, report, skipped, take
+from tocsin.unpack.zlib_codec import inflate, looks_like_zlib
 
 _HEADER_BYTES = 46
 _NAME_BYTES = 260
@@ -155,48 +154,12 @@ def _content(data: bytes, file: _File, end: int) -> Iterator[bytes]:
         start, end_of_plain = 0, len(plain)
     else:
         plain, start, end_of_plain = data, file.start, end
-    if _looks_deflated(plain, start) and (file.packed or file.flags & _VEILED):
-        yield from decompress(_ZLIB, plain, start, end_of_plain)
+    if looks_like_zlib(plain, start) and (file.packed or file.flags & _VEILED):
+        yield from inflate(plain, start, end_of_plain)
         return
     yield from copy(plain, start, end_of_plain)
     if file.start + file.size > len(data):
         raise Interrupted(Reason.DAMAGED, "truncated")
-
-
-def _looks_deflated(data: bytes, start: int) -> bool:
-    """Whether a zlib header stands there (RFC 1950, 2.2)."""
-    head = data[start : start + 2]
-    return len(head) == 2 and head[0] & 15 == 8 and int.from_bytes(head, "big") % 31 == 0
-
-
-class _Zlib:
-    """A decoder for a zlib stream whose check value does not matter."""
-
-    def __init__(self) -> None:
-        self._inner = DEFLATE.make()
-        self._header = 2
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return self._inner.needs_input
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        if self._header and data:
-            skip = min(self._header, len(data))
-            self._header -= skip
-            data = data[skip:]
-        return self._inner.decompress(data, max_length)
-
-
-_ZLIB = Codec(make=_Zlib, errors=(zlib.error,))
 
 
 def _unveil(data: bytes, name: bytes, *, in_blocks: bool) -> bytes:

@@ -65,7 +65,7 @@ class _Entry(NamedTuple):
     """One file of the list."""
 
     name: str
-    index: int
+    number: int
     flags: int
     size: int
     packed_size: int
@@ -196,9 +196,9 @@ class Cabinets:
             volume = self._volumes[number]
             size = left
             if entry.flags & _SPLIT:
-                if number == entry.volume and entry.index == volume.last:
+                if number == entry.volume and entry.number == volume.last:
                     offset, size = volume.last_piece
-                elif entry.index == volume.first:
+                elif entry.number == volume.first:
                     offset, size = volume.first_piece
             at = volume.span.start + offset
             piece = volume.span.data[at : min(at + min(size, left), volume.span.end)]

@@ -160,6 +160,15 @@ FORMATS: tuple[Format, ...] = (
     Format("ActiveMime (mso)", ("ACTIVEMIME",), "activemime", "own; zlib", "macros", "mso"),
     Format(".NET program", ("DOTNET",), "dotnet", "own", "resources", "dotnet"),
     Format(".NET resource file", ("NET_RESOURCES",), "dotnet", "own", "values", "resources"),
+    Format("Windows help (hlp)", ("HLP",), "hlp", "own", "files, macros", "hlp"),
+    Format(
+        "Outlook message (msg)",
+        ("MSOLE2",),
+        "ole2",
+        "own",
+        "attachments, bodies, nested messages",
+        "msg",
+    ),
     Format("Symbian installer (sis)", ("SIS",), "sis", "own; zlib", "files", "sis"),
     Format("Symbian 9 installer (sisx)", ("SIS9",), "sis", "own; zlib", "files", "sis9"),
     Format(
@@ -185,6 +194,27 @@ FORMATS: tuple[Format, ...] = (
         "own; zlib",
         "files",
         "installshield_cab",
+    ),
+    Format("Inno Setup programs", ("INNO",), "inno", "own; lzma, zlib, bz2", "files", "inno"),
+    Format(
+        "PyInstaller programs",
+        ("PYINSTALLER",),
+        "pyinstaller",
+        "own; zlib",
+        "files, scripts, modules",
+        "pyinstaller",
+    ),
+    Format("PyInstaller modules (pyz)", ("PYZ",), "pyinstaller", "own; zlib", "modules", "pyz"),
+    Format(
+        "programs and archives inside or behind other files",
+        ("EMBEDDED",),
+        "embedded",
+        "own; hyperscan",
+        "each as long as its headers say",
+        "embedded",
+    ),
+    Format(
+        "universal binaries (Mach-O)", ("MACHO_UNIBIN",), "embedded", "own", "slices", "universal"
     ),
     Format(
         "PDF", ("PDF",), "pdf", "own; zlib, pikepdf", "streams, files, scripts, addresses", "pdf"

@@ -1,0 +1,207 @@
+"""Programs, archives and installers that stand inside or behind other bytes.
+
+All marks are looked for in one pass of Hyperscan, because this is asked of nearly every object;
+what a mark promises is then checked by the headers at that place, so that a program that
+merely knows a magic number is no find. Hyperscan is imported at the first call: programs that
+do not scan do not pay for it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from tocsin.formats.elf_extent import elf_end
+from tocsin.formats.installers import autoit_places, has_inno, has_pyinstaller, installshield_kind
+from tocsin.formats.pe_extent import pe_extent
+
+if TYPE_CHECKING:
+    import hyperscan
+
+_PE, _ELF, _RAR, _SEVEN_ZIP, _CAB, _AUTOIT, _PYINSTALLER, _INNO = range(8)
+_MARKS = (
+    rb"PE\x00\x00(\x4c\x01|\x64\x86|\x64\xaa|[\xc0-\xc4]\x01|\x00\x02)",
+    rb"\x7fELF[\x01\x02][\x01\x02]\x01",
+    rb"Rar!\x1a\x07(\x00|\x01\x00)",
+    rb"7z\xbc\xaf\x27\x1c\x00",
+    rb"MSCF\x00\x00\x00\x00",
+    rb"\xa3HK\xbe\x98lJ\xa9\x99LS\x0a\x86\xd6H\x7dAU3!EA0[56]",
+    rb"MEI\x0c\x0b\x0a\x0b\x0e",
+    rb"Inno Setup Setup Data \(",
+)
+_ARCHIVES = (_RAR, _SEVEN_ZIP, _CAB)
+
+MOST_MARKS = 20_000
+"""Marks that are looked at in one object; ordinary programs have a few."""
+
+_PE_REACH = 1024
+"""A program's headers begin so many bytes behind its first two letters at most; Windows
+allows more, compilers use 64 to 512."""
+_CAB_HEADER = Struct("<4xI4xIIIBBHHH")
+_SEVEN_ZIP_HEADER = Struct("<6xBBIQQI")
+
+
+class Hidden(NamedTuple):
+    """An object inside another.
+
+    Attributes:
+        kind: what its headers say it is, in a word that can be part of a name.
+        start: where it begins.
+        end: where it ends, at the end of the object at the latest.
+    """
+
+    kind: str
+    start: int
+    end: int
+
+
+class Marks(NamedTuple):
+    """What one pass found.
+
+    Attributes:
+        places: mark and the position behind it, in the order of positions.
+        too_many: whether the pass was ended early.
+    """
+
+    places: list[tuple[int, int]]
+    too_many: bool
+
+
+@lru_cache(maxsize=1)
+def _machine() -> tuple[hyperscan.Database, type[Exception]]:
+    import hyperscan
+
+    machine = hyperscan.Database()
+    machine.compile(
+        expressions=list(_MARKS),
+        ids=list(range(len(_MARKS))),
+        elements=len(_MARKS),
+        flags=[hyperscan.HS_FLAG_DOTALL] * len(_MARKS),
+    )
+    return machine, hyperscan.error
+
+
+def find_marks(data: bytes) -> Marks:
+    """Look for all marks at once.
+
+    Args:
+        data: the object.
+    """
+    machine, error = _machine()
+    places: list[tuple[int, int]] = []
+
+    def found(number: int, _start: int, end: int, _flags: int, _context: object) -> bool:
+        places.append((number, end))
+        return len(places) >= MOST_MARKS
+
+    try:
+        machine.scan(data, match_event_handler=found)
+    except error:
+        return Marks(places, len(places) >= MOST_MARKS)
+    return Marks(places, too_many=False)
+
+
+def hidden_objects(data: bytes, marks: Marks) -> Iterator[Hidden]:
+    """The objects that marks stand for, without those inside one that was named before.
+
+    Args:
+        data: the object.
+        marks: what `find_marks` found in it.
+    """
+    behind = 1
+    is_program = data.startswith(b"MZ")
+    for number, end in marks.places:
+        if number == _PE:
+            hidden = _program(data, end - 6, behind)
+        elif number == _ELF:
+            hidden = _elf(data, end - 7)
+        elif number in _ARCHIVES and not is_program:
+            hidden = _archive(data, number, end)
+        else:
+            continue
+        if hidden is not None and hidden.start >= behind:
+            yield hidden
+            behind = hidden.end
+
+
+def _program(data: bytes, headers: int, first: int) -> Hidden | None:
+    """The program whose headers stand at a place: the last `MZ` before it that points there."""
+    lowest = max(first, headers - _PE_REACH)
+    start = data.rfind(b"MZ", lowest, headers)
+    while start >= 0:
+        if data[start + 60 : start + 64] == (headers - start).to_bytes(4, "little"):
+            extent = pe_extent(data, start)
+            return None if extent is None else Hidden("pe", start, min(extent.end, len(data)))
+        start = data.rfind(b"MZ", lowest, start)
+    return None
+
+
+def _elf(data: bytes, start: int) -> Hidden | None:
+    end = elf_end(data, start)
+    return None if end is None else Hidden("elf", start, min(end, len(data)))
+
+
+def _archive(data: bytes, number: int, end: int) -> Hidden | None:
+    """An archive whose first header can be read."""
+    if number == _RAR:
+        return _rar(data, end)
+    if number == _SEVEN_ZIP:
+        start = end - 7
+        head = data[start : start + _SEVEN_ZIP_HEADER.size]
+        if len(head) < _SEVEN_ZIP_HEADER.size:
+            return None
+        _, _, check, offset, size, _ = _SEVEN_ZIP_HEADER.unpack(head)
+        if zlib.crc32(head[12:]) != check:
+            return None
+        return Hidden("7z", start, min(start + 32 + offset + size, len(data)))
+    start = end - 8
+    if start + _CAB_HEADER.size > len(data):
+        return None
+    _, size, files, _, _minor, major, folders, count, _ = _CAB_HEADER.unpack_from(data, start)
+    if major != 1 or not folders or not count or not 36 <= files < size:
+        return None
+    return Hidden("cab", start, min(start + size, len(data)))
+
+
+def _rar(data: bytes, end: int) -> Hidden | None:
+    """A RAR archive whose first header fits its check value.
+
+    Source: RAR 5.0 archive format, "General archive block format"; technote.txt of RAR 4.
+    """
+    new = data.startswith(b"Rar!", end - 8)
+    if new:
+        size = data[end + 4] if end + 4 < len(data) else 0
+        header = data[end + 4 : end + 5 + size]
+        known = 0 < size < 0x80 and zlib.crc32(header) == int.from_bytes(
+            data[end : end + 4], "little"
+        )
+    else:
+        size = int.from_bytes(data[end + 5 : end + 7], "little")
+        header = data[end + 2 : end + size]
+        check = int.from_bytes(data[end : end + 2], "little")
+        known = header[:1] == b"\x73" and zlib.crc32(header) & 0xFFFF == check
+    return Hidden("rar", end - (8 if new else 7), len(data)) if known else None
+
+
+def find_hidden(data: bytes) -> Iterator[str]:
+    """Kinds of ours that an object is by what it has inside or behind it.
+
+    Args:
+        data: the object.
+    """
+    marks = find_marks(data)
+    numbers = {number for number, _ in marks.places}
+    if _AUTOIT in numbers and next(autoit_places(data), None) is not None:
+        yield "AUTOIT"
+    if _PYINSTALLER in numbers and has_pyinstaller(data):
+        yield "PYINSTALLER"
+    if data.startswith(b"MZ"):
+        if _INNO in numbers and has_inno(data):
+            yield "INNO"
+        if (kind := installshield_kind(data)) is not None:
+            yield kind
+    if marks.too_many or next(hidden_objects(data, marks), None) is not None:
+        yield "EMBEDDED"

@@ -81,3 +81,29 @@ def test_nothing_is_missed_in_odd_mails(tmp_path: Path) -> None:
         if not by_us
     ]
     assert not missed, "\n".join(missed)
+
+
+def test_what_a_mail_says_of_its_parts_is_not_missed(tmp_path: Path) -> None:
+    """Container signatures, by name and size."""
+    require_clamscan()
+    plant = Planter(random.Random(SEEDS[1]))
+    mails = {f"{number:03}.eml": make_mail(plant) for number in range(MAILS)}
+    size = len(plant.binary())
+    lines = [
+        f"D.{number}:CL_TYPE_MAIL:*:{name}:{packed}:{real}:*:0:*:*"
+        for number, (name, packed, real) in enumerate(
+            [
+                *(("a\\.bin", "*", "*"), ("photo\\.gif", "*", "*"), ("two.words\\.doc", "*", "*")),
+                *(("\\.bin$", "*", "*"), ("*", size, "*"), ("*", "*", size)),
+            ]
+        )
+    ]
+    database = write_database(tmp_path / "database", {"a.cdb": "\n".join(lines) + "\n"})
+    target = write_files(tmp_path / "files", mails)
+    theirs = ask_clamscan(database, target)
+    ours = ask_tocsin(database, target, tmp_path / "cache")
+    assert theirs is not None
+    assert ours is not None
+    assert {f"D.{number}" for number in range(6)} == frozenset().union(*theirs.values())
+    missed = {name: theirs[name] - ours[name] for name in mails}
+    assert not any(missed.values()), missed

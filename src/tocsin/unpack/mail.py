@@ -250,7 +250,7 @@ class _Message:
         type_name = self._type_name(plan, copy)
         places: list[tuple[int, int]] = []
         if type_name != "MAIL":
-            places = yield from self._uuencoded(part.start, part.end)
+            places = yield from self._uuencoded(part, plan.name if marked else "")
         if places and (marked or plan.is_text):
             yield from self._rest(plan, name, places)
         else:
@@ -278,12 +278,13 @@ class _Message:
         if not as_file or (crossed and not binary and not type_name):
             yield from self._emit(name, line_chunks(decode(data, start, end)), type_name)
 
-    def _uuencoded(self, start: int, end: int) -> Generator[Item, None, list[tuple[int, int]]]:
+    def _uuencoded(self, part: Part, name: str) -> Generator[Item, None, list[tuple[int, int]]]:
         """Files that are uuencoded in a text; returns where they stand."""
-        if self._data.find(b"begin", start, end) < 0:
+        data, start, end = self._data, part.start, part.end
+        if data.find(b"begin", start, end) < 0:
             return []
-        blocks = uuencode.blocks(self._data, start, end, self._budget, self._position + 1)
-        places = yield from blocks
+        first = self._position + 1
+        places = yield from uuencode.blocks(data, start, end, self._budget, first, name)
         self._position += len(places)
         return places
 

@@ -145,7 +145,7 @@ def _decode_line(text: bytes, count: int) -> bytes:
 
 
 def blocks(
-    data: bytes, start: int, end: int, budget: Budget, first: int = 1
+    data: bytes, start: int, end: int, budget: Budget, first: int = 1, name: str = ""
 ) -> Generator[Member | Skipped, None, list[tuple[int, int]]]:
     """Take out every block of a text.
 
@@ -155,6 +155,7 @@ def blocks(
         end: where to stop.
         budget: what is charged.
         first: position of the first member.
+        name: what the first is called where something else says so than its first line.
 
     Returns:
         Where the blocks begin and end.
@@ -175,7 +176,8 @@ def blocks(
         at = max(chunks.end, block.start)
         places.append((block.begin, at))
         position = first + len(places) - 1
-        meta = Meta(block.name, packed_size=len(taken.data), position=position)
+        label = (name if len(places) == 1 else "") or block.name
+        meta = Meta(label, packed_size=len(taken.data), position=position)
         yield from report(meta, taken)
     return places
 

@@ -1,0 +1,447 @@
+"""The Windows around an emulated program: its process's structures, libraries and functions.
+
+Only what unpacking stubs look at is there. Nothing here reaches the machine: files, processes
+and windows do not exist. Sources: Microsoft's reference of the Windows API; "PEB", "TEB",
+"PEB_LDR_DATA" and "LDR_DATA_TABLE_ENTRY" (winternl.h).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+
+from tocsin.unpack.emulator_api import (
+    ARGUMENTS,
+    ENDS,
+    LEFT_TO_CALLER,
+    LIBRARIES,
+    PROGRAMS,
+    TRUE,
+    exports,
+)
+from tocsin.unpack.emulator_cpu import PAGE, Cpu
+from tocsin.unpack.emulator_library import MOST_SLOTS, SIZE, SLOT, SLOTS_RVA, library_image
+
+_STACK_SIZE = 0x40000
+_STACK_TOP = 0x30000
+_STACKS = (0x00100000, 0x78000000)
+_FIRST_FRAME = 0x20
+"""Where the first exception handler's row is, in bytes below the stack's top; at the entry
+point the stack pointer is 0x1C bytes below that, and there are stubs that count on it."""
+
+NO_HANDLER = 0x7FFDFD00
+"""The first exception handler, which takes nothing; nothing is there."""
+
+PROCESS = 0x7FFD0000
+"""Where the structures of process and thread are."""
+
+_PEB, _TEB, _LDR, _TEXT = PROCESS, PROCESS + 0x1000, PROCESS + 0x2000, PROCESS + 0x4000
+_PROCESS_SIZE = 0x10000
+_HEAP, _HEAP_END = 0x60000000, 0x70000000
+_MORE_LIBRARIES = 0x71000000
+_MOST_LIBRARIES = 48
+_MOST_TEXT = 1024
+_MOST_ALLOCATED = 64 << 20
+_MOST_COPY = 4 << 20
+_HEAP_HANDLE = 0x150000
+_OWN_NAME = r"C:\sample.exe"
+_FILE = 0x44
+"""Handle of the program's own file, the only one there is."""
+
+
+
+class Windows:
+    """What a program finds around itself.
+
+    Args:
+        cpu: its processor and memory, with its image mapped.
+        data: its file, which it may read.
+        base: where its image is.
+        size: bytes of its image.
+        entry: address of its entry point.
+
+    Attributes:
+        data: its file.
+        stack_top: where its stack begins, downwards.
+        teb: address of the thread's structure.
+        allocated: what the program was given: address and bytes.
+        position: where in its file it reads.
+        calls: names of the functions it called, the latest last.
+        filters: handlers set by `SetUnhandledExceptionFilter` and the vectored kind.
+    """
+
+    def __init__(self, cpu: Cpu, data: bytes, base: int, size: int, entry: int) -> None:
+        self.cpu = cpu
+        self.data = data
+        self.position = 0
+        self.allocated: list[tuple[int, int]] = []
+        self.calls: list[str] = []
+        self.filters: list[int] = []
+        self.teb = _TEB
+        self._base = base
+        self._libraries: dict[str, int] = {}
+        self._slots: dict[int, list[str]] = {}
+        self._heap = _HEAP
+        self._ticks = 0x10000
+        self._tls = 0
+        stack = next((start for start in _STACKS if cpu.map(start, _STACK_SIZE)), 0)
+        self.stack_top = stack + _STACK_TOP
+        cpu.map(PROCESS, _PROCESS_SIZE)
+        for name in LIBRARIES:
+            self._add_library(name)
+        self._write_process(size, entry, stack)
+
+    @property
+    def first_frame(self) -> int:
+        """Where the first exception handler's row is."""
+        return self.stack_top - _FIRST_FRAME
+
+    # --- libraries ------------------------------------------------------------------------
+
+    def _add_library(self, name: str) -> int:
+        known = name in LIBRARIES
+        base = LIBRARIES.get(name, _MORE_LIBRARIES + 0x100000 * len(self._libraries))
+        functions = exports(name) if known else []
+        if not self.cpu.map(base, SIZE):
+            return 0
+        self.cpu.write(base, library_image(name, base, functions, self.cpu.wide))
+        self._libraries[name] = base
+        self._slots[base] = list(functions)
+        return base
+
+    def library(self, name: str) -> int:
+        """Address of a library, which is loaded if need be; 0 when that is not possible."""
+        name = name.rpartition("\\")[2].lower()
+        name = name if "." in name else name + ".dll"
+        if name not in self._libraries and len(self._libraries) >= _MOST_LIBRARIES:
+            return 0
+        return self._libraries.get(name) or self._add_library(name)
+
+    def function(self, library: int, name: str) -> int:
+        """Address of a function of a library; 0 when that is not possible."""
+        slots = self._slots.get(library)
+        if slots is None or not name:
+            return 0
+        if name not in slots:
+            if len(slots) >= MOST_SLOTS:
+                return 0
+            slots.append(name)
+        return library + SLOTS_RVA + SLOT * slots.index(name)
+
+    def called(self, address: int) -> str | None:
+        """Name of the function an address belongs to; empty for none of a library's."""
+        for base, slots in self._slots.items():
+            if base <= address < base + SIZE:
+                index = (address - base - SLOTS_RVA) // SLOT
+                return slots[index] if 0 <= index < len(slots) else ""
+        return None
+
+    # --- process --------------------------------------------------------------------------
+
+    def _write_process(self, size: int, entry: int, stack: int) -> None:
+        cpu, step = self.cpu, self.cpu.pointer
+        peb = {2: self._base, 3: _LDR, 4: _TEXT + 0x2000, 6: _HEAP_HANDLE}
+        for index, value in peb.items():
+            cpu.write_pointer(_PEB + step * index, value)
+        cpu.write(_PEB + (0x118 if cpu.wide else 0xA4), struct.pack("<IIH", 6, 1, 7601))
+        teb = (0, self.stack_top, stack, 0, 0, 0, _TEB)
+        for index, value in enumerate(teb):
+            cpu.write_pointer(_TEB + step * index, value)
+        if not cpu.wide:
+            cpu.write_pointer(_TEB, self.first_frame)
+            cpu.write_pointer(self.first_frame, 0xFFFFFFFF)
+            cpu.write_pointer(self.first_frame + 4, NO_HANDLER)
+        cpu.write_pointer(_TEB + (0x60 if cpu.wide else 0x30), _PEB)
+        cpu.write_pointer(_TEB + (0x58 if cpu.wide else 0x2C), _TEXT + 0x3000)
+        cpu.write_pointer(_TEB + 8 * step, 0x1234)
+        cpu.write_pointer(_TEB + 9 * step, 0x1238)
+        cpu.set("GS_OFFSET" if cpu.wide else "FS_OFFSET", _TEB)
+        self._write_modules(size, entry)
+
+    def _write_modules(self, size: int, entry: int) -> None:
+        """The three lists of modules, each in the order program, ntdll, kernel32, others."""
+        cpu, step = self.cpu, self.cpu.pointer
+        order = ["ntdll.dll", "kernel32.dll", "user32.dll", "advapi32.dll"]
+        rows = [("sample.exe", self._base, size, entry)]
+        rows += [(name, self._libraries[name], SIZE, 0) for name in order]
+        row_size = 0x100
+        first = _LDR + 0x100
+        heads = [_LDR + (0x10 if cpu.wide else 0xC) + 2 * step * which for which in range(3)]
+        for which, head in enumerate(heads):
+            nodes = [first + row_size * index + 2 * step * which for index in range(len(rows))]
+            nodes = nodes[1:] if which == 2 else nodes
+            ring = [head, *nodes]
+            for index, node in enumerate(ring):
+                cpu.write_pointer(node, ring[(index + 1) % len(ring)])
+                cpu.write_pointer(node + step, ring[index - 1])
+        text = _TEXT
+        for index, (name, base, bytes_, start) in enumerate(rows):
+            row = first + row_size * index + 6 * step
+            cpu.write_pointer(row, base)
+            cpu.write_pointer(row + step, start)
+            cpu.write(row + 2 * step, struct.pack("<I", bytes_))
+            wide_name = name.encode("utf-16-le")
+            cpu.write(text, wide_name + b"\0\0")
+            for which in range(2):
+                at = row + 3 * step + 2 * step * which
+                cpu.write(at, struct.pack("<HH", len(wide_name), len(wide_name) + 2))
+                cpu.write_pointer(at + step, text)
+            text += len(wide_name) + 16 & -8
+        cpu.write(_LDR, struct.pack("<II", 0x58 if cpu.wide else 0x28, 1))
+
+    # --- calls ----------------------------------------------------------------------------
+
+    def call(self, name: str, unpacked: bool) -> bool:
+        """Do what a function does and return to its caller.
+
+        Args:
+            name: the function.
+            unpacked: whether something has been unpacked already.
+
+        Returns:
+            False when the program ends here, or nothing is known of the function.
+        """
+        self.calls.append(name)
+        del self.calls[:-64]
+        if name in ENDS or (unpacked and name in PROGRAMS):
+            return False
+        count = 0 if name in LEFT_TO_CALLER else ARGUMENTS.get(name)
+        if count is None:
+            if not self.cpu.wide:
+                return False
+            count = 4
+        arguments = self._arguments(max(count, 6 if self.cpu.wide else 4))
+        handler = _HANDLERS.get(name)
+        result = int(name in TRUE) if handler is None else handler(self, arguments)
+        self._return(result, 0 if self.cpu.wide else count)
+        return True
+
+    def _arguments(self, count: int) -> list[int]:
+        cpu = self.cpu
+        first = [cpu.get(name) for name in ("CX", "DX", "R8", "R9")] if cpu.wide else []
+        at = cpu.get("SP") + cpu.pointer * (1 + len(first))
+        rest = range(at, at + cpu.pointer * max(0, count - len(first)), cpu.pointer)
+        return [*first, *(cpu.read_pointer(place) for place in rest)]
+
+    def _return(self, result: int, arguments: int) -> None:
+        cpu = self.cpu
+        sp = cpu.get("SP")
+        cpu.pc = cpu.read_pointer(sp)
+        cpu.set("SP", sp + cpu.pointer * (1 + arguments))
+        cpu.set("AX", result)
+
+    def text(self, address: int, wide: bool = False) -> str:
+        """Text at an address, up to its NUL."""
+        data = self.cpu.read(address, self.cpu.readable(address, _MOST_TEXT))
+        if wide:
+            return data.decode("utf-16-le", "replace").partition("\0")[0]
+        return data.partition(b"\0")[0].decode("latin-1")
+
+    def allocate(self, size: int, wanted: int = 0) -> int:
+        """Map memory for the program; 0 when it has had too much."""
+        size = max(PAGE, size + PAGE - 1 & -PAGE)
+        if size + sum(taken for _, taken in self.allocated) > _MOST_ALLOCATED:
+            return 0
+        start = wanted & -0x10000
+        if not start or not self.cpu.map(start, size):
+            start = self._heap
+            if start + size > _HEAP_END or not self.cpu.map(start, size):
+                return 0
+            self._heap += size + 0xFFFF & -0x10000
+        self.allocated.append((start, size))
+        return start
+
+    def ticks(self) -> int:
+        """A clock that goes slowly."""
+        self._ticks += 1
+        return self._ticks
+
+    def new_tls(self) -> int:
+        """Number of another thread-local variable."""
+        self._tls += 1
+        return self._tls
+
+    def own_base(self) -> int:
+        """Where the program itself is."""
+        return self._base
+
+
+_Handler = Callable[[Windows, Sequence[int]], int]
+
+
+def _get_proc_address(w: Windows, a: Sequence[int]) -> int:
+    name = f"#{a[1]}" if a[1] < 0x10000 else w.text(a[1])
+    return w.function(a[0], name)
+
+
+def _module_handle(w: Windows, name: str) -> int:
+    return w.library(name) if name else w.own_base()
+
+
+def _virtual_alloc(w: Windows, a: Sequence[int]) -> int:
+    wanted, size = a[0], a[1]
+    if wanted and w.cpu.readable(wanted, size) == size:
+        return wanted
+    return w.allocate(size, wanted)
+
+
+def _virtual_query(w: Windows, a: Sequence[int]) -> int:
+    region = w.cpu.region_of(a[0])
+    if region is None:
+        return 0
+    page = a[0] & -PAGE
+    if w.cpu.wide:
+        row = struct.pack("<QQIIQIIII", page, region.start, 0x40, 0, region.end - page, *_STATE, 0)
+    else:
+        row = struct.pack("<7I", page, region.start, 0x40, region.end - page, *_STATE)
+    return len(row) if w.cpu.write(a[1], row) else 0
+
+
+_STATE = (0x1000, 0x40, 0x20000)
+"""MEM_COMMIT, PAGE_EXECUTE_READWRITE, MEM_PRIVATE."""
+
+
+def _protect(w: Windows, a: Sequence[int]) -> int:
+    w.cpu.write(a[3], struct.pack("<I", 0x40))
+    return 1
+
+
+def _copy(w: Windows, a: Sequence[int]) -> int:
+    w.cpu.write(a[0], w.cpu.read(a[1], min(a[2], _MOST_COPY)))
+    return a[0]
+
+
+def _fill(w: Windows, a: Sequence[int], value: int, size: int) -> int:
+    w.cpu.write(a[0], bytes([value & 0xFF]) * min(size, _MOST_COPY))
+    return a[0]
+
+
+def _own_name(w: Windows, a: Sequence[int]) -> int:
+    w.cpu.write(a[1], _OWN_NAME.encode()[: max(0, a[2] - 1)] + b"\0")
+    return len(_OWN_NAME)
+
+
+def _open_file(w: Windows, a: Sequence[int], wide: bool = False) -> int:
+    if w.text(a[0], wide).lower() != _OWN_NAME.lower():
+        return -1
+    w.position = 0
+    return _FILE
+
+
+def _file_size(w: Windows, a: Sequence[int]) -> int:
+    return len(w.data) if a[0] == _FILE else -1
+
+
+def _read_file(w: Windows, a: Sequence[int]) -> int:
+    if a[0] != _FILE:
+        return 0
+    piece = w.data[w.position : w.position + min(a[2], _MOST_COPY)]
+    if not w.cpu.write(a[1], piece):
+        return 0
+    w.position += len(piece)
+    w.cpu.write(a[3], struct.pack("<I", len(piece)))
+    return 1
+
+
+def _seek(w: Windows, a: Sequence[int]) -> int:
+    if a[0] != _FILE or a[3] > 2:
+        return -1
+    offset = a[1] - (a[1] >> 31 << 32)
+    w.position = max(0, (0, w.position, len(w.data))[a[3]] + offset)
+    return w.position
+
+
+def _map_file(w: Windows, a: Sequence[int]) -> int:
+    if a[0] != _FILE:
+        return 0
+    start = w.allocate(len(w.data))
+    return start if start and w.cpu.write(start, w.data) else 0
+
+
+def _nt_allocate(w: Windows, a: Sequence[int]) -> int:
+    got = _virtual_alloc(w, (w.cpu.read_pointer(a[1]), w.cpu.read_pointer(a[3])))
+    return 0 if got and w.cpu.write_pointer(a[1], got) else 0xC0000017
+
+
+def _string_copy(w: Windows, a: Sequence[int]) -> int:
+    w.cpu.write(a[0], w.text(a[1]).encode("latin-1") + b"\0")
+    return a[0]
+
+
+def _string_append(w: Windows, a: Sequence[int]) -> int:
+    w.cpu.write(a[0], (w.text(a[0]) + w.text(a[1])).encode("latin-1") + b"\0")
+    return a[0]
+
+
+def _compare(left: str, right: str) -> int:
+    return (left > right) - (left < right)
+
+
+def _add_filter(w: Windows, handler: int) -> int:
+    w.filters.append(handler)
+    del w.filters[:-8]
+    return 1
+
+
+_HANDLERS: dict[str, _Handler] = {
+    "LoadLibraryA": lambda w, a: w.library(w.text(a[0])),
+    "LoadLibraryW": lambda w, a: w.library(w.text(a[0], True)),
+    "LoadLibraryExA": lambda w, a: w.library(w.text(a[0])),
+    "LoadLibraryExW": lambda w, a: w.library(w.text(a[0], True)),
+    "GetModuleHandleA": lambda w, a: _module_handle(w, w.text(a[0])),
+    "GetModuleHandleW": lambda w, a: _module_handle(w, w.text(a[0], True)),
+    "GetProcAddress": _get_proc_address,
+    "VirtualAlloc": _virtual_alloc,
+    "VirtualAllocEx": lambda w, a: _virtual_alloc(w, a[1:]),
+    "NtAllocateVirtualMemory": _nt_allocate,
+    "ZwAllocateVirtualMemory": _nt_allocate,
+    "VirtualProtect": _protect,
+    "VirtualQuery": _virtual_query,
+    "GlobalAlloc": lambda w, a: w.allocate(a[1]),
+    "LocalAlloc": lambda w, a: w.allocate(a[1]),
+    "HeapAlloc": lambda w, a: w.allocate(a[2]),
+    "malloc": lambda w, a: w.allocate(a[0]),
+    "calloc": lambda w, a: w.allocate(a[0] * a[1]),
+    "GlobalLock": lambda w, a: a[0],
+    "LocalLock": lambda w, a: a[0],
+    "HeapCreate": lambda w, a: _HEAP_HANDLE,
+    "GetProcessHeap": lambda w, a: _HEAP_HANDLE,
+    "GetTickCount": lambda w, a: w.ticks(),
+    "GetTickCount64": lambda w, a: w.ticks(),
+    "GetCurrentProcess": lambda w, a: -1,
+    "GetCurrentThread": lambda w, a: -2,
+    "GetCurrentProcessId": lambda w, a: 0x1234,
+    "GetCurrentThreadId": lambda w, a: 0x1238,
+    "GetVersion": lambda w, a: 0x1DB10106,
+    "GetACP": lambda w, a: 1252,
+    "TlsAlloc": lambda w, a: w.new_tls(),
+    "FlsAlloc": lambda w, a: w.new_tls(),
+    "EncodePointer": lambda w, a: a[0],
+    "DecodePointer": lambda w, a: a[0],
+    "GetModuleFileNameA": _own_name,
+    "CreateFileA": _open_file,
+    "CreateFileW": lambda w, a: _open_file(w, a, True),
+    "GetFileSize": _file_size,
+    "ReadFile": _read_file,
+    "SetFilePointer": _seek,
+    "CreateFileMappingA": lambda w, a: a[0] if a[0] == _FILE else 0,
+    "CreateFileMappingW": lambda w, a: a[0] if a[0] == _FILE else 0,
+    "MapViewOfFile": _map_file,
+    "GetFileAttributesA": lambda w, a: -1,
+    "GetCommandLineA": lambda w, a: _TEXT + 0x2800,
+    "memcpy": _copy,
+    "memmove": _copy,
+    "RtlMoveMemory": _copy,
+    "memset": lambda w, a: _fill(w, a, a[1], a[2]),
+    "RtlFillMemory": lambda w, a: _fill(w, a, a[2], a[1]),
+    "RtlZeroMemory": lambda w, a: _fill(w, a, 0, a[1]),
+    "lstrcpyA": _string_copy,
+    "strcpy": _string_copy,
+    "lstrcatA": _string_append,
+    "strcat": _string_append,
+    "lstrlenA": lambda w, a: len(w.text(a[0])),
+    "strlen": lambda w, a: len(w.text(a[0])),
+    "lstrcmpA": lambda w, a: _compare(w.text(a[0]), w.text(a[1])),
+    "lstrcmpiA": lambda w, a: _compare(w.text(a[0]).lower(), w.text(a[1]).lower()),
+    "SetUnhandledExceptionFilter": lambda w, a: _add_filter(w, a[0]),
+}

@@ -1,0 +1,5 @@
+"""Makes an emulated i686 when it is imported, while its description can still be read."""
+
+from tocsin.unpack.emulator_cpu import preload
+
+preload("i686")

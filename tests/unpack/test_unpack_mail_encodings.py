@@ -14,14 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mail_samples import (
-    HEAD,
     PROGRAM,
     SAMPLES,
     apple_double,
     binhexed,
     enveloped,
-    file_part,
-    multipart,
     script,
     signed,
     streamed,
@@ -29,12 +26,7 @@ from mail_samples import (
     yencoded,
 )
 from unpack_contract import check_contract
-from unpack_samples import encrypted_entry, make_zip
 
-import tocsin
-from tocsin.engine.object_scan import ObjectScanner
-from tocsin.engine.options import Options
-from tocsin.engine.report import Report
 from tocsin.formats.identify import identify
 from tocsin.formats.kinds import kinds
 from tocsin.unpack.interface import Limits, Member, Reason
@@ -294,70 +286,6 @@ def test_what_is_nothing_stays_in_the_text() -> None:
 
 
 # --- everything ---------------------------------------------------------------------------
-
-
-def scanned(tmp_path: Path, database: str, mail: bytes) -> Report:
-    """What the engine says of a mail."""
-    name, _, content = database.partition(" ")
-    (tmp_path / name).write_text(content + "\n")
-    opened = tocsin.open_database([tmp_path / name], cache_dir=tmp_path / "cache")
-    return ObjectScanner(opened, Options()).scan_bytes(mail, "mail")
-
-
-def part_of(data: bytes, head: bytes) -> bytes:
-    return HEAD + multipart([b"Content-Type: " + head + b"\n\n" + data])
-
-
-@pytest.mark.parametrize(
-    ("mail", "way"),
-    [
-        (part_of(binhexed(), b"application/mac-binhex40; name=a.hqx"), "a.hqx!/program"),
-        (
-            part_of(binhexed(), b"text/x\nContent-Transfer-Encoding: binhex40"),
-            "part 1 (text/x)!/program",
-        ),
-        (part_of(yencoded(), b"text/plain"), "part 1 (text/plain)!/program.exe"),
-        (
-            part_of(yencoded(), b"application/x; name=a\nContent-Transfer-Encoding: x-yencode"),
-            "a!/program.exe",
-        ),
-        (HEAD + b"\n" + binhexed(), "part 1 (text/plain)!/program"),
-        (
-            HEAD + multipart([file_part(apple_double()), file_part(b"x")], b"YY"),
-            "part 1 (application/octet-stream)!/program",
-        ),
-        (HEAD + file_part(signed()), "part 1 (application/octet-stream)!/content"),
-        (
-            HEAD + file_part(signed(HEAD + file_part())),
-            "part 1 (application/octet-stream)!/content!/part 1 (application/octet-stream)",
-        ),
-        (
-            HEAD + multipart([b"Content-Type: text/plain; name=a.vbs\n\n" + script()]),
-            "a.vbs!/base64 at 186",
-        ),
-    ],
-)
-def test_an_encoded_program_is_found_in_a_mail(tmp_path: Path, mail: bytes, way: str) -> None:
-    digest = f"{hashlib.sha256(PROGRAM).hexdigest()}:{len(PROGRAM)}:Program"
-    report = scanned(tmp_path, f"a.hsb {digest}", mail)
-    assert f"mail!/{way}" in {detection.object for detection in report.detections}
-
-
-def test_a_password_in_the_mail_opens_its_attachment(tmp_path: Path) -> None:
-    packed = make_zip([encrypted_entry(b"Sesame7")])
-    mail = HEAD + multipart(
-        [b"\nThe password is Sesame7, as always.\n", file_part(packed, b"X: y\n")]
-    )
-    report = scanned(tmp_path, "a.ndb Fox:0:0:" + b"The quick brown fox".hex(), mail)
-    assert [detection.object for detection in report.detections] == [
-        "mail!/part 2 (application/octet-stream)!/a.txt"
-    ]
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_samples_scan_clean(tmp_path: Path, name: str) -> None:
-    report = scanned(tmp_path, "a.ndb None:0:0:" + b"nothing has this".hex(), SAMPLES[name]())
-    assert (report.verdict, report.skipped, report.notes) == ("clean", [], [])
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -18,6 +18,8 @@ _LARGEST_LZMA_SIZE = 1 << 40
 _PROBABLE_LZMA = frozenset({0x5D, 0x5E, 0x66})
 """Properties that writers use: lc 3, lp 0, pb 2, and what some firmware is packed with."""
 
+_FRAMES = {b"\x28\xb5\x2f\xfd": "ZSTD", b"\x04\x22\x4d\x18": "LZ4"}
+
 _CAPSULE = bytes.fromhex("bd86663b760d3040b70eb5519e2fc5a0")
 _FIRMWARE_FILE_SYSTEMS = (
     bytes.fromhex("d954937a68044a4481ce0bf617d890df"),
@@ -43,11 +45,23 @@ def find_images(data: bytes) -> Iterator[str]:
         yield "EXT"
     if data[1024:1026] in (b"H+", b"HX", b"BD") and _is_hfs(data):
         yield "PART_HFSPLUS"
+    if data[1:4] == b"\x2a\x4d\x18" and (behind := _behind_skippable(data)) is not None:
+        yield behind
     if data[:1] and data[0] in _PROBABLE_LZMA and _is_lzma(data):
         yield "LZMA_ALONE"
     is_volume = data.startswith(b"_FVH", 40) and data[16:32] in _FIRMWARE_FILE_SYSTEMS
     if is_volume or data.startswith(_CAPSULE):
         yield "UEFI"
+
+
+def _behind_skippable(data: bytes) -> str | None:
+    """What follows a frame that Zstandard and LZ4 pass over. Source: RFC 8878, 3.1.2."""
+    if data[0] >> 4 != 5:
+        return None
+    if data.startswith(b"\x08\0\0\0", 4) and data.startswith(b"BR", 12):
+        return "BROTLI"
+    behind = 8 + int.from_bytes(data[4:8], "little")
+    return _FRAMES.get(data[behind : behind + 4])
 
 
 def _is_udf(data: bytes) -> bool:

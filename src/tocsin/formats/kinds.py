@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from tocsin.formats.archives import find_archives
+from tocsin.formats.container_images import find_container_images
 from tocsin.formats.dotnet import dotnet_kinds
 from tocsin.formats.embedded import find_hidden
 from tocsin.formats.images import find_images
 from tocsin.formats.mail_kinds import envelope_kinds
 from tocsin.formats.office_kinds import flat_package
+from tocsin.formats.pdf_kind import find_document
 from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds, yenc_kinds
 
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_BYTES = 22
+_CHROME = b"Cr24"
 _ZIP_END_REACH = _ZIP_END_BYTES + 0xFFFF
 """A zip's end record is at most so many bytes, its comment included, from the file's end."""
 
@@ -32,6 +35,8 @@ def _appended_zip(data: bytes) -> str | None:
         describes before it; else None. A program that merely knows zip's magic numbers has
         no such directory. Source: APPNOTE 4.3.12, 4.3.16.
     """
+    if data.startswith(_CHROME):
+        return None  # its zip is opened as what it is
     end = data.rfind(_ZIP_END, max(0, len(data) - _ZIP_END_REACH))
     if end < 0 or end + _ZIP_END_BYTES > len(data):
         return None
@@ -55,6 +60,7 @@ class At(NamedTuple):
     offset: int = 0
 
 
+_TARS = frozenset({"POSIX_TAR", "OLD_TAR"})
 _XML_TYPES = frozenset({"TEXT_ASCII", "TEXT_UTF8", "HTML"})
 
 FIXED: tuple[At, ...] = (
@@ -70,7 +76,6 @@ FIXED: tuple[At, ...] = (
     At("XLSB_SHEET", b"\x81\x01\x00"),
     At("AR", b"!<arch>\n"),
     At("RPM", b"\xed\xab\xee\xdb"),
-    At("HXS", b"ITOLITLS"),
     At("COMPRESS_Z", b"\x1f\x9d"),
     At("WIM", b"MSWIM\0\0\0"),
     At("DMG", b"koly\0\0\0\x04\0\0\x02\0", -512),
@@ -89,6 +94,7 @@ FIXED: tuple[At, ...] = (
     At("LZ4", b"\x04\x22\x4d\x18"),
     At("LZ4", b"\x02\x21\x4c\x18"),
     At("CRX", b"Cr24"),
+    At("ASAR", b'{"files":', 16),
 )
 """Kinds of ours that are known by bytes at a fixed place."""
 
@@ -113,6 +119,7 @@ FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], .
     (frozenset({"MSEXE"}), find_archives),
     (TEXT_TYPES, encoded_kinds),
     (_MAYBE_TEXT, yenc_kinds),
+    (_MAY_HIDE, find_document),
     (_MAY_HIDE, find_hidden),
 )
 """What looks more closely: types it is asked for (None for all), and the function that, given
@@ -127,8 +134,12 @@ def kinds(data: bytes, type_name: str) -> Iterator[str]:
         type_name: its type by `identify`.
 
     Yields:
-        Its type first, then each other kind once.
+        Its type first, then each other kind once. The image of a container is that and no
+        mere tar archive, so that its layers are not looked at twice.
     """
+    if type_name in _TARS and next(iter(find_container_images(data)), None) is not None:
+        yield "CONTAINER_IMAGE"
+        return
     seen = {type_name}
     yield type_name
     for kind in _others(data, type_name):

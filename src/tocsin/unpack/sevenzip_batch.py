@@ -35,6 +35,7 @@ class Batch:
         room: bytes after which no more item is begun.
         leading: items behind which others are packed in the same block, so that decoding must
             go on when they are too big.
+        charge_file: whether each item is charged as an object.
 
     Attributes:
         done: the items that came out.
@@ -42,12 +43,15 @@ class Batch:
         full: whether it stopped because it was full.
     """
 
-    def __init__(self, budget: Budget, room: int, leading: Container[int]) -> None:
+    def __init__(
+        self, budget: Budget, room: int, leading: Container[int], *, charge_file: bool = True
+    ) -> None:
         self.done: list[Done] = []
         self.index: int | None = None
         self.full = False
         self._budget = budget
         self._room = room
+        self._charge_file = charge_file
         self._leading = leading
         self._held = 0
         self._passed_over = 0
@@ -60,7 +64,8 @@ class Batch:
         if self._held >= self._room:
             self.full = True
             return False
-        self._budget.charge_file()
+        if self._charge_file:
+            self._budget.charge_file()
         self.index = index
         self._out = BytesIO()
         self._size = 0

@@ -57,7 +57,6 @@ READERS: dict[str, Reader] = {
     "AR": Reader((0xEC,)),
     "RPM": Reader((0xEB,)),
     "MSCHM": Reader((0xE9,)),
-    "HXS": Reader((0xCE,)),
     "MSSZDD": Reader((0xD5,)),
     "COMPRESS_Z": Reader((0x05,), strict=False),
     "LZMA_ALONE": Reader((0x0A,), strict=False),

@@ -22,7 +22,7 @@ def _make_decoder() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=DECODER_MEMORY)
 
 
-_XZ = Codec(make=_make_decoder, errors=(lzma.LZMAError, EOFError, ValueError))
+XZ = Codec(make=_make_decoder, errors=(lzma.LZMAError, EOFError, ValueError))
 
 
 class XzUnpacker:
@@ -45,7 +45,7 @@ class XzUnpacker:
 def _streams(data: bytes, notes: list[str]) -> Iterator[bytes]:
     at = 0
     while data.startswith(_MAGIC, at):
-        at = yield from decompress(_XZ, data, at, len(data))
+        at = yield from decompress(XZ, data, at, len(data))
         at = _skip_padding(data, at)
     if at < len(data):
         notes.append(f"{len(data) - at} bytes follow the last stream")

@@ -28,7 +28,14 @@ from tocsin.unpack.zip_directory import (
     read_central,
     read_local,
 )
-from tocsin.unpack.zip_methods import AES, DEFLATED, METHODS, STORED, Chunks, method_name
+from tocsin.unpack.zip_methods import (
+    AES,
+    BY_LIBRARY,
+    DEFLATED,
+    METHODS,
+    STORED,
+    method_name,
+)
 
 _ENTRIES_PER_FILE = 8
 """Directory entries read for each object there may be: directories and members that cannot
@@ -50,7 +57,7 @@ class ZipUnpacker:
     is that of another one, but for its metadata.
     """
 
-    types = frozenset({"ZIP", "ZIPSFX", "OOXML_WORD", "OOXML_XL", "OOXML_PPT", "OOXML_HWP"})
+    types = frozenset({"ZIP", "ZIPSFX", "CRX", "OOXML_WORD", "OOXML_XL", "OOXML_PPT", "OOXML_HWP"})
 
     def members(
         self, data: bytes, budget: Budget, passwords: Sequence[bytes]
@@ -129,20 +136,53 @@ class _Archive:
 
     def _read(self, entry: Entry, start: int, notes: list[str]) -> Iterator[Member | Skipped]:
         meta = _meta(entry)
-        reader = METHODS.get(entry.method)
-        if entry.flags & STRONGLY_ENCRYPTED or entry.method == AES:
-            yield skipped(meta, Reason.ENCRYPTED, "encrypted with AES or another strong cipher")
-        elif reader is None:
+        if entry.flags & STRONGLY_ENCRYPTED:
+            yield skipped(meta, Reason.ENCRYPTED, "encrypted with a certificate or PKWARE's cipher")
+        elif entry.method not in METHODS and entry.method not in (AES, *BY_LIBRARY):
             yield skipped(meta, Reason.UNSUPPORTED, method_name(entry.method))
         elif self._is_bound_to_exceed(entry):
             bound = self._budget.limits.max_file_size
             yield skipped(meta, Reason.LIMIT, f"more than {bound} bytes (--max-file-size)")
+        elif entry.method == AES:
+            yield from self._read_aes(entry, start, notes)
         elif entry.flags & ENCRYPTED:
             yield from self._read_encrypted(entry, start, notes)
         else:
             self._budget.charge_file()
-            taken = take(reader(self._data, start, entry), self._budget)
+            taken = self._take(self._data, start, entry)
             yield from report(meta, taken, [*notes, *_remarks(entry, taken)])
+
+    def _take(self, data: bytes, start: int, entry: Entry) -> Taken:
+        """Take out what is not, or no longer, encrypted."""
+        if entry.method in BY_LIBRARY:
+            from tocsin.unpack.zip_library import take_by_library
+
+            return take_by_library(data, start, entry, self._budget)
+        return take(METHODS[entry.method](data, start, entry), self._budget)
+
+    def _read_aes(self, entry: Entry, start: int, notes: list[str]) -> Iterator[Member | Skipped]:
+        from tocsin.unpack.zip_aes import decrypt, read_scheme
+
+        scheme = read_scheme(entry.extra)
+        if scheme is None:
+            detail = "encrypted, and it is not said how"
+            yield skipped(_meta(entry), Reason.ENCRYPTED, detail)
+            return
+        if scheme.method not in METHODS and scheme.method not in BY_LIBRARY:
+            yield skipped(_meta(entry), Reason.UNSUPPORTED, method_name(scheme.method))
+            return
+        self._budget.charge_file()
+        end = min(start + entry.packed_size, len(self._data))
+        alive = self._budget.check_time
+        plain = decrypt(self._data, start, end, scheme, self._passwords, alive)
+        if plain is None:
+            detail = "no password fits" if self._passwords else "no password is known"
+            yield skipped(_meta(entry), Reason.ENCRYPTED, detail)
+            return
+        inner = entry._replace(method=scheme.method, packed_size=len(plain))
+        taken = self._take(plain, 0, inner)
+        remarks = _remarks(inner, taken) if scheme.states_crc else []
+        yield from report(_meta(entry), taken, [*notes, *remarks])
 
     def _is_bound_to_exceed(self, entry: Entry) -> bool:
         """Whether the packed size alone says that a member is too big to be handed on."""
@@ -154,8 +194,7 @@ class _Archive:
     ) -> Iterator[Member | Skipped]:
         self._budget.charge_file()
         best: Taken | None = None
-        for chunks in self._decrypted(entry, start):
-            taken = take(chunks, self._budget)
+        for taken in self._decrypted(entry, start):
             if taken.stop is not None or _fits(entry, taken):
                 best = taken
                 break
@@ -163,7 +202,7 @@ class _Archive:
                 best = taken
         else:
             if best is None and self._is_plain(entry, start):
-                best = take(METHODS[entry.method](self._data, start, entry), self._budget)
+                best = self._take(self._data, start, entry)
                 notes = [*notes, "marked as encrypted and is not"]
                 if not _fits(entry, best) and best.stop is None:
                     best = None
@@ -173,8 +212,8 @@ class _Archive:
             return
         yield from report(_meta(entry), best, [*notes, *_remarks(entry, best)])
 
-    def _decrypted(self, entry: Entry, start: int) -> Iterator[Chunks]:
-        """The member's chunks under each password that may be right."""
+    def _decrypted(self, entry: Entry, start: int) -> Iterator[Taken]:
+        """What comes out of the member under each password that may be right."""
         from tocsin.unpack.zip_crypto import HEADER_SIZE, decrypt_all, fitting_keys
 
         end = min(start + entry.packed_size, len(self._data))
@@ -189,7 +228,7 @@ class _Archive:
         for keys in islice(candidates, _MOST_CANDIDATES):
             alive = self._budget.check_time
             plain = decrypt_all(self._data, start + HEADER_SIZE, end, keys, alive)
-            yield METHODS[entry.method](plain, 0, entry._replace(packed_size=size))
+            yield self._take(plain, 0, entry._replace(packed_size=size))
 
     def _is_plain(self, entry: Entry, start: int) -> bool:
         """Whether a member marked as encrypted may not be: Android ignores the mark."""

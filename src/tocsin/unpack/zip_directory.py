@@ -57,6 +57,7 @@ class Entry(NamedTuple):
         size: bytes unpacked as stated.
         offset: where the local header begins in the file.
         position: place in the central directory counted from 1.
+        extra: further fields, as stored.
     """
 
     name: bytes
@@ -68,6 +69,7 @@ class Entry(NamedTuple):
     size: int
     offset: int
     position: int
+    extra: bytes = b""
 
 
 class Local(NamedTuple):
@@ -93,7 +95,7 @@ def read_local(data: bytes, offset: int, position: int) -> Local | None:
     name = data[at : at + name_size]
     extra = data[at + name_size : at + name_size + extra_size]
     size, packed, _ = _widen(extra, size, packed, 0)
-    entry = Entry(name, flags, method, time, crc, packed, size, offset, position)
+    entry = Entry(name, flags, method, time, crc, packed, size, offset, position, extra)
     return Local(entry, at + name_size + extra_size)
 
 
@@ -200,7 +202,8 @@ def _central_entries(data: bytes, at: int, shift: int) -> Iterator[Entry]:
         extra = data[at + name_size : at + name_size + extra_size]
         size, packed, offset = _widen(extra, size, packed, fields[-1])
         position += 1
-        yield Entry(name, flags, method, time, crc, packed, size, offset + shift, position)
+        offset += shift
+        yield Entry(name, flags, method, time, crc, packed, size, offset, position, extra)
         at += name_size + extra_size + comment_size
 
 

@@ -24,18 +24,10 @@ STORED = 0
 DEFLATED = 8
 
 METHOD_NAMES = {
-    1: "shrink",
-    2: "reduce 1",
-    3: "reduce 2",
-    4: "reduce 3",
-    5: "reduce 4",
     10: "DCL implode",
-    93: "zstd",
     94: "mp3",
-    95: "xz",
     96: "jpeg",
     97: "wavpack",
-    98: "ppmd",
 }
 """Names for reports of the methods there may be no decoder for."""
 
@@ -101,15 +93,45 @@ def _lzma(data: bytes, start: int, entry: Entry) -> Chunks:
     return (yield from decompress(codec, data, body, len(data)))
 
 
+def _xz(data: bytes, start: int, entry: Entry) -> Chunks:
+    from tocsin.unpack.xz import XZ
+
+    return decompress(XZ, data, start, min(start + entry.packed_size, len(data)))
+
+
+def _zstd(data: bytes, start: int, entry: Entry) -> Chunks:
+    from tocsin.unpack.zstd import frames
+
+    end = min(start + entry.packed_size, len(data))
+    return frames(data, start, end)
+
+
+def _reduced(data: bytes, start: int, entry: Entry) -> Chunks:
+    from tocsin.unpack.reduce import expand
+
+    end = min(start + entry.packed_size, len(data))
+    return expand(data, start, end, entry.method - 1, entry.size)
+
+
 METHODS: dict[int, Callable[[bytes, int, Entry], Chunks]] = {
     STORED: _stored,
     DEFLATED: _deflated,
+    2: _reduced,
+    3: _reduced,
+    4: _reduced,
+    5: _reduced,
     6: _imploded,
     9: _deflated64,
     12: _bzip2,
     14: _lzma,
+    20: _zstd,
+    93: _zstd,
+    95: _xz,
 }
 """Compression method to its chunks."""
+
+BY_LIBRARY = frozenset({1, 98})
+"""Methods that 7-Zip's library reads: shrink and PPMd."""
 
 
 def method_name(method: int) -> str:

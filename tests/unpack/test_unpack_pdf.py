@@ -101,6 +101,14 @@ def test_header_behind_other_bytes(before: bytes) -> None:
     assert healthy(before + document({10: flate(PAYLOAD)}))["object 10 0"] == PAYLOAD
 
 
+@pytest.mark.parametrize("before", [b"GIF89a" + bytes(range(90)), b"\x7fELF\2\1\1" + bytes(99)])
+def test_document_that_is_something_else_too(before: bytes) -> None:
+    data = before + document({10: flate(PAYLOAD)})
+    assert "PDF" in kinds(data, "GIF" if before[0] == 71 else "ELF")
+    assert "PDF" not in kinds(data[:300], "GIF")
+    assert healthy(data)["object 10 0"] == PAYLOAD
+
+
 def test_text_that_speaks_of_pdf_is_no_damaged_document() -> None:
     text = b"A document begins with %PDF-1.4 and has an object or two.\n" * 5
     assert identify(text) == "PDF"
@@ -127,6 +135,13 @@ def test_superseded_and_hidden_objects() -> None:
 def test_object_that_no_table_names() -> None:
     data = document({}).replace(b"xref\n0", b"99 3 obj%s\nxref\n0" % flate(PAYLOAD), 1)
     assert contents(opened(data))["object 99 3"] == PAYLOAD
+
+
+def test_numbers_of_object_streams_may_lie() -> None:
+    heads = b"30 0 31 5 32 99999 33 5 x y 34 " + b"9" * 40
+    text = flate(heads + b" (one)(two <</JS(three)", b"/Type/ObjStm/N 999/First %d" % len(heads))
+    outcome = opened(document({20: text, 21: b"<</JS 31 0 R>>"}))
+    assert b"three" in b"".join(member.data for member in outcome.members)
 
 
 def test_object_inside_the_data_of_another() -> None:

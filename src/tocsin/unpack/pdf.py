@@ -338,17 +338,17 @@ class _Document:
         for (start, number), (end, _) in pairwise(places):
             self._budget.check_time()
             if len(self._kept) < _MOST_KEPT:
-                self._keep(number, text, start)
+                self._keep(number, text, start, end)
             if any_telltale and TELLTALE.search(text, start, end) is not None:
                 for parsed in windows(text, start, end):
                     for dictionary in parsed.dictionaries:
                         self._findings.look(dictionary, None, number)
 
-    def _keep(self, number: int, text: bytes, start: int) -> None:
+    def _keep(self, number: int, text: bytes, start: int, end: int) -> None:
         """Remember an object that is no dictionary: others may refer to its value."""
-        if text[start : start + 2] == b"<<" or start >= len(text):
+        if text[start : start + 2] == b"<<":
             return
-        values = parse(text, start, len(text), 50).values
+        values = parse(text, start, end, 50).values
         if values:
             self._kept[number] = values[0]
 
@@ -357,6 +357,7 @@ class _Document:
     def _referred(self, numbers: set[int]) -> Iterator[Text]:
         """Strings that are objects of their own."""
         for number in sorted(numbers):
+            self._budget.check_time()
             kept = self._kept.get(number)
             if is_string(kept):
                 yield Text(kept, None)

@@ -22,6 +22,9 @@ TELLTALE = re.compile(
 MOST_FINDINGS = 100_000
 """Of each sort that are kept."""
 
+_MOST_TRAILERS = 10
+"""Trailers that are asked for encryption: trying passwords takes time."""
+
 _FILE_NAMES = (b"UF", b"F", b"Unix", b"DOS", b"Mac")
 _ACTS = {
     b"JavaScript": "runs JavaScript",
@@ -149,13 +152,13 @@ class Findings:
 
     def _trailer(self, found: dict[bytes, Value]) -> None:
         if b"Encrypt" in found and found[b"Encrypt"] != b"null":
-            if found[b"Encrypt"] not in self.encryptions[:10]:
+            if len(self.encryptions) < _MOST_TRAILERS:
                 self.encryptions.append(found[b"Encrypt"])
         else:
             self.plain_trailers += 1
         identifier = found.get(b"ID")
         first = identifier[0] if isinstance(identifier, list) and identifier else None
-        if is_string(first) and first not in self.identifiers[:10]:
+        if is_string(first) and first not in self.identifiers[:_MOST_TRAILERS]:
             self.identifiers.append(first)
 
     def self_acting(self) -> list[str]:

@@ -48,7 +48,9 @@ def macro_book() -> bytes:
         for row, tokens in enumerate((alert, run, b"\x42\x00\x36\x00"))
     )
     sheet = record(0x809, pack("<HHHHII", 0x600, 0x40, 0, 0, 0, 6)) + cells + record(10, b"")
-    name = record(0x18, pack("<HBBHHHBBBB", 0x20, 0, 1, 7, 0, 0, 0, 0, 0, 0) + b"\0\1\x3a" + bytes(6))
+    name = record(
+        0x18, pack("<HBBHHHBBBB", 0x20, 0, 1, 7, 0, 0, 0, 0, 0, 0) + b"\0\1\x3a" + bytes(6)
+    )
 
     def book(at: int) -> bytes:
         begin = record(0x809, pack("<HHHHII", 0x600, 5, 0, 0, 0, 6))
@@ -265,6 +267,26 @@ def dotnet() -> bytes:
     return (head.ljust(0x80, b"\0") + coff + optional + table).ljust(0x200, b"\0") + section
 
 
+def help_file() -> bytes:
+    """A help file with two files, the directory in one leaf."""
+
+    def file(body: bytes) -> bytes:
+        return pack("<IIB", len(body) + 9, len(body), 0) + body
+
+    first, second = file(PAYLOAD), file(b"ExecFile(`calc`)")
+    places = 16, 16 + len(first)
+    entries = b"".join(
+        name + b"\0" + pack("<I", place)
+        for name, place in zip((b"inside.bin", b"|SYSTEM"), places, strict=True)
+    )
+    page = pack("<HHHH", 0, 2, 0xFFFF, 0xFFFF) + entries
+    tree = pack("<HHH16sHHHHHHI", 0x293B, 0x402, 1024, b"z4", 0, 0, 0, 0xFFFF, 1, 1, 2)
+    directory = file(tree + page.ljust(1024, b"\0"))
+    start = places[1] + len(second)
+    head = b"\x3f\x5f\x03\x00" + pack("<IiI", start, -1, start + len(directory))
+    return head + first + second + directory
+
+
 SAMPLES: dict[str, Callable[[], bytes]] = {
     "ole2": document,
     "msg": message,
@@ -282,6 +304,7 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "mso": active_mime,
     "resources": resources,
     "dotnet": dotnet,
+    "hlp": help_file,
 }
 
 __all__ = ["ENCODED_TEXT", "PAYLOAD", "SAMPLES", "SOURCE", "squeeze"]

@@ -42,6 +42,7 @@ GIVES = {
     "ole2": "inside.bin", "rtf": "inside.bin", "tnef": "a much longer name.bin",
     "onenote": "file 1", "sis": "!:\\inside.bin", "sis9": "", "word_xml": "wordml://01.bin",
     "flat_opc": "/ppt/embeddings/o.bin", "resources": "inside",
+    "hlp": "inside.bin",
 }  # fmt: skip
 """Where in a sample the payload comes out, and under which name."""
 
@@ -278,6 +279,14 @@ def test_a_resource_file_without_values() -> None:
 def test_resources_of_a_program() -> None:
     (member,) = check_contract("DOTNET", SAMPLES["dotnet"]()).members
     assert member.data == resources()
+
+
+def test_a_help_file_whose_pages_go_round_in_a_circle() -> None:
+    whole = SAMPLES["hlp"]()
+    at = whole.find(pack("<HHHH", 0, 2, 0xFFFF, 0xFFFF))
+    outcome = check_contract("HLP", whole[: at + 6] + b"\0\0" + whole[at + 8 :])
+    assert [member.name for member in outcome.members] == ["inside.bin", "|SYSTEM"]
+    assert [skipped.reason for skipped in outcome.skipped] == [Reason.DAMAGED]
 
 
 @pytest.mark.parametrize("name", ["clam.exe.rtf", "clam.tnef", "clam.sis"])

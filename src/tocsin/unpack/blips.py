@@ -27,6 +27,7 @@ _BLIP = re.compile(
 """Header of a blip, the digests of its picture, and how the picture begins; of a metafile
 that is deflated, the 34 bytes that describe it too."""
 
+_GROUP = re.compile(rb"\xeb\x00..\x0f\x00\x00\xf0", re.DOTALL)
 _DRAWINGS, _CONTINUED = 0xEB, 0x3C
 _ZLIB_HEADER = 2
 
@@ -67,11 +68,10 @@ def _inflate(data: bytes, start: int, end: int) -> Iterator[bytes]:
 
 def _drawings(data: bytes) -> bytes:
     """The group of drawings of a workbook, whose records continue one another."""
-    at = data.find(b"\xeb\x00")
-    while at >= 0 and data[at + 4 : at + 8] != b"\x0f\x00\x00\xf0":
-        at = data.find(b"\xeb\x00", at + 1)
-    if at < 0:
+    found = _GROUP.search(data)
+    if found is None:
         return b""
+    at = found.start()
     pieces = []
     while int.from_bytes(data[at : at + 2], "little") in (_DRAWINGS, _CONTINUED):
         size = int.from_bytes(data[at + 2 : at + 4], "little")

@@ -30,6 +30,8 @@ _DIFAT_ENTRIES = 109
 _ENTRY = Struct("<64s H B x I I I 36x I Q")
 _ENTRY_BYTES = 128
 
+_MOST_ENTRIES = 200_000
+
 _STORAGE, _STREAM, _ROOT = 1, 2, 5
 _END = 0xFFFFFFFE
 _DEEPEST = 24
@@ -145,6 +147,9 @@ class CompoundFile:
         last = self._fat[chain[-1]] if chain and chain[-1] < len(self._fat) else 0
         if not circle and (last != _END or len(blob) < len(chain) << self._shift):
             self.damage = self.damage or "its directory is cut off"
+        if len(blob) > _MOST_ENTRIES * _ENTRY_BYTES:
+            self.damage = f"more than {_MOST_ENTRIES} entries in its directory"
+            blob = blob[: _MOST_ENTRIES * _ENTRY_BYTES]
         blob = blob[: len(blob) // _ENTRY_BYTES * _ENTRY_BYTES]
         entries = list(_ENTRY.iter_unpack(blob))
         holder = self._tree(entries)
@@ -205,8 +210,8 @@ class CompoundFile:
             parts.append(name)
         return "".join(f"{part}/" for part in reversed(parts))
 
-    def chunks(self, entry: Entry) -> Iterator[bytes]:
-        """Bytes of a stream.
+    def chunks(self, entry: Entry, most: int | None = None) -> Iterator[bytes]:
+        """Bytes of a stream, or so many of its first.
 
         Raises:
             Interrupted: its chain ends before the stream does, or goes round in a circle.
@@ -214,14 +219,15 @@ class CompoundFile:
         if entry.size < self._cutoff:
             yield from self._mini_chunks(entry)
             return
-        yield from self._pieces(self._fat, entry.start, entry.size, self._shift)
+        size = entry.size if most is None else min(entry.size, most)
+        yield from self._pieces(self._fat, entry.start, size, self._shift)
 
     def read(self, entry: Entry, most: int) -> bytes:
         """The first bytes of a stream, as far as they can be had."""
         parts: list[bytes] = []
         size = 0
         try:
-            for chunk in self.chunks(entry):
+            for chunk in self.chunks(entry, most):
                 parts.append(chunk)
                 size += len(chunk)
                 if size >= most:

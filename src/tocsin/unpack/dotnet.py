@@ -19,6 +19,7 @@ from tocsin.unpack.stream import Interrupted, copy
 
 _MAGIC = b"\xce\xca\xef\xbe"
 _MOST_RESOURCES = 100_000
+_LONGEST_NAME = 256
 _BYTES, _STREAM = 0x20, 0x21
 _TEXT = 1
 _FILLED = re.compile(rb"[^\x00]")
@@ -132,7 +133,7 @@ def _directory(data: bytes) -> tuple[list[tuple[str, int]], int, int]:
     names: list[tuple[str, int]] = []
     for offset in offsets:
         size, place = _packed(data, base + offset)
-        name = data[place : place + min(size, 4096)].decode("utf-16-le", "replace")
+        name = data[place : place + min(size, _LONGEST_NAME)].decode("utf-16-le", "replace")
         (value,) = unpack_from("<I", data, place + size)
         names.append((name, value))
     return names, types, start

@@ -20,6 +20,8 @@ _LOCAL_PATH = 0x01
 _ENVIRONMENT, _ICON_ENVIRONMENT = 0xA0000001, 0xA0000007
 _ENVIRONMENT_BYTES = 0x314
 _LONGEST_PATH = 1024
+_MOST_BLOCKS = 256
+"""Blocks of further data that are read; eleven kinds are known."""
 
 
 class LnkUnpacker:
@@ -66,7 +68,10 @@ def _read(data: bytes) -> tuple[dict[str, str], int]:
         size = count * 2 if flags & _IS_WIDE else count
         strings[key] = _decode(data[at + 2 : at + 2 + size], wide=bool(flags & _IS_WIDE))
         at += 2 + size
-    while (size := int.from_bytes(data[at : at + 4], "little")) >= 8 and at + size <= len(data):
+    for _ in range(_MOST_BLOCKS):
+        size = int.from_bytes(data[at : at + 4], "little")
+        if size < 8 or at + size > len(data):
+            break
         kind = int.from_bytes(data[at + 4 : at + 8], "little")
         if kind in (_ENVIRONMENT, _ICON_ENVIRONMENT) and size >= _ENVIRONMENT_BYTES:
             wide = _decode(data[at + 268 : at + 788], wide=True).partition("\0")[0]

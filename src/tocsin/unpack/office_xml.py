@@ -20,7 +20,7 @@ from tocsin.unpack.stream import Interrupted, decompress
 
 _PART = re.compile(
     rb"<(?:\w{1,16}:)?(?P<tag>binData|binaryData|BINDATA|docOleData|docSuppData)(?P<attributes>[^<>]{0,4096})>"
-    rb"(?P<text>[A-Za-z0-9+/=\s]{16,})<"
+    rb"(?P<text>[A-Za-z0-9+/=\s]{16,}+)<"
 )
 _NAME = re.compile(rb'(?:name|Id)\s*=\s*"([^"<>]{1,512})"')
 _PACKAGE_PART = re.compile(rb'<pkg:part\s[^<>]{0,1024}?pkg:name\s*=\s*"([^"<>]{1,512})"')

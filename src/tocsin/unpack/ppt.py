@@ -14,7 +14,7 @@ from tocsin.unpack.parts import Parts
 from tocsin.unpack.stream import Interrupted, copy, decompress
 
 _STORAGE = re.compile(
-    rb"\x10\x00\x11\x10.{8}[\x08-\x78][\x01\x5e\x9c\xda]"
+    rb"\x10\x00\x11\x10.{8}[\x08\x18\x28\x38\x48\x58\x68\x78][\x01\x5e\x9c\xda]"
     rb"|\x00\x00\x11\x10.{4}\xd0\xcf\x11\xe0",
     re.DOTALL,
 )

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
 from tocsin.unpack.cfb import MAGIC as COMPOUND
-from tocsin.unpack.interface import Budget, Item, Member, Remark, Skipped, Trait
+from tocsin.unpack.interface import Budget, Item, Member, Reason, Remark, Skipped, Trait
 from tocsin.unpack.ole1 import read_object, read_package
 from tocsin.unpack.parts import Parts
-from tocsin.unpack.stream import OUTPUT_CHUNK, copy
+from tocsin.unpack.stream import OUTPUT_CHUNK, Interrupted, copy
 
 _START = re.compile(rb"\\(objdata|datastore)(?![a-z])")
 _TOKEN = re.compile(
@@ -43,6 +43,8 @@ _DESTINATIONS = frozenset(
 """Words that send what follows elsewhere."""
 
 _BETWEEN_CHECKS = 4096
+_MOST_TOKENS = 1_000_000
+"""Words, braces and runs of digits that an object may consist of."""
 
 
 class RtfUnpacker:
@@ -86,33 +88,42 @@ class _Digits:
         self._data = data
         self.at = at
         self._budget = budget
+        self._tokens = 0
 
     def chunks(self) -> Iterator[bytes]:
         """Put the digits of the object together, two a byte."""
-        digits = bytearray()
+        digits, out = bytearray(), bytearray()
         for piece in self._pieces():
             if piece[:1] == b"=":
                 # Raw bytes end the digits before them; half a byte is dropped.
-                yield _bytes(digits)
-                yield piece[1:]
+                out += _bytes(digits)
+                out += piece[1:]
                 digits.clear()
-                continue
-            digits += piece
+            else:
+                digits += piece
             if len(digits) > 2 * OUTPUT_CHUNK:
                 even = len(digits) & ~1
-                yield _bytes(digits[:even])
+                out += _bytes(digits[:even])
                 del digits[:even]
-        yield _bytes(digits)
+            if len(out) >= OUTPUT_CHUNK:
+                yield bytes(out)
+                out.clear()
+        yield bytes(out) + _bytes(digits)
+        if self._tokens > _MOST_TOKENS:
+            detail = f"an object with more than {_MOST_TOKENS} words and braces in it"
+            raise Interrupted(Reason.LIMIT, detail)
 
     def _pieces(self) -> Iterator[bytes]:
         """Digits, or raw bytes behind a `=`."""
         data = self._data
-        depth, ignored, count = 0, -1, 0
+        depth, ignored = 0, -1
         starred = False
         while (token := _TOKEN.match(data, self.at)) is not None:
-            count += 1
-            if count % _BETWEEN_CHECKS == 0:
+            self._tokens += 1
+            if self._tokens % _BETWEEN_CHECKS == 0:
                 self._budget.check_time()
+                if self._tokens > _MOST_TOKENS:
+                    return
             self.at = token.end()
             kind = token.lastgroup
             if kind == "hex":

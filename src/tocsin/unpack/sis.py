@@ -112,6 +112,7 @@ def _new(data: bytes, parts: Parts) -> Iterator[Member | Skipped]:
         end = min(start + 8 + length, len(data))
         stored = not data[start + 8]
         if length < 12 or start + 8 + length > len(data) or not (stored or _is_zlib(data, body)):
+            parts.budget.check_time()
             at = start + 1
             continue
         chunks = (

@@ -107,17 +107,16 @@ class _Stream:
         if current is None:
             return
         name = current.title.decode("utf-8", "surrogateescape")
-        embedded: list[_Property] = []
         if current.properties is not None:
             for found in self._read(*current.properties):
                 if found.number == _LONG_NAME:
                     name = self._text(found) or name
-                elif found.number == _OBJECT:
-                    embedded.append(found)
         if current.data is not None:
             start, end = current.data
             yield from self._parts.member(name, self._cut(start, end), end - start)
-        for found in embedded:
+        for found in self._read(*(current.properties or (0, 0))):
+            if found.number != _OBJECT:
+                continue
             start = found.start + (_INTERFACE_BYTES if found.kind == _EMBEDDED else 0)
             yield from self._parts.member(name, self._cut(start, found.end), found.end - start)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from tocsin.unpack.interface import Budget, Reason
@@ -32,6 +33,7 @@ _LITERAL = re.compile(rb"\xb9\x00([\x06-\xff]\x00)")
 
 Source: measured; the number of the instruction is the same from VBA 5 to VBA 7.
 """
+_MOST_LITERALS = 256
 _PRINTABLE = bytes(range(32, 127))
 _CODE_LINE = re.compile(rb"^[ \t]*(?!Attribute |Option |'|\r?$)\S", re.MULTILINE | re.IGNORECASE)
 
@@ -210,7 +212,7 @@ def is_stomped(p_code: bytes, source: bytes) -> bool:
         p_code: what stands before the source in the module's stream.
         source: the module's source.
     """
-    literals = set(_literals(p_code))
+    literals = set(islice(_literals(p_code), _MOST_LITERALS))
     if not literals:
         return False
     if len(literals) >= 2 and _CODE_LINE.search(source) is None:

@@ -21,6 +21,9 @@ from tocsin.unpack.vba import (
 _DIR_BYTES = 4 * 1024 * 1024
 """Most bytes of a dir stream, compressed and not; a project of 1000 modules has 200 kB."""
 
+_TEXT_BYTES = 32 * 1024 * 1024
+"""Most bytes of modules that are written once more as one text."""
+
 _NO_MODULES = ("dir", "_vba_project")
 
 
@@ -47,6 +50,7 @@ def _project(
 ) -> Iterator[Item]:
     modules = _modules(file, streams, parts)
     sources: list[tuple[Module, bytes]] = []
+    size = 0
     for module in modules:
         parts.budget.check_time()
         entry = streams.pop(module.stream.lower(), None)
@@ -67,7 +71,9 @@ def _project(
         ):
             yield item
             if isinstance(item, Member):
-                sources.append((module, item.data))
+                size += item.size
+                if size <= _TEXT_BYTES:
+                    sources.append((module, item.data))
                 if is_stomped(stream[:offset], item.data):
                     detail = "the source of a macro is not what its p-code was made from"
                     yield Remark(Trait.STOMPED, detail, name)
@@ -89,6 +95,7 @@ def _modules(file: CompoundFile, streams: dict[str, Entry], parts: Parts) -> lis
     for name, entry in streams.items():
         if name in named or name in _NO_MODULES or name.startswith("__srp_"):
             continue
+        parts.budget.check_time()
         place = find_source(file.read(entry, entry.size))
         if place >= 0:
             known.append(Module(entry.name, entry.name, place))

@@ -9,6 +9,7 @@ Source: MS-XLS 2.4; BIFF5 by measurement.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from struct import Struct, iter_unpack
 
@@ -43,7 +44,12 @@ _BUILT_IN = {1: "Auto_Open", 2: "Auto_Close", 10: "Auto_Activate", 11: "Auto_Dea
 _FORMULA_TOKENS = 22
 """Where the tokens of a formula record begin; their length stands before them."""
 
+_MACRO_BOF = re.compile(rb"\x09\x08.{4}\x40\x00", re.DOTALL)
+"""The record that begins a macro sheet, wherever it stands."""
+
 _BETWEEN_CHECKS = 4096
+_BATCH = 64 * 1024
+"""Letters written out before they are handed on."""
 _MOST_TEXTS = 100_000
 
 
@@ -55,21 +61,11 @@ def macros(data: bytes, name: str, parts: Parts) -> Iterator[Item]:
         name: its name.
         parts: hands out.
     """
-    if not _has_macro_sheet(data):
+    if _MACRO_BOF.search(data) is None:
         return
     yield Remark(Trait.MACROS, "Excel 4 macro sheet", name)
     chunks = _Workbook(data, parts).text()
     yield from parts.member(f"{name}/macros.txt", chunks, 0, type_name="TEXT_ASCII")
-
-
-def _has_macro_sheet(data: bytes) -> bool:
-    """Whether a BOF record of a macro sheet stands in the stream, wherever it is."""
-    at = data.find(b"\x40\x00")
-    while at >= 0:
-        if data.startswith(b"\x09\x08", at - 6) and at >= 6:
-            return True
-        at = data.find(b"\x40\x00", at + 1)
-    return False
 
 
 class _Workbook:
@@ -85,6 +81,7 @@ class _Workbook:
     def text(self) -> Iterator[bytes]:
         """The lines, in chunks of some records each."""
         lines: list[str] = []
+        waiting = counted = 0
         sheet = ""
         for at, kind, body in self._records():
             if kind == _BOF:
@@ -105,9 +102,11 @@ class _Workbook:
                 line = self._cell(kind, body)
                 if line:
                     lines.append(f"{sheet}!{line}")
-            if len(lines) > 256:
+            waiting += sum(map(len, lines[counted:]))
+            counted = len(lines)
+            if waiting > _BATCH:
                 yield _encode(lines)
-                lines = []
+                lines, waiting, counted = [], 0, 0
         yield _encode(lines)
 
     def _records(self) -> Iterator[tuple[int, int, bytes]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
-from tocsin.unpack.interface import Budget, Item, Remark, Trait
+from tocsin.unpack.interface import Budget, Item, Member, Remark, Trait
 from tocsin.unpack.parts import Parts
 from tocsin.unpack.xlm_formula import Book, Version, cell_name, formula_text
 
@@ -24,6 +24,7 @@ _MACRO_ONLY = re.compile(
 )
 _STATES = {0: "visible", 1: "hidden", 2: "very hidden"}
 _BETWEEN_CHECKS = 4096
+_BATCH = 64 * 1024
 _BOOK_UNKNOWN = Book(Version.BIFF12)
 """What formulas refer to stands in other parts of the package."""
 
@@ -39,19 +40,29 @@ class XlsbUnpacker:
         if data.startswith(_SHEET):
             if _MACRO_ONLY.search(data) is None:
                 return
-            text = "".join(_formulas(data, budget))
-            if text:
-                yield Remark(Trait.MACROS, "Excel 4 macros")
-                yield from parts.member("macros.txt", _encode(text), 0, type_name="TEXT_ASCII")
+            name, lines = "macros.txt", _formulas(data, budget)
         elif data.startswith(_BOOK):
-            text = "".join(_workbook(data, budget))
-            yield from parts.member("sheets.txt", _encode(text), 0, type_name="TEXT_ASCII")
+            name, lines = "sheets.txt", _workbook(data, budget)
         else:
             raise FormatError("not a part of xlsb")
+        for item in parts.member(name, _batches(lines), 0, type_name="TEXT_ASCII"):
+            if isinstance(item, Member) and not item.size:
+                continue
+            if name == "macros.txt":
+                yield Remark(Trait.MACROS, "Excel 4 macros")
+            yield item
 
 
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
+def _batches(lines: Iterator[str]) -> Iterator[bytes]:
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size > _BATCH:
+            yield "".join(waiting).encode("utf-8", "replace")
+            waiting, size = [], 0
+    yield "".join(waiting).encode("utf-8", "replace")
 
 
 def _records(data: bytes, budget: Budget) -> Iterator[tuple[int, bytes]]:

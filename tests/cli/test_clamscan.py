@@ -142,9 +142,9 @@ def test_help_names_every_option(tree, capfdbinary):
 
 
 def test_a_wrong_option_is_told_without_scanning(tree, capfdbinary):
-    status, out, err = run(capfdbinary, "--alert-macros", "d")
+    status, out, err = run(capfdbinary, "--alert-broken", "d")
     assert (status, out) == (2, "")
-    assert "does not honour --alert-macros" in err
+    assert "does not honour --alert-broken" in err
 
 
 def test_found_and_clean(tree, capfdbinary):
@@ -461,3 +461,52 @@ def test_starting_needs_no_heavy_modules():
         env={**os.environ, "PYTHONPATH": str(Path(clamscan.__file__).parents[2])},
     )
     assert done.returncode == 0, done.stderr
+
+
+# --- what is opened and what is alarming --------------------------------------------------
+
+
+def locked(path):
+    import pybit7z
+
+    with pybit7z.lib7zip_context() as library:
+        writer = pybit7z.BitArchiveWriter(library, pybit7z.FormatZip)
+        writer.set_password("a long password that nobody guesses")
+        writer.add_file(b"EVIL-ONE", "member")
+        path.write_bytes(bytes(writer.compress_to()))
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("--alert-encrypted", True),
+        ("--alert-encrypted-archive", True),
+        ("--block-encrypted", True),
+        ("--alert-encrypted-doc", False),
+        ("--alert-encrypted=no", False),
+    ],
+)
+def test_encrypted_archive_is_an_alarm_on_request(tree, capfdbinary, word, found):
+    locked(tree / "locked.zip")
+    status, out, _ = run(capfdbinary, "-d", "a.ndb", "--no-summary", word, "locked.zip")
+    assert ("Heuristics.Encrypted.Zip FOUND" in out) is found
+    assert status == int(found)
+
+
+@pytest.mark.parametrize(("word", "status"), [("--scan-archive=no", 0), ("--scan-archive", 1)])
+def test_archives_can_be_left_closed(tree, capfdbinary, word, status):
+    with zipfile.ZipFile(tree / "evil.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("member", "EVIL-ONE " * 20)
+    assert run(capfdbinary, "-d", "a.ndb", "--no-summary", word, "evil.zip")[0] == status
+
+
+@pytest.mark.parametrize(("word", "status"), [("--scan-mail=no", 0), ("--scan-mail=yes", 1)])
+def test_mail_can_be_left_closed(tree, capfdbinary, word, status):
+    import base64
+
+    body = base64.encodebytes(b"EVIL-ONE and more")
+    (tree / "mail").write_bytes(
+        b"From: a@b.c\nSubject: x\nMIME-Version: 1.0\nContent-Type: application/octet-stream\n"
+        b"Content-Transfer-Encoding: base64\n\n" + body
+    )
+    assert run(capfdbinary, "-d", "a.ndb", "--no-summary", word, "mail")[0] == status

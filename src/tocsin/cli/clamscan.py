@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.cli.clamscan_actions import Action, ActionError, Held, choose_action
 from tocsin.cli.clamscan_arguments import Arguments, OptionError, read_arguments
+from tocsin.cli.clamscan_closed import closed_kinds
 from tocsin.cli.clamscan_names import Names, wanted
 from tocsin.cli.clamscan_options import help_text
 from tocsin.cli.clamscan_output import ENGINE, Output, Totals, write_error
@@ -88,7 +89,17 @@ class Scan:
         database = select_database(self._arguments, self._output)
         self._totals.signatures = count_signatures(database.counts)
         pua = self._arguments.is_on("detect-pua")
-        return Scanner(database, Options(limits=self._limits, all_matches=True, detect_pua=pua))
+        encrypted = self._arguments.is_on("alert-encrypted")
+        options = Options(
+            limits=self._limits,
+            all_matches=True,
+            detect_pua=pua,
+            alert_encrypted_archives=encrypted or self._arguments.is_on("alert-encrypted-archive"),
+            alert_encrypted_documents=encrypted or self._arguments.is_on("alert-encrypted-doc"),
+            alert_macros=self._arguments.is_on("alert-macros"),
+            closed=closed_kinds(self._arguments),
+        )
+        return Scanner(database, options)
 
     def run(self) -> int:
         """Scan everything; the exit status."""

@@ -93,7 +93,8 @@ def _refused(name: str, kind: Kind, text: str) -> Option:
 
 def _older(name: str, stands_for: str) -> Option:
     text = f"older name of `--{stands_for}`"
-    status = Status.HONOURED if stands_for == "alert-exceeds-max" else Status.ACCEPTED
+    honoured = ("alert-exceeds-max", "alert-encrypted", "alert-macros")
+    status = Status.HONOURED if stands_for in honoured else Status.ACCEPTED
     return Option(
         name,
         "",
@@ -111,7 +112,6 @@ _TEXT, _TEXTS = Kind.TEXT, Kind.TEXTS
 _NO_TEMPORARY = "nothing is written to temporary files"
 _NO_BYTECODE = "ClamAV bytecode is not run; the need for it is counted by `tocsin db info`"
 _NO_STRUCTURED = "only has a meaning with `--detect-structured`"
-_PLANNED = "not taken apart yet, scanned as it stands; planned"
 
 OPTIONS: tuple[Option, ...] = (
     _honoured("help", "h", _SWITCH, "show the options and what becomes of them"),
@@ -158,34 +158,49 @@ OPTIONS: tuple[Option, ...] = (
     _accepted("structured-ssn-count", _NUMBER, _NO_STRUCTURED),
     _accepted("structured-cc-count", _NUMBER, _NO_STRUCTURED),
     _accepted("structured-cc-mode", _NUMBER, _NO_STRUCTURED),
-    _never("scan-mail", f"mail is {_PLANNED}"),
+    _honoured("scan-mail", "", _SWITCH, "with `no`, mail is scanned as it stands"),
     _honoured("phishing-sigs", "", _SWITCH, "with `no`, drop HTML.Phishing and Email.Phishing"),
     _never("phishing-scan-urls", "addresses in mail are not judged"),
     _never("heuristic-alerts", "there are no heuristics of that kind"),
     _never("heuristic-scan-precedence", "strong names always come first"),
-    _never("normalize", "text and HTML are matched as they stand; normalising is planned"),
+    _honoured("normalize", "", _SWITCH, "with `no`, text is matched as it stands only"),
     _always("scan-pe", "PE files are always read"),
     _always("scan-elf", "ELF files are always read"),
-    _never("scan-ole2", f"OLE2 is {_PLANNED}"),
-    _never("scan-pdf", f"PDF is {_PLANNED}"),
-    _never("scan-swf", f"SWF is {_PLANNED}"),
-    _never("scan-html", "HTML is matched as it stands; normalising is planned"),
-    _never("scan-xmldocs", f"XML documents are {_PLANNED}"),
-    _never("scan-hwp3", f"HWP3 is {_PLANNED}"),
-    _never("scan-onenote", f"OneNote is {_PLANNED}"),
-    _always("scan-archive", "zip, gzip, bzip2, xz and tar are always opened; others are planned"),
+    _honoured("scan-ole2", "", _SWITCH, "with `no`, OLE2 documents are scanned as they stand"),
+    _honoured("scan-pdf", "", _SWITCH, "with `no`, PDF is scanned as it stands"),
+    _honoured("scan-swf", "", _SWITCH, "with `no`, SWF is scanned as it stands"),
+    _honoured("scan-html", "", _SWITCH, "with `no`, HTML is scanned as it stands"),
+    _honoured("scan-xmldocs", "", _SWITCH, "with `no`, XML documents are scanned as they stand"),
+    _honoured("scan-hwp3", "", _SWITCH, "with `no`, HWP 3 is scanned as it stands"),
+    _honoured("scan-onenote", "", _SWITCH, "with `no`, OneNote is scanned as it stands"),
+    _honoured("scan-archive", "", _SWITCH, "with `no`, archives are scanned as they stand"),
     _always("scan-image", "pictures are scanned like every file"),
     _never("scan-image-fuzzy-hash", "fuzzy hashes of pictures are not computed; planned"),
     _never("alert-broken", "broken executables are not reported; planned"),
     _never("alert-broken-media", "broken pictures are not reported"),
-    _never("alert-encrypted", "reported by `tocsin scan` and by `--strict`, not as a name yet"),
-    _never("alert-encrypted-archive", "reported by `tocsin scan` and `--strict`, not as a name"),
-    _never("alert-encrypted-doc", "encrypted documents are not recognised; planned"),
-    _never("alert-macros", "macros are not looked for; planned with OLE2"),
+    _honoured(
+        "alert-encrypted",
+        "",
+        _SWITCH,
+        "both of the following",
+    ),
+    _honoured(
+        "alert-encrypted-archive",
+        "",
+        _SWITCH,
+        "report them as Heuristics.Encrypted.*",
+    ),
+    _honoured("alert-encrypted-doc", "", _SWITCH, "report them as Heuristics.Encrypted.*"),
+    _honoured(
+        "alert-macros",
+        "",
+        _SWITCH,
+        "report them as Heuristics.OLE2.ContainsMacros.*",
+    ),
     _honoured("alert-exceeds-max", "", _SWITCH, "report a limit as Heuristics.Limits.Exceeded.*"),
     _never("alert-phishing-ssl", "addresses in mail are not judged"),
     _never("alert-phishing-cloak", "addresses in mail are not judged"),
-    _never("alert-partition-intersection", f"disk images are {_PLANNED}"),
+    _never("alert-partition-intersection", "overlapping partitions are not looked for"),
     _accepted("nocerts", _SWITCH, "certificates are not looked at"),
     _accepted("dumpcerts", _SWITCH, "only has a meaning with `--debug`"),
     _honoured("max-scantime", "", _NUMBER, "milliseconds for one file; 0 for no bound"),

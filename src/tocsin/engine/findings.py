@@ -35,7 +35,8 @@ MOST_NOTES = 1000
 HEURISTIC = -1
 """Stands for a source where no signature is behind a match."""
 
-_HEURISTICS = Source("heuristics", "")
+HEURISTICS = "heuristics"
+"""Name of the source of such a match."""
 
 _LEVELS = {level.value: level for level in Level}
 
@@ -163,7 +164,7 @@ class Findings:
 
     def _detection(self, layer: Layer, match: Match, place: str) -> Detection:
         heuristic = match.source == HEURISTIC
-        source = _HEURISTICS if heuristic else self._database.sources[match.source]
+        source = Source(HEURISTICS, "") if heuristic else self._database.sources[match.source]
         stated, author, licence = self._database.stated.get(match.name, ("", "", ""))
         level = _LEVELS.get(match.level or stated, Level.MALICIOUS)
         if heuristic:

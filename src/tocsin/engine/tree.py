@@ -108,7 +108,7 @@ class TreeScan:
         if type_name == "MSEXE":
             for name in executable_names(self._database, data):
                 yield Match(name.name, name.source, pua=name.pua)
-        view = ObjectView(data, type_name, parents, self._budget.check_time)
+        view = ObjectView(data, type_name, parents, self._budget.check_time, raw=True)
         for found in matching_signatures(self._database, view):
             yield Match(found.name, found.source, found.offset, found.pua)
         if self._yara is not None:
@@ -164,6 +164,8 @@ class TreeScan:
 
     def _view(self, view: View, layer: Layer, types: tuple[str, ...]) -> None:
         """Match the object in another form; it stands where the object itself stands."""
+        for name in digest_names(self._database, "file", Digests(view.data), len(view.data)):
+            self._findings.add(layer, Match(name.name, name.source, pua=name.pua), view.name)
         shown = ObjectView(view.data, view.type_name, types[:-1], self._budget.check_time)
         for found in matching_signatures(self._database, shown):
             match = Match(found.name, found.source, found.offset, found.pua)

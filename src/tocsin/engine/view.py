@@ -16,6 +16,9 @@ from tocsin.formats.layout import Layout
 
 Range = tuple[int, int]
 
+NORMALISED_ONLY = frozenset({"HTML", "TEXT_ASCII"})
+"""Types whose own target sees their normal forms and not the bytes as they are."""
+
 RELATIVE_ANCHORS = frozenset({"EP", "S", "SL", "SE", "VI", "EOF"})
 """What resolves to nothing in an executable whose header is broken."""
 
@@ -28,6 +31,7 @@ class ObjectView:
         type_name: what it was identified as.
         parents: types of the containers around it, the outermost first.
         check_time: raises `LimitReached` when the scan's time is over.
+        raw: whether these are an object's own bytes and not another form of it.
 
     Attributes:
         found: matches already looked up, by pattern, offset and whether all were wanted.
@@ -39,11 +43,13 @@ class ObjectView:
         type_name: str,
         parents: tuple[str, ...],
         check_time: Callable[[], None],
+        *,
+        raw: bool = False,
     ) -> None:
         self.data = data
         self.size = len(data)
         self.type_name = type_name
-        self.target = TARGETS.get(type_name, 0)
+        self.target = 0 if raw and type_name in NORMALISED_ONLY else TARGETS.get(type_name, 0)
         self.parents = parents
         self.check_time = check_time
         self.found: dict[Any, list[int]] = {}

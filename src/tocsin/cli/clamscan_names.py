@@ -13,8 +13,7 @@ from tocsin.cli.clamscan_arguments import Arguments
 from tocsin.cli.clamscan_settings import Refusal
 
 if TYPE_CHECKING:
-    from tocsin.engine.findings import HEURISTICS
-from tocsin.engine.report import Detection, Report
+    from tocsin.engine.report import Detection, Report
 
 _PHISHING = ("HTML.Phishing", "Email.Phishing")
 _WEAK = ("PUA.", "Heuristics.", "BC.Heuristics.")
@@ -90,6 +89,8 @@ def _rank(found: Detection) -> tuple[int, int]:
 
 def printed_name(found: Detection) -> str:
     """A detection's name as clamscan writes it."""
+    from tocsin.engine.findings import HEURISTICS
+
     name = f"YARA.{found.name}" if found.yara else found.name
     signed = found.official or found.source == HEURISTICS
     return name if signed else f"{name}.UNOFFICIAL"

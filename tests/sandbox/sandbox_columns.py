@@ -22,24 +22,23 @@ NAMESPACES, IDENTITY = Mechanism.NAMESPACES, Mechanism.IDENTITY
 RLIMITS = Mechanism.RLIMITS
 
 SOME_USER = 54_321
-PATIENCE = 20.0
-NEWEST = 1_000
+PATIENCE = 60.0
 
 
-class Column(NamedTuple):
+class Way(NamedTuple):
     """A way to confine.
 
     Attributes:
         title: of its column in the table.
         use: the mechanisms.
         landlock: version of Landlock's interface, at most.
-        as_root: the process that forks is root, or some user.
+        sealed: no path can be opened; None lets the policy decide.
     """
 
     title: str
     use: frozenset[Mechanism]
-    landlock: int
-    as_root: bool
+    landlock: int = 1_000
+    sealed: bool | None = False
 
     @property
     def policy(self) -> Policy:
@@ -49,32 +48,42 @@ class Column(NamedTuple):
             memory=2 << 30,
             cpu_seconds=1,
             use=self.use,
-            sealed=False if LANDLOCK in self.use else None,
+            sealed=self.sealed,
             landlock_abi_at_most=self.landlock,
         )
 
 
 WAYS = (
-    ("all", ALL, NEWEST),
-    ("seccomp", frozenset({SECCOMP}), NEWEST),
-    ("Landlock", frozenset({LANDLOCK}), NEWEST),
-    ("Landlock 2", frozenset({LANDLOCK}), 2),
-    ("namespaces", frozenset({NAMESPACES}), NEWEST),
-    ("identity", frozenset({IDENTITY}), NEWEST),
-    ("rlimits", frozenset({RLIMITS}), NEWEST),
-    ("seccomp, rlimits", frozenset({SECCOMP, RLIMITS}), NEWEST),
-    ("Landlock 2, seccomp, rlimits", frozenset({LANDLOCK, SECCOMP, RLIMITS}), 2),
-    ("all but seccomp", ALL - {SECCOMP}, NEWEST),
-    ("all but seccomp, Landlock 2", ALL - {SECCOMP}, 2),
-    ("all but Landlock", ALL - {LANDLOCK}, NEWEST),
-    ("nothing", frozenset(), NEWEST),
+    Way("all", ALL),
+    Way("all, sealed", ALL, sealed=True),
+    Way("seccomp", frozenset({SECCOMP}), sealed=None),
+    Way("Landlock", frozenset({LANDLOCK})),
+    Way("Landlock 2", frozenset({LANDLOCK}), 2),
+    Way("namespaces", frozenset({NAMESPACES})),
+    Way("identity", frozenset({IDENTITY})),
+    Way("rlimits", frozenset({RLIMITS})),
+    Way("seccomp, rlimits", frozenset({SECCOMP, RLIMITS}), sealed=None),
+    Way("Landlock 2, seccomp, rlimits", frozenset({LANDLOCK, SECCOMP, RLIMITS}), 2),
+    Way("all but seccomp", ALL - {SECCOMP}),
+    Way("all but seccomp, Landlock 2", ALL - {SECCOMP}, 2),
+    Way("all but Landlock", ALL - {LANDLOCK}, sealed=None),
+    Way("nothing", frozenset()),
 )
 
-COLUMNS = tuple(
-    Column(title, frozenset(use), version, as_root)
-    for title, use, version in WAYS
-    for as_root in (True, False)
-)
+
+class Column(NamedTuple):
+    """A way to confine, and who is confined.
+
+    Attributes:
+        way: the way.
+        as_root: the process that forks is root, or some user.
+    """
+
+    way: Way
+    as_root: bool
+
+
+COLUMNS = tuple(Column(way, as_root) for way in WAYS for as_root in (True, False))
 
 
 class Outcome(NamedTuple):
@@ -120,7 +129,7 @@ def _lacking(policy: Policy) -> list[str]:
 
 def _as_victim(column: Column, act: Callable[[Policy], Any]) -> Any:
     """Act in a process that is root or is not, as the column says."""
-    policy = column.policy
+    policy = column.way.policy
     reader, writer = os.pipe()
     victim = os.fork()
     if victim == 0:

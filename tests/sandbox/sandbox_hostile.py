@@ -308,6 +308,15 @@ def _(victim: Victim) -> None:
     os.write(victim.handed, bytes(1 << 20))
 
 
+@attempt(
+    "writing",
+    "change the mode of a file that was handed over",
+    lambda victim: os.fstat(victim.handed).st_mode & 0o777 != 0o666,
+)
+def _(victim: Victim) -> None:
+    os.fchmod(victim.handed, 0o777)
+
+
 @attempt("writing", "fill memory that looks like a file")
 def _(victim: Victim) -> None:
     descriptor = syscall("memfd_create", ctypes.c_char_p(b"x"), 0)

@@ -12,7 +12,7 @@ _WORDS = {REFUSED: "", OPEN: "open", OPEN_AS_ROOT: "open as root", OPEN_AS_USER:
 def rows() -> list[str]:
     """The table's lines."""
     lines = [
-        "| what is tried | " + " | ".join(title for title, _, _ in WAYS) + " |",
+        "| what is tried | " + " | ".join(way.title for way in WAYS) + " |",
         "|---" * (len(WAYS) + 1) + "|",
     ]
     topic = ""

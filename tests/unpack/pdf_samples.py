@@ -79,9 +79,8 @@ def written_by_pikepdf(
     pdf.add_blank_page()
     action = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS=pikepdf.String(SCRIPT.decode()))
     pdf.Root.OpenAction = pdf.make_indirect(action)
-    pdf.Root.Metadata = pikepdf.Stream(
-        pdf, b"<x>some metadata of it</x>", Type=pikepdf.Name.Metadata
-    )
+    with pdf.open_metadata() as about:
+        about["dc:title"] = "a title"
     pdf.attachments["inner.exe"] = pikepdf.AttachedFileSpec(pdf, PAYLOAD, filename="inner.exe")
     encryption: pikepdf.Encryption | bool = False
     if revision:

@@ -2,7 +2,7 @@
 
 Every filter takes chunks and gives chunks, so that a chain of them stops where the budget
 ends, however much one of them would blow up. qpdf decodes a whole stream at once and is
-therefore used only for predictors, which give no more than they take.
+therefore used only for blocks that give no more than they take.
 
 The data of pictures (DCT, JPX, JBIG2, CCITT) are handed on as they are.
 
@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from struct import iter_unpack
 from typing import NamedTuple
 
+from pikepdf import Name
+
 from tocsin.unpack.interface import Reason
-from tocsin.unpack.pdf_predictors import Prediction, predicted
+from tocsin.unpack.pdf_predictors import Prediction, by_qpdf, predicted
 from tocsin.unpack.pdf_syntax import unhex
 from tocsin.unpack.stream import OUTPUT_CHUNK, Interrupted
 
@@ -27,6 +29,7 @@ LONGEST_CHAIN = 32
 
 _INPUT_CHUNK = 64 * 1024
 _WHITESPACE = b"\0\t\n\f\r "
+_LONG_A85 = 2000
 _NO_A85 = bytes(set(range(256)) - set(range(0x21, 0x76)) - set(b"z~"))
 
 
@@ -199,6 +202,11 @@ def _spelled_out(text: bytes) -> bytes:
 
 
 def _quintets(text: bytes) -> bytes:
+    """Decode whole groups: long texts by qpdf, what it refuses and short ones here."""
+    if len(text) > _LONG_A85:
+        out = by_qpdf(text + b"~>", Name.ASCII85Decode)
+        if out is not None and len(out) == len(text) // 5 * 4:
+            return out
     return b"".join(
         [
             ((((a * 85 + b) * 85 + c) * 85 + d) * 85 + e - 1_743_128_013 & 0xFFFFFFFF).to_bytes(

@@ -1,4 +1,4 @@
-"""Undoing the predictors of PDF streams, with qpdf's code for it.
+"""Undoing the predictors of PDF streams with qpdf, and what else it does in blocks.
 
 qpdf gets blocks of rows, each behind the last row of the block before, so that memory stays
 bounded; it gives no more than it was given. A predictor's work is byte by byte, which Python
@@ -100,18 +100,33 @@ def _undone(rows: bytes, before: bytes, prediction: Prediction) -> bytes:
     """
     if prediction.predictor >= _PNG and before:
         rows = b"\0" + before + rows
-    packer = zlib.compressobj(0)
-    packed = packer.compress(rows) + packer.flush()
     parameters = Dictionary(
         Predictor=_TIFF if prediction.predictor == _TIFF else 15,
         Colors=prediction.colors,
         BitsPerComponent=prediction.bits,
         Columns=prediction.columns,
     )
+    packer = zlib.compressobj(0)
+    packed = packer.compress(rows) + packer.flush()
+    out = by_qpdf(packed, Name.FlateDecode, parameters)
+    if out is None:
+        raise Interrupted(Reason.DAMAGED, "its predictor cannot be undone")
+    return out[prediction.row :] if prediction.predictor >= _PNG and before else out
+
+
+def by_qpdf(data: bytes, name: Name, parameters: Dictionary | None = None) -> bytes | None:
+    """Let qpdf undo one filter; None when it does not.
+
+    Args:
+        data: what was filtered: a block whose size bounds what comes out.
+        name: the filter.
+        parameters: what it was filtered with.
+    """
+    entries = (
+        {"Filter": name} if parameters is None else {"Filter": name, "DecodeParms": parameters}
+    )
     try:
         with Pdf.new() as document:
-            stream = Stream(document, packed, Filter=Name.FlateDecode, DecodeParms=parameters)
-            out = stream.read_bytes()
-    except (PdfError, RuntimeError, ValueError) as error:
-        raise Interrupted(Reason.DAMAGED, f"its predictor cannot be undone ({error})") from error
-    return out[prediction.row :] if prediction.predictor >= _PNG and before else out
+            return Stream(document, data, **entries).read_bytes()
+    except (PdfError, RuntimeError, ValueError):
+        return None

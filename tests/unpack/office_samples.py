@@ -287,6 +287,27 @@ def help_file() -> bytes:
     return head + first + second + directory
 
 
+def odf_basic() -> bytes:
+    """A Basic module of an OpenDocument package."""
+    return (
+        b'<?xml version="1.0" encoding="UTF-8"?>\n<script:module xmlns:script="x" '
+        b'script:name="Module1" script:language="StarBasic">Sub Main\n'
+        b"  Shell(&quot;calc &amp; more&quot;)\nEnd Sub\n</script:module>"
+    )
+
+
+def ooxml_links() -> bytes:
+    """Relationships with a template on another machine and an ordinary hyperlink."""
+    base = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+    return (
+        b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\r\n<Relationships xmlns="x">'
+        b'<Relationship Id="rId1" Type="' + base + b'attachedTemplate" '
+        b'Target="http://example.invalid/t.dotm" TargetMode="External"/>'
+        b'<Relationship Id="rId2" Type="' + base + b'hyperlink" '
+        b'Target="http://example.org/" TargetMode="External"/></Relationships>'
+    )
+
+
 SAMPLES: dict[str, Callable[[], bytes]] = {
     "ole2": document,
     "msg": message,
@@ -305,6 +326,8 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "resources": resources,
     "dotnet": dotnet,
     "hlp": help_file,
+    "odf_basic": odf_basic,
+    "ooxml_links": ooxml_links,
 }
 
 __all__ = ["ENCODED_TEXT", "PAYLOAD", "SAMPLES", "SOURCE", "squeeze"]

@@ -65,7 +65,7 @@ def test_samples_open_without_a_word_of_complaint(name: str) -> None:
     outcome = check_contract(kind, data)
     assert outcome.error is None
     assert not outcome.skipped
-    assert outcome.members
+    assert outcome.values
     assert all(member.complete for member in outcome.members)
     if name in GIVES:
         found = {member.name: member.data for member in outcome.members}
@@ -279,6 +279,30 @@ def test_a_resource_file_without_values() -> None:
 def test_resources_of_a_program() -> None:
     (member,) = check_contract("DOTNET", SAMPLES["dotnet"]()).members
     assert member.data == resources()
+
+
+def test_basic_of_opendocument_comes_out_readable() -> None:
+    outcome = check_contract("ODF_BASIC", SAMPLES["odf_basic"]())
+    (member,) = outcome.members
+    assert member.name == "Module1.bas"
+    assert member.data == b'Sub Main\n  Shell("calc & more")\nEnd Sub\n'
+    assert [v.trait for v in outcome.values if isinstance(v, Remark)] == [Trait.MACROS]
+
+
+def test_links_outwards_are_told_and_hyperlinks_are_not() -> None:
+    (remark,) = check_contract("OOXML_LINKS", SAMPLES["ooxml_links"]()).values
+    assert isinstance(remark, Remark)
+    assert remark.detail == "attachedTemplate from elsewhere: http://example.invalid/t.dotm"
+    inward = SAMPLES["ooxml_links"]().replace(b"External", b"Internal")
+    assert list(kinds(inward, "TEXT_ASCII")) == ["TEXT_ASCII"]
+
+
+def test_macro_sheets_of_xlsx_are_told() -> None:
+    data = b'<?xml version="1.0"?>\r\n<xm:macrosheet xmlns:xm="x"><sheetData/></xm:macrosheet>'
+    assert "OOXML_MACRO_SHEET" in kinds(data, "TEXT_ASCII")
+    (remark,) = check_contract("OOXML_MACRO_SHEET", data).values
+    assert isinstance(remark, Remark)
+    assert remark.trait is Trait.MACROS
 
 
 def test_a_help_file_whose_pages_go_round_in_a_circle() -> None:

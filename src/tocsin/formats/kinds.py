@@ -16,7 +16,7 @@ from tocsin.formats.dotnet import dotnet_kinds
 from tocsin.formats.embedded import find_hidden
 from tocsin.formats.images import find_images
 from tocsin.formats.mail_kinds import envelope_kinds
-from tocsin.formats.office_kinds import flat_package
+from tocsin.formats.office_kinds import flat_package, part_kinds
 from tocsin.formats.pdf_kind import find_document
 from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds, yenc_kinds
 
@@ -114,6 +114,7 @@ _MAYBE_TEXT = TEXT_TYPES | {"BINARY_DATA"}
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
     (frozenset({"MSEXE"}), dotnet_kinds),
     (_XML_TYPES, flat_package),
+    (_XML_TYPES, part_kinds),
     (None, envelope_kinds),
     (None, find_images),
     (frozenset({"MSEXE"}), find_archives),

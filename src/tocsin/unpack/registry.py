@@ -164,6 +164,22 @@ FORMATS: tuple[Format, ...] = (
         "binary parts",
         "flat_opc",
     ),
+    Format(
+        "OpenDocument Basic module",
+        ("ODF_BASIC",),
+        "office_parts",
+        "own",
+        "the macro's source",
+        "odf_basic",
+    ),
+    Format(
+        "Links and macro sheets of Office Open XML",
+        ("OOXML_LINKS", "OOXML_MACRO_SHEET"),
+        "office_parts",
+        "own",
+        "remarks",
+        "ooxml_links",
+    ),
     Format("Excel workbook of xlsb", ("XLSB_BOOK",), "xlsb", "own", "its sheets", "xlsb_book"),
     Format(
         "Excel sheet of xlsb",

@@ -96,9 +96,10 @@ class _Digits:
         for piece in self._pieces():
             if piece[:1] == b"=":
                 # Raw bytes end the digits before them; half a byte is dropped.
-                out += _bytes(digits)
+                if digits:
+                    out += _bytes(digits)
+                    digits.clear()
                 out += piece[1:]
-                digits.clear()
             else:
                 digits += piece
             if len(digits) > 2 * OUTPUT_CHUNK:

@@ -33,7 +33,6 @@ _ALPHABETS = (
 """What tab and the characters from blank to DEL stand for, three times."""
 
 _ESCAPES = {b"@#": b"\0", b"@&": b"\1", b"@!": b"\2", b"@*": b"\3", b"@$": b"\4"}
-_ESCAPE = re.compile(rb"@[#&!*$]")
 _ESCAPED = b"\r\n<>@"
 
 
@@ -84,7 +83,9 @@ def _decoded(encoded: bytes, whole: bool) -> Iterator[bytes]:
 
 def decode(encoded: bytes) -> bytes:
     """Decode what stands between the stated length and the checksum."""
-    single = _ESCAPE.sub(lambda found: _ESCAPES[found[0]], encoded)
+    single = encoded
+    for escape, stand_in in _ESCAPES.items():
+        single = single.replace(escape, stand_in)
     out = bytearray(single)
     for place, turn in enumerate(_TURNS):
         out[place :: len(_TURNS)] = single[place :: len(_TURNS)].translate(_TABLES[int(turn)])

@@ -231,18 +231,23 @@ def explained_measured(case: Disagreement) -> str | None:
 
 
 MESSAGES_INSIDE = "messages-in-messages-and-mailboxes"
+PARTS_OF_A_MAIL = "parts-of-a-mail"
 
 
-def explained_mail(signature: str, within: bool, ours: bool) -> str | None:
+def explained_mail(signature: str, *, within: bool, plain: bool, ours: bool) -> str | None:
     """The section that explains a disagreement about a mail, or None.
 
     Args:
         signature: name of the signature.
         within: whether its pattern stands in a message in a message, or in a mailbox.
+        plain: whether its pattern stands in a plain text.
         ours: whether tocsin reports it.
     """
-    wanted = signature.startswith(("D.inside.", "D.start."))
-    return MESSAGES_INSIDE if ours and within and wanted else None
+    if ours and within and signature.startswith(("D.inside.", "D.start.", "D.t3.", "D.t7.")):
+        return MESSAGES_INSIDE
+    if not ours and plain and signature.startswith("D.t3."):
+        return PARTS_OF_A_MAIL
+    return None
 
 
 class ContainerDifference(NamedTuple):

@@ -16,6 +16,7 @@ class Planter:
 
     Attributes:
         tokens: all that were made.
+        plain: of each, whether it stands in a plain text.
         within: of each, whether it stands in a message in a message or in a mailbox.
         depth: how many messages are open around the one that is being made.
     """
@@ -24,16 +25,19 @@ class Planter:
         self.rng = rng
         self.tokens: list[bytes] = []
         self.within: list[bool] = []
+        self.plain: list[bool] = []
         self.depth = 0
 
-    def token(self) -> bytes:
+    def token(self, *, plain: bool = False) -> bytes:
         token = "".join(self.rng.choices(TOKEN_LETTERS, k=12)).encode()
         self.tokens.append(token)
         self.within.append(self.depth > 0)
+        self.plain.append(plain)
         return token
 
     def text(self) -> bytes:
-        return b"%s is a line of text\nand %s stands in another\n" % (self.token(), self.token())
+        first, second = self.token(plain=True), self.token(plain=True)
+        return b"%s is a line of text\nand %s stands in another\n" % (first, second)
 
     def html(self) -> bytes:
         return b"<html><body><p>%s</p> words %s</body></html>\n" % (self.token(), self.token())

@@ -40,7 +40,7 @@ MOST_MARKS = 20_000
 _PE_REACH = 1024
 """A program's headers begin so many bytes behind its first two letters at most; Windows
 allows more, compilers use 64 to 512."""
-_CAB_HEADER = Struct("<4xI4xIIIBBHHH")
+_CAB_HEADER = Struct("<8xI4xI4xBBHHH")
 _SEVEN_ZIP_HEADER = Struct("<6xBBIQQI")
 
 
@@ -160,7 +160,7 @@ def _archive(data: bytes, number: int, end: int) -> Hidden | None:
     start = end - 8
     if start + _CAB_HEADER.size > len(data):
         return None
-    _, size, files, _, _minor, major, folders, count, _ = _CAB_HEADER.unpack_from(data, start)
+    size, files, _minor, major, folders, count, _ = _CAB_HEADER.unpack_from(data, start)
     if major != 1 or not folders or not count or not 36 <= files < size:
         return None
     return Hidden("cab", start, min(start + size, len(data)))

@@ -108,6 +108,8 @@ _MAY_HIDE = frozenset(
 """Types in which a program or an archive may stand that their readers do not take out."""
 
 _UNKNOWN = frozenset({"BINARY_DATA", *TEXT_TYPES})
+_OPENED_IN_PART = frozenset({"YENC", "UUENCODED", "BINHEX", "BASE64_RUNS", "PKCS7"})
+"""Kinds whose readers take out stretches of an object, not all that is in it."""
 
 _MAYBE_TEXT = TEXT_TYPES | {"BINARY_DATA"}
 
@@ -144,7 +146,7 @@ def kinds(data: bytes, type_name: str) -> Iterator[str]:
     seen = {type_name}
     yield type_name
     for kind in _others(data, type_name):
-        if kind == "EMBEDDED" and type_name in _UNKNOWN and len(seen) > 1:
+        if kind == "EMBEDDED" and type_name in _UNKNOWN and seen - _OPENED_IN_PART - {type_name}:
             continue  # an image or archive whose reader takes out what is in it
         if kind not in seen:
             seen.add(kind)

@@ -123,7 +123,9 @@ class Cabinets:
         if self._list is None:
             yield from self._unlisted(budget, position)
             return
+        empty = True
         for entry in self._entries(self._list):
+            empty = False
             budget.check_time()
             if entry.flags & _INVALID or entry.is_link or not entry.offset or not entry.size:
                 continue
@@ -135,6 +137,8 @@ class Cabinets:
                 continue
             budget.charge_file()
             yield from report(meta, take(self._content(entry, budget), budget))
+        if empty:
+            yield from self._unlisted(budget, position)
 
     # --- the list ---------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ or the fields behind it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -27,6 +26,12 @@ _RAR4_MAIN = 0x73
 _DOS_STUB = 512
 
 
+def _crc32(data: bytes) -> int:
+    from zlib import crc32
+
+    return crc32(data)
+
+
 def _marks(data: bytes, mark: bytes, first: int) -> Iterator[int]:
     """Where a mark stands."""
     at = data.find(mark, first)
@@ -45,7 +50,7 @@ def _checked(
 def _is_sevenz(data: bytes, at: int) -> bool:
     head = data[at + 8 : at + 32]
     stated = int.from_bytes(head[:4], "little")
-    return len(head) == 24 and zlib.crc32(head[4:]) == stated
+    return len(head) == 24 and _crc32(head[4:]) == stated
 
 
 def _is_rar(data: bytes, at: int) -> bool:
@@ -54,12 +59,12 @@ def _is_rar(data: bytes, at: int) -> bool:
         size = int.from_bytes(data[at + 12 : at + 14], "little")
         head = data[at + 9 : at + 7 + max(size, 13)]
         stated = int.from_bytes(data[at + 7 : at + 9], "little")
-        return head[:1] == bytes([_RAR4_MAIN]) and zlib.crc32(head) & 0xFFFF == stated
+        return head[:1] == bytes([_RAR4_MAIN]) and _crc32(head) & 0xFFFF == stated
     if not data.startswith(b"\1\0", at + 6):
         return False
     size = data[at + 12] if at + 12 < len(data) else 0x80
     head = data[at + 12 : at + 13 + size]
-    return size < 0x80 and zlib.crc32(head) == int.from_bytes(data[at + 8 : at + 12], "little")
+    return size < 0x80 and _crc32(head) == int.from_bytes(data[at + 8 : at + 12], "little")
 
 
 def _is_cab(data: bytes, at: int) -> bool:
@@ -76,7 +81,7 @@ def _is_arj(data: bytes, at: int) -> bool:
     head = data[at + 4 : at + 4 + size]
     if not 30 <= size <= _LARGEST_ARJ_HEADER or len(head) != size or head[6] != 2:
         return False
-    return zlib.crc32(head) == int.from_bytes(data[at + 4 + size : at + 8 + size], "little")
+    return _crc32(head) == int.from_bytes(data[at + 4 + size : at + 8 + size], "little")
 
 
 def sevenz_places(data: bytes) -> Iterator[int]:

@@ -13,6 +13,9 @@ _BOOT = Struct("<11xHBHBHHBHHHII")
 _VOLUME_DESCRIPTORS = 32768
 _SECTOR = 2048
 _MOST_DESCRIPTORS = 32
+_NTFS_BOOT_AREA = 16 * 1024
+"""Bytes that a volume begins with; every volume holds them as a file, which is no volume."""
+
 _EXT_SUPERBLOCK = 1024
 _LARGEST_LZMA_SIZE = 1 << 40
 _PROBABLE_LZMA = frozenset({0x5D, 0x5E, 0x66})
@@ -39,6 +42,8 @@ def find_images(data: bytes) -> Iterator[str]:
             yield "ISO9660"
         if _is_udf(data):
             yield "UDF"
+    if data.startswith(b"NTFS    \0", 3) and len(data) > _NTFS_BOOT_AREA:
+        yield "NTFS"
     if data[510:512] == b"\x55\xaa" and _is_fat(data):
         yield "FAT"
     if data[1080:1082] == b"\x53\xef" and _is_ext(data):

@@ -89,7 +89,6 @@ FIXED: tuple[At, ...] = (
     At("SQUASHFS", b"hsqs"),
     At("SQUASHFS", b"sqsh"),
     At("CRAMFS", b"Compressed ROMFS", 16),
-    At("NTFS", b"NTFS    \0", 3),
     At("ZSTD", b"\x28\xb5\x2f\xfd"),
     At("LZ4", b"\x04\x22\x4d\x18"),
     At("LZ4", b"\x02\x21\x4c\x18"),

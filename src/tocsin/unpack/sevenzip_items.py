@@ -113,7 +113,7 @@ def dictionary(method: str) -> int:
         if not word.startswith(_WITH_DICTIONARY):
             continue
         for number, unit in _SETTING.findall(word):
-            value = min(int(number), 1 << 20)
+            value = int(number[:12])
             if unit:
                 most = max(most, value << _UNITS[unit.lower()])
             elif value <= 64 and value > 9:

@@ -137,7 +137,7 @@ class _Archive:
     def _read(self, entry: Entry, start: int, notes: list[str]) -> Iterator[Member | Skipped]:
         meta = _meta(entry)
         if entry.flags & STRONGLY_ENCRYPTED:
-            yield skipped(meta, Reason.ENCRYPTED, "encrypted with a certificate or PKWARE's cipher")
+            yield skipped(meta, Reason.ENCRYPTED, "encrypted with PKWARE's strong cipher")
         elif entry.method not in METHODS and entry.method not in (AES, *BY_LIBRARY):
             yield skipped(meta, Reason.UNSUPPORTED, method_name(entry.method))
         elif self._is_bound_to_exceed(entry):
@@ -165,7 +165,7 @@ class _Archive:
 
         scheme = read_scheme(entry.extra)
         if scheme is None:
-            detail = "encrypted, and it is not said how"
+            detail = "encrypted with AES, and it is not said how"
             yield skipped(_meta(entry), Reason.ENCRYPTED, detail)
             return
         if scheme.method not in METHODS and scheme.method not in BY_LIBRARY:

@@ -72,6 +72,8 @@ def frames(data: bytes, start: int, end: int) -> Generator[bytes, None, int]:
             yield b""
         elif head[:4] == _MAGIC:
             at = yield from _frame(data, at, end)
+        elif at == start:
+            raise Interrupted(Reason.DAMAGED, "damaged (no frame begins here)")
         else:
             break
     return min(at, end)

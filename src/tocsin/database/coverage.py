@@ -8,7 +8,7 @@ from tocsin.signatures.clamav.logical import Logical
 from tocsin.signatures.clamav.offset import Anchor
 from tocsin.signatures.records import Kind, Record
 
-UNEVALUATED_TARGETS = {3: "normalised HTML", 7: "normalised text", 8: "target 8", 13: "target 13"}
+UNEVALUATED_TARGETS = {8: "target 8", 13: "target 13"}
 """Targets whose objects this engine does not produce yet."""
 
 

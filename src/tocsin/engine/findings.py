@@ -53,6 +53,9 @@ class Layer:
         digests: its digests.
         size: its bytes.
         parent: the container it was in, or None at the top.
+
+    Attributes:
+        matched: name and source of what matched the object in any of its forms.
     """
 
     def __init__(self, name: str, digests: Digests, size: int, parent: Layer | None) -> None:
@@ -60,6 +63,7 @@ class Layer:
         self.digests = digests
         self.size = size
         self.parent = parent
+        self.matched: set[tuple[str, int]] = set()
         self._allowed: bool | None = None
 
     def allowed(self, database: Index, exceptions: Exceptions) -> bool:

@@ -24,6 +24,11 @@ from tocsin.unpack.passwords import USUAL
 SMALLEST_OBJECT = 6
 """Objects of fewer bytes are not looked at; clamscan's bound, which its signatures assume."""
 
+WITH_FORMS = frozenset(
+    {"HTML", "HTML_UTF16", "TEXT_ASCII", "TEXT_UTF8", "TEXT_UTF16LE", "TEXT_UTF16BE", "SCRIPT"}
+)
+"""Types that are brought into other forms in any depth, and opened only where that is allowed."""
+
 
 def first_passwords(options: Options, database: Index) -> list[bytes]:
     """Passwords to try before a mail's text gives others: the user's, the database's, usual."""
@@ -86,6 +91,7 @@ class TreeScan:
         self._findings.report.bytes_scanned += len(data)
         try:
             for match in self._matches(data, layer, type_name, parents):
+                layer.matched.add((match.name, match.source))
                 self._findings.add(layer, match, self._place(data, match))
         except LimitReached as error:
             self._findings.skip(layer.name, "limit", str(error))
@@ -138,7 +144,8 @@ class TreeScan:
                 continue
             way = types if kind == types[-1] else (*types, kind)
             try:
-                self._budget.check_depth(depth)
+                if kind not in WITH_FORMS:
+                    self._budget.check_depth(depth)
                 for item in unpacker.members(data, self._budget, self._passwords):
                     self._item(item, layer, way, depth)
             except LimitReached as error:
@@ -156,6 +163,7 @@ class TreeScan:
             self._findings.remark(container, item)
             self._alert(container, alert_on_remark(item, types[-1], self._options))
         else:
+            self._budget.check_depth(depth)
             self._member(item, container, types, depth)
 
     def _alert(self, layer: Layer, name: str) -> None:
@@ -163,13 +171,22 @@ class TreeScan:
             self._findings.add(layer, Match(name, HEURISTIC))
 
     def _view(self, view: View, layer: Layer, types: tuple[str, ...]) -> None:
-        """Match the object in another form; it stands where the object itself stands."""
-        for name in digest_names(self._database, "file", Digests(view.data), len(view.data)):
-            self._findings.add(layer, Match(name.name, name.source, pua=name.pua), view.name)
-        shown = ObjectView(view.data, view.type_name, types[:-1], self._budget.check_time)
+        """Match the object in another form, which stands where the object itself stands.
+
+        A signature is reported once for an object, whatever form it was found in.
+        """
+        for match in self._view_matches(view, types[:-1]):
+            if (match.name, match.source) not in layer.matched:
+                layer.matched.add((match.name, match.source))
+                self._findings.add(layer, match, view.name)
+
+    def _view_matches(self, view: View, parents: tuple[str, ...]) -> Iterator[Match]:
+        digests = Digests(view.data)
+        for name in digest_names(self._database, "file", digests, len(view.data)):
+            yield Match(name.name, name.source, pua=name.pua)
+        shown = ObjectView(view.data, view.type_name, parents, self._budget.check_time)
         for found in matching_signatures(self._database, shown):
-            match = Match(found.name, found.source, found.offset, found.pua)
-            self._findings.add(layer, match, view.name)
+            yield Match(found.name, found.source, found.offset, found.pua)
 
     def _member(
         self, member: Member | Skipped, container: Layer, types: tuple[str, ...], depth: int

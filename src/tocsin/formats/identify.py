@@ -121,6 +121,11 @@ def _text_kind(head: bytes) -> str:
     return "TEXT_UTF16BE" if _BREAKING_UNITS.isdisjoint(units) else "BINARY_DATA"
 
 
+def is_plain_text(data: bytes) -> bool:
+    """Whether an object's first kilobyte holds no control character that text has not."""
+    return not data[:WINDOW].translate(None, _TEXT)
+
+
 def _tar_kind(head: bytes) -> str | None:
     """Tries the checksum of a tar header (POSIX.1-1988, ustar; v7 tar(5))."""
     if len(head) < 512:

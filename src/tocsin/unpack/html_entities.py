@@ -68,8 +68,7 @@ _OTHERS = """
 CHARACTERS: dict[bytes, int] = {
     **{name.encode(): ord(html5[f"{name};"]) for name in _AS_IN_HTML.split()},
     **{
-        name.encode(): int(code, 16)
-        for name, code in (pair.split("=") for pair in _OTHERS.split())
+        name.encode(): int(code, 16) for name, code in (pair.split("=") for pair in _OTHERS.split())
     },
 }
 """The character that a name stands for, case as written."""

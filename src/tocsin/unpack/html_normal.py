@@ -15,7 +15,8 @@ Source: measured with clamscan 1.4.6 and sigtool --html-normalise.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 
 from tocsin.unpack.html_entities import CHARACTERS
 from tocsin.unpack.html_stretch import STRETCH, stretch_page, stretch_text
@@ -36,10 +37,13 @@ _TEXT_RUN = re.compile(rb"[^<&\x80-\xff]+")
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _BLANK_RUN = re.compile(rb"\s+")
 _UNSEEN_RUN = re.compile(rb"[\x00-\x20]+")
+_RETURN = re.compile(rb"\r")
 _NAME = re.compile(rb"[^\s>]+")
 _ARGUMENT = re.compile(rb"[^\s=>]+")
 _VALUE = re.compile(rb"[^\s>&'\"\x80-\xff]+")
 _ENTITY = re.compile(rb"[A-Za-z0-9_:-]+")
+_DATA_BEGINS = (b"data:", b'"data:')
+_NOTHING_YET = (b"", b'"')
 _DATA = re.compile(rb"[^&'\"\s>]+")
 _STOPS = {0xE38082, 0xEFBC8E, 0xEFB992}
 _BEHIND_A1 = b"CDO"
@@ -92,19 +96,26 @@ class _Page:
         self._number = 0
         self._hexadecimal = False
         self._entity = bytearray()
+        self._whole = b""
+        self._returns: Sequence[int] | None = ()
+        self._lead = 0
 
     def feed(self, piece: bytes) -> None:
         """Take in the next piece."""
-        piece = piece.lstrip(_BLANKS).translate(_LINES, b"\r")
+        self._whole = piece
+        seen = piece.lstrip(_BLANKS)
+        self._lead = len(piece) - len(seen)
+        self._returns = None if b"\r" in seen else ()
+        piece = seen.translate(_LINES, b"\r")
         at, end = 0, len(piece)
         self._script_start = 0
         while at < end:
             at = self._state(piece, at)
             if at < 0:  # an encoded script was decoded: the piece is another one now
-                piece, at = self._decoded, -at - 1
+                piece, at = self._whole, -at - 1
                 end = len(piece)
         if self._script_open:
-            self.scripts[-1].append(piece[self._script_start :])
+            self.scripts[-1].append(self._whole[self._script_start :])
 
     def finish(self) -> None:
         """Write out a reference that the page's end cut off."""
@@ -313,7 +324,7 @@ class _Page:
 
     def _value_of(self, piece: bytes, at: int) -> int:
         value = self._value
-        if 5 <= len(value) <= 6 and value in (b"data:", b'"data:'):
+        if 5 <= len(value) <= 6 and bytes(value) in _DATA_BEGINS:
             del self.page[-1]
             if self._quote:
                 self.page += b'"'
@@ -372,7 +383,7 @@ class _Page:
         run = _VALUE.match(piece, at)
         part = piece[at : at + 1] if run is None else run[0]
         if len(self._value) < 6 and (
-            self._value not in (b"", b'"') or part.startswith(b"data:")
+            bytes(self._value) not in _NOTHING_YET or part.startswith(b"data:")
         ):
             part = part[:1]
         self.page += part.lower()
@@ -386,7 +397,7 @@ class _Page:
         arguments = self._arguments
         if tag == b"/script":
             self._inside = b""
-            self._close_script(piece, at)
+            self._close_script(at)
         elif tag == b"/style" and self._inside == b"style":
             self._inside = b""
         elif tag in (b"script", b"%@"):
@@ -421,12 +432,20 @@ class _Page:
         if not self._script_open:
             self.scripts.append([])
             self._script_open = True
-            self._script_start = at
+            self._script_start = self._in_whole(at)
 
-    def _close_script(self, piece: bytes, at: int) -> None:
+    def _close_script(self, at: int) -> None:
         if self._script_open:
-            self.scripts[-1].append(piece[self._script_start : at])
+            self.scripts[-1].append(self._whole[self._script_start : self._in_whole(at)])
             self._script_open = False
+
+    def _in_whole(self, at: int) -> int:
+        """The place in the piece before its carriage returns were taken out."""
+        if self._returns is None:
+            lead = self._lead
+            places = [found.start() - lead for found in _RETURN.finditer(self._whole, lead)]
+            self._returns = [place - count for count, place in enumerate(places)]
+        return self._lead + at + bisect_right(self._returns, at)
 
     # --- encoded scripts ------------------------------------------------------------------
 
@@ -441,7 +460,9 @@ class _Page:
         rest = b"" if end is None else piece[end.end() :]
         head = piece[: found.start()] + b"//~^" + found[0][4:-1] + b"\n"
         self.page += piece[at : found.start()].lower()
-        self._decoded = head + decode(piece[found.end() : stop]).translate(_LINES) + rest
+        self._whole = head + decode(piece[found.end() : stop]).translate(_LINES, b"\r") + rest
+        self._returns = ()
+        self._lead = 0
         self._state = self._plain
         return -len(head) - 1
 
@@ -544,11 +565,11 @@ class _Page:
         self._go(self._arguments_of)
         return at
 
-    _decoded = b""
-
 
 _MOST = (1 << 63) - 1
-_DIGITS = [int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else -1 for byte in range(256)]
+_DIGITS = [
+    int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else -1 for byte in range(256)
+]
 
 
 def _character(name: bytes) -> bytes | None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 
 _VALUE = rb"""(?!data:)[^\s"'<&>\x80-\xff]++"""
-_QUOTED = (
-    rb'"(?!data:)(?:[^\s"\'<&>=\x80-\xff]++|=(?=[^\s"\'<&>])(?!=data:)|\s++(?!=))*+"(?=[\s>])'
-)
+_QUOTED = rb'"(?!data:)(?:[^\s"\'<&>=\x80-\xff]++|=(?=[^\s"\'<&>])(?!=data:)|\s++(?!=))*+"(?=[\s>])'
 _TIGHT = rb'"(?!data:)[^\s"\'<&>\x80-\xff]{0,1000}+"(?=[\s>])'
 _TAG = (
     rb"<(?!(?:script|style|img|a|%@)[\s>])[^\s<>!][^\s<>]*+"

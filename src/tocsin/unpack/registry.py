@@ -269,6 +269,15 @@ FORMATS: tuple[Format, ...] = (
         "normal form, encoded commands, script with its strings put together",
         "script",
     ),
+    Format(
+        "packed Windows programs: UPX, FSG, MEW, ASPack, Petite, PESpin, Upack, WWPack, Y0da "
+        "Crypter and others alike",
+        ("PACKED",),
+        "packed",
+        "own; icicle-emu",
+        "the program as it unpacked itself",
+        "packed",
+    ),
 )
 
 

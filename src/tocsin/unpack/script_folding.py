@@ -1,0 +1,150 @@
+"""Strings of scripts put together again: what concatenation, codes and formats take apart.
+
+Every step is one substitution over the text that cannot look back, so the whole is linear; and
+none makes the text longer than a bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+ROUNDS = 4
+"""How often the steps are repeated while they change something."""
+
+_GROWTH = 2
+"""Times its length that a text may reach."""
+
+_TICK = re.compile(rb"(?<=[\w\[.-])`(?=\w)|`\r?\n[ \t]*")
+_CARETS = re.compile(rb"[\w.:\\/%-]{0,64}(?:\^+[\w.:\\/%&|<> -]){3,}", re.ASCII)
+_CONTINUED = re.compile(rb"[ \t]_\r?\n[ \t]*")
+_CODE = rb"(?:0x[0-9a-f]{1,4}|&h[0-9a-f]{1,4}|[0-9]{1,5})"
+_CHARACTER = re.compile(
+    rb"\(?\[char\]\s{0,4}\(?\s{0,4}(" + _CODE + rb")\s{0,4}\)?(?:\))?"
+    rb"|\bchrw?\$?\s{0,4}\(\s{0,4}(" + _CODE + rb")\s{0,4}\)",
+    re.IGNORECASE,
+)
+_FROM_CODES = re.compile(
+    rb"string\.fromcharcode\s{0,4}\(\s{0,8}(" + _CODE + rb"(?:\s{0,8},\s{0,8}" + _CODE + rb")*+)"
+    rb"\s{0,8}\)",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(rb"[\s,]+")
+_JOINED = re.compile(rb"\"\s{0,16}[+&]\s{0,16}\"|'\s{0,16}[+&]\s{0,16}'")
+_MIXED = re.compile(rb"\"\s{0,16}[+&]\s{0,16}'([^'\"\n]{0,64})'\s{0,16}[+&]\s{0,16}\"")
+_BRACKETED = re.compile(rb"\(\s{0,4}(\"[^\"()\n]{1,400}+\"|'[^'()\n]{1,400}+')\s{0,4}\)(?!\s*-)")
+_STRING = rb"(?:'[^'\n]*+'|\"[^\"\n]*+\")"
+_FORMAT = re.compile(
+    rb"[\"']((?:[^\"'{}\n]{0,64}\{[0-9]{1,3}\}){1,200}+[^\"'{}\n]{0,64})[\"']\s{0,8}-f\s{0,8}"
+    rb"(" + _STRING + rb"(?:\s{0,8},\s{0,8}" + _STRING + rb")*+)",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(rb"\{([0-9]{1,3})\}")
+_ITEM = re.compile(_STRING)
+_JOIN = re.compile(
+    rb"(" + _STRING + rb"(?:\s{0,8},\s{0,8}" + _STRING + rb")++)\s{0,4}\)?\s{0,8}"
+    rb"(?:-join\s{0,8}|\.join\s{0,4}\(\s{0,4})(?:''|\"\")",
+    re.IGNORECASE,
+)
+_REPLACE = re.compile(
+    rb"(" + _STRING + rb")\s{0,4}\)?\s{0,4}(?:\.replace\s{0,4}\(|-[ic]?replace)\s{0,4}"
+    rb"(" + _STRING + rb")\s{0,4},\s{0,4}(" + _STRING + rb")",
+    re.IGNORECASE,
+)
+_ESCAPED = re.compile(rb"(?:\\x[0-9a-fA-F]{2}|\\u00[0-9a-fA-F]{2}|%[2-7][0-9a-fA-F]){4,}+")
+_ONE_ESCAPE = re.compile(rb"(?:\\x|\\u00|%)([0-9a-fA-F]{2})")
+
+
+def folded(text: bytes, alive: Callable[[], None]) -> bytes:
+    """The text with its strings put together.
+
+    Args:
+        text: a script.
+        alive: raises when the time is over.
+    """
+    most = _GROWTH * len(text) + 1024
+    for _ in range(ROUNDS):
+        before = text
+        for pattern, replacement in _STEPS:
+            alive()
+            changed = pattern.sub(replacement, text)
+            if len(changed) <= most:
+                text = changed
+        if text == before:
+            break
+    return text
+
+
+def _without_carets(found: re.Match[bytes]) -> bytes:
+    return found[0].replace(b"^", b"")
+
+
+def _code(text: bytes) -> bytes:
+    low = text.lower()
+    value = int(low[2:], 16) if low[:2] in (b"0x", b"&h") else int(low)
+    return bytes((value,)) if value < 0x100 else chr(min(value, 0xFFFF)).encode("utf-8", "replace")
+
+
+def _quoted(text: bytes) -> bytes:
+    quote = b"'" if b'"' in text else b'"'
+    return quote + text + quote
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    if found[1] is not None:
+        text = _code(found[1])
+        return b'"' + text + b'"' if text == b"'" else b"'" + text + b"'"
+    return _quoted(_code(found[2]))
+
+
+def _characters(found: re.Match[bytes]) -> bytes:
+    return _quoted(b"".join(_code(code) for code in _SPLIT.split(found[1])))
+
+
+def _mixed(found: re.Match[bytes]) -> bytes:
+    return found[1]
+
+
+def _bare(found: re.Match[bytes]) -> bytes:
+    return found[1]
+
+
+def _formatted(found: re.Match[bytes]) -> bytes:
+    items = [item[1:-1] for item in _ITEM.findall(found[2])]
+
+    def field(place: re.Match[bytes]) -> bytes:
+        number = int(place[1])
+        return items[number] if number < len(items) else place[0]
+
+    return _quoted(_FIELD.sub(field, found[1]))
+
+
+def _join(found: re.Match[bytes]) -> bytes:
+    return _quoted(b"".join(item[1:-1] for item in _ITEM.findall(found[1])))
+
+
+def _replaced(found: re.Match[bytes]) -> bytes:
+    text, old, new = (group[1:-1] for group in found.groups())
+    if not old or len(new) > len(old) + 8:
+        return found[0]
+    return _quoted(text.replace(old, new))
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return _ONE_ESCAPE.sub(lambda one: bytes((int(one[1], 16),)), found[0])
+
+
+_STEPS: tuple[tuple[re.Pattern[bytes], bytes | Callable[[re.Match[bytes]], bytes]], ...] = (
+    (_CONTINUED, b" "),
+    (_TICK, b""),
+    (_CARETS, _without_carets),
+    (_CHARACTER, _character),
+    (_FROM_CODES, _characters),
+    (_ESCAPED, _unescaped),
+    (_JOINED, b""),
+    (_MIXED, _mixed),
+    (_FORMAT, _formatted),
+    (_JOIN, _join),
+    (_REPLACE, _replaced),
+    (_BRACKETED, _bare),
+)

@@ -1,0 +1,114 @@
+"""What scripts in plain text hide: PowerShell, batch, VBScript and JavaScript.
+
+The script is handed out once more with its strings put together, and each command that is
+encoded in it by itself. Only strings and characters are folded, nothing is run; what comes out
+is a text that is looked at in the same way, so several layers come off one after the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tocsin.unpack.deflate import DEFLATE
+from tocsin.unpack.interface import Budget, Member, Reason, Skipped
+from tocsin.unpack.mail_transfer import base64_chunks
+from tocsin.unpack.parts import Parts
+from tocsin.unpack.script_folding import folded
+from tocsin.unpack.script_lists import byte_lists
+from tocsin.unpack.stream import Interrupted, decompress
+
+MOST_BYTES = 8 * 1024 * 1024
+"""Bytes of a text in which scripts are looked for."""
+
+MOST_PARTS = 200
+"""Encoded commands and lists of one script that are handed out."""
+
+_MARKS = (
+    *(b"-e", b"^", b"`", b"char", b"chr", b"join", b"replace", b"frombase64", b"unescape"),
+    *(b"eval(", b"execute", b"createobject", b"deflatestream"),
+)
+_SCRIPT = re.compile(
+    rb"powershell|pwsh|wscript|createobject|frombase64string|invoke-|\[char\]|fromcharcode"
+    rb"|unescape\(|\beval\(|\biex\b|cmd(?:\.exe)? ?/|\bchrw?\(|%comspec%"
+    rb"|p\^?o\^?w\^?e\^?r\^?s|-join\b",
+    re.IGNORECASE,
+)
+_COMMAND = re.compile(
+    rb"[-/\x96]e(?:c|nc?[a-z]{0,14})?[\"'^]?\s{1,8}[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE
+)
+_LITERAL = re.compile(
+    rb"frombase64string\s{0,8}\(\s{0,8}[\"']([A-Za-z0-9+/=\s]{8,}+)[\"']", re.IGNORECASE
+)
+_LONG = re.compile(rb"[\"']([A-Za-z0-9+/]{64,}+={0,2})[\"']")
+_FROM_OTHERS = 64
+"""Characters from which on the runs of base64 of any text are looked at anyway."""
+
+
+def script_items(data: bytes, low: bytes, budget: Budget) -> Iterator[Member | Skipped]:
+    """What a script hides.
+
+    Args:
+        data: the text.
+        low: its normal form, in which marks are looked for.
+        budget: what may be used up.
+    """
+    if len(data) > MOST_BYTES or not any(mark in low for mark in _MARKS):
+        return
+    text = _in_bytes(data)
+    if _SCRIPT.search(text) is None:
+        return
+    parts = Parts(budget)
+    for name, content in _hidden(text, low, budget):
+        if parts.position >= MOST_PARTS:
+            detail = f"more than {MOST_PARTS} encoded parts in one script"
+            yield Skipped("", Reason.LIMIT, detail)
+            return
+        yield from parts.member(name, content)
+
+
+def _in_bytes(data: bytes) -> bytes:
+    """A text in 16-bit characters as one in 8-bit characters."""
+    return data.translate(None, b"\0") if b"\0" in data[:4] else data
+
+
+def _hidden(text: bytes, low: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    for found in _COMMAND.finditer(text):
+        budget.check_time()
+        command = _decoded(found[1])
+        if command[1::2].count(0) * 4 > len(command):
+            yield f"command at {found.start()}", command[::2]
+    for found in _LITERAL.finditer(text):
+        if len(found[1]) < _FROM_OTHERS:
+            yield f"base64 at {found.start(1)}", _decoded(found[1])
+    if b"deflatestream" in low:
+        for found in _LONG.finditer(text):
+            inflated = _inflated(_decoded(found[1]), budget)
+            if inflated:
+                yield f"deflated at {found.start(1)}", inflated
+    for number, content in enumerate(byte_lists(text), 1):
+        yield f"bytes {number}", content
+    plain = folded(text, budget.check_time)
+    if plain != text:
+        yield "folded", plain
+
+
+def _decoded(text: bytes) -> bytes:
+    return b"".join(base64_chunks(text, 0, len(text)))
+
+
+def _inflated(data: bytes, budget: Budget) -> bytes:
+    """A raw deflate stream's contents, as far as they can be had and the budget goes."""
+    out = []
+    size = 0
+    try:
+        for chunk in decompress(DEFLATE, data, 0, len(data)):
+            budget.check_time()
+            size += len(chunk)
+            room = budget.remaining_bytes
+            if not budget.fits_file(size) or (room is not None and size > room):
+                break
+            out.append(chunk)
+    except Interrupted:
+        pass  # what came out before the damage is enough
+    return b"".join(out)

@@ -1,0 +1,45 @@
+"""Files and scripts written as lists of numbers, as scripts that build a file hold them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tocsin.unpack.base64_runs import is_worthwhile
+
+FEWEST_NUMBERS = 32
+"""Numbers in a row that are worth a look."""
+
+_NUMBER = rb"(?:0[xX][0-9a-fA-F]{1,4}|&[hH][0-9a-fA-F]{1,4}|[0-9]{1,5})"
+_LIST = re.compile(rb"(?<![\w&])" + _NUMBER + rb"(?:[ \t]*+,[\s_]{0,8}" + _NUMBER + rb"){31,}+")
+_SPLIT = re.compile(rb"[\s,_]+")
+_MANY_COMMAS = 31
+
+
+def byte_lists(data: bytes) -> Iterator[bytes]:
+    """What the lists of numbers in a script stand for, where that is a file or a text.
+
+    A list that is put through exclusive or with one byte, as loaders do, is undone when what
+    comes out begins like a program.
+    """
+    if data.count(b",") < _MANY_COMMAS:
+        return
+    for found in _LIST.finditer(data):
+        numbers = [_value(text) for text in _SPLIT.split(found[0])]
+        if max(numbers) > 0xFF:
+            continue
+        content = bytes(numbers)
+        if is_worthwhile(content[:512]):
+            yield content
+            continue
+        key = content[0] ^ 0x4D
+        if key and content[1] ^ key == 0x5A:
+            plain = content.translate(bytes(byte ^ key for byte in range(256)))
+            if b"This program" in plain[:512] or b"PE\0\0" in plain[:1024]:
+                yield plain
+
+
+def _value(text: bytes) -> int:
+    if text[:2] in (b"0x", b"0X", b"&h", b"&H"):
+        return int(text[2:], 16)
+    return int(text)

@@ -112,9 +112,9 @@ def test_a_project_is_normalised_as_clamscan_does_it(source: bytes) -> None:
     assert NORMALISED[source] in found["VBA/project.vba"]
 
 
-def p_code(*literals: bytes) -> bytes:
+def p_code(*literals: bytes, push: bytes = b"\xb9\x00") -> bytes:
     """Something like p-code: instructions, strings pushed among them."""
-    pushed = (b"\xb9\x00" + pack("<H", len(text)) + text for text in literals)
+    pushed = (push + pack("<H", len(text)) + text for text in literals)
     return b"\x01\x16\x01\x00" * 20 + b"\x20\x00\x04\x02".join(pushed) + bytes(40)
 
 
@@ -134,10 +134,12 @@ STOMPED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("push", [0xAD, 0xAE, 0xB6, 0xB9])
 @pytest.mark.parametrize("case", STOMPED)
-def test_source_that_is_not_what_runs_is_told(case: str) -> None:
+def test_source_that_is_not_what_runs_is_told(case: str, push: int) -> None:
     source, literals, stomped = STOMPED[case]
-    data = compound({"VBA": project({"M": source}, p_code(*literals))})
+    code = p_code(*literals, push=pack("<H", push))
+    data = compound({"VBA": project({"M": source}, code)})
     outcome = check_contract("MSOLE2", data)
     assert (Trait.STOMPED in traits(outcome)) is stomped
 
@@ -483,3 +485,12 @@ def test_damage_breaks_no_promise(name: str, draw: st.DataObject) -> None:
         data[at] = draw.draw(st.integers(0, 255))
     check_contract("MSOLE2", bytes(data))
     check_contract("HWPOLE2", b"head" + bytes(data))
+
+
+def test_a_directory_of_too_many_entries_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tocsin.unpack import cfb
+
+    monkeypatch.setattr(cfb, "_MOST_ENTRIES", 8)
+    outcome = check_contract("MSOLE2", compound({f"s{n}": b"x" * 9 for n in range(20)}))
+    assert len(outcome.members) == 7
+    assert [skipped.reason for skipped in outcome.skipped] == [Reason.DAMAGED]

@@ -353,3 +353,15 @@ def test_damage_breaks_no_promise(name: str, draw: st.DataObject) -> None:
         data[at] = draw.draw(st.integers(0, 255))
     for kind in KINDS[name]:
         check_contract(kind, bytes(data))
+
+
+def test_an_object_of_too_many_words_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tocsin.unpack import rtf as module
+
+    monkeypatch.setattr(module, "_MOST_TOKENS", 5000)
+    monkeypatch.setattr(module, "_BETWEEN_CHECKS", 1000)
+    values = check_contract("RTF", rtf(b"41" * 8 + b"{}" * 9000 + b"42"))
+    (member,) = values.members
+    assert member.data == b"A" * 8
+    assert not member.complete
+    assert "5000 words" in member.note

@@ -28,10 +28,11 @@ _BARE_SOURCE = re.compile(rb"\x01..\x00Attribut", re.DOTALL)
 _CODE_PAGE, _NAME, _NAME_WIDE, _STREAM, _STREAM_WIDE = 0x03, 0x19, 0x47, 0x1A, 0x32
 _OFFSET, _MODULE_END, _PROJECT_VERSION = 0x31, 0x2B, 0x09
 
-_LITERAL = re.compile(rb"\xb9\x00([\x06-\xff]\x00)")
+_LITERAL = re.compile(rb"[\xad\xae\xb6\xb9]\x00([\x06-\xff]\x00)")
 """P-code: push a string of so many bytes; shorter ones are met by chance.
 
-Source: measured; the number of the instruction is the same from VBA 5 to VBA 7.
+Source: the number of the instruction in VBA 3, 5, 6 and 7, as the tables of instructions that
+were published give it; the last two measured.
 """
 _MOST_LITERALS = 256
 _PRINTABLE = bytes(range(32, 127))

@@ -38,7 +38,7 @@ def test_architecture_names_real_files():
         assert (ROOT / "src" / "tocsin" / room / file).exists(), f"{room}/{file}"
 
 
-@pytest.mark.parametrize("verb", ["scan", "db", "allow"])
+@pytest.mark.parametrize("verb", ["scan", "db", "allow", "unpack", "identify", "doctor"])
 def test_verbs_of_the_readme_exist(verb):
     command = [sys.executable, "-m", "tocsin.cli.main", verb, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

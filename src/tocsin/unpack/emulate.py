@@ -11,17 +11,22 @@ nothing new for long, or has used up what it may.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from operator import ne
 from typing import NamedTuple
 
-from tocsin.unpack.emulator_cpu import Cpu, CpuError, Kind, Stop
+from tocsin.unpack.emulator_cpu import PAGE, Cpu, CpuError, Kind, Stop
 from tocsin.unpack.emulator_faults import RETURN, Faults
+from tocsin.unpack.emulator_hints import install
 from tocsin.unpack.emulator_image import Image, callbacks, imports, lay_out
 from tocsin.unpack.emulator_windows import PROCESS, Windows
 
 _SLICE = 4_000_000
 _COMPARED = 16
 """Bytes at a place that are compared to tell whether it was written."""
+
+_FAR = 0x200
+"""Bytes a jump goes at least that may be the one to the program; its stack is empty then."""
 
 _MOST_WAVES = 128
 _MOST_DUMPED = 256 << 20
@@ -77,6 +82,11 @@ class Outcome(NamedTuple):
     instructions: int
 
 
+_CALLED = "it called "
+_HEAD, _OWN = 0x2000, 0x200
+_FEW = 64
+
+
 class _End(Exception):
     """The emulation is over; the argument says why."""
 
@@ -117,7 +127,10 @@ class _Run:
         self._deadline = time.monotonic() + effort.seconds
         self._loaded = lay_out(image, data)
         self._last = self._loaded
+        self._stack = 0
+        self._previous = 0
         self._entered: set[int] = set()
+        self._ran: set[int] = set()
         self._dumps: list[Dump] = []
         self._waves = 0
         self._dumped = 0
@@ -136,6 +149,7 @@ class _Run:
             library = self._windows.library(wanted.library)
             address = self._windows.function(library, wanted.function)
             cpu.write_pointer(image.base + wanted.slot, address)
+        install(cpu, self._windows, self._loaded, image.base)
         self._todo = [entry, *reversed(callbacks(image, self._loaded))]
         self._loaded = cpu.read(image.base, image.size)
         self._last = self._loaded
@@ -162,6 +176,7 @@ class _Run:
             cpu.set("DX", address)
             cpu.set("BP", self._windows.first_frame + 0x10)
         cpu.push(back)
+        self._stack = cpu.get("SP")
         cpu.set("eflags", 0x202)
         cpu.set("MXCSR", 0x1F80)
         cpu.set("FPUControlWord", 0x27F)
@@ -182,10 +197,32 @@ class _Run:
             if not self._dumps:
                 raise
             end = str(error)
-        blocks = []
+        self._take_rest(end)
+        return Outcome(tuple(reversed(self._dumps)), tuple(self._blocks()), end, self._cpu.executed)
+
+    def _take_rest(self, end: str) -> None:
+        """Keep the last two places, or one and what the image was when it went wrong.
+
+        A place may have been taken for the program's begin that was not.
+        """
+        del self._dumps[:-2]
+        memory = self._cpu.read(self._image.base, self._image.size)
+        went_well = end.startswith(_CALLED)
+        if not went_well and _differs(memory, self._last):
+            entry = self._dumps[-1].entry if self._dumps else self._image.entry
+            self._dumps = [*self._dumps[-1:], Dump(entry, memory, self._waves)]
+        elif went_well:
+            del self._dumps[:-1]
+
+    def _blocks(self) -> Iterator[tuple[int, bytes]]:
+        """Memory asked for that was executed, or that has a program in it."""
         for start, size in self._windows.allocated:
-            blocks.append((start, self._cpu.read(start, size)))
-        return Outcome(tuple(reversed(self._dumps)), tuple(blocks), end, self._cpu.executed)
+            head = self._cpu.read(start, min(size, _HEAD))
+            headers = int.from_bytes(head[60:64], "little")
+            program = head[:2] == b"MZ" and head[headers : headers + 4] == b"PE\0\0"
+            own = self._windows.data.startswith(head[:_OWN])
+            if start in self._ran or (program and not own):
+                yield start, self._cpu.read(start, size).rstrip(b"\0")
 
     def _until_returned(self) -> None:
         for _ in range(self._effort.events):
@@ -228,7 +265,7 @@ class _Run:
             if not name:
                 self._fault(stop)
             elif not self._windows.call(name, bool(self._dumps)):
-                raise _End(f"it called {name}")
+                raise _End(_CALLED + name)
         elif stop.pc == RETURN:
             if not self._faults.returned():
                 raise _End("an exception that no handler took")
@@ -244,17 +281,21 @@ class _Run:
         """Take the image down if what is about to be executed was written."""
         rva = pc - self._image.base
         inside = 0 <= rva < self._image.size
-        part = self._part(rva) if inside else -(pc >> 16)
+        if not inside:
+            region = self._cpu.region_of(pc)
+            if region is not None and region.start not in self._ran:
+                self._ran.add(region.start)
+                self._take(self._image.size + 1)
+            return
+        part = self._part(rva)
         first = part not in self._entered
         began = not self._entered
         self._entered.add(part)
-        if not inside:
-            if first:
-                self._take(self._image.size + 1)
-            return
         now = self._cpu.read(pc, _COMPARED)
         written = now != self._loaded[rva : rva + len(now)]
-        if written and now != self._last[rva : rva + len(now)] or first and not began:
+        far = abs(pc - self._previous) > _FAR and self._cpu.get("SP") == self._stack
+        self._previous = pc
+        if (written and (far or now != self._last[rva : rva + len(now)])) or (first and not began):
             self._take(rva)
 
     def _part(self, rva: int) -> int:
@@ -279,3 +320,17 @@ class _Run:
         self._waves += 1
         self._dumps.append(Dump(entry, self._last, self._waves))
         del self._dumps[:-3]
+
+
+def _differs(one: bytes, other: bytes) -> bool:
+    """Whether two images differ in more than a few bytes, as counters and tables do."""
+    if one == other:
+        return False
+    count = 0
+    for at in range(0, len(one), PAGE):
+        left, right = one[at : at + PAGE], other[at : at + PAGE]
+        if left != right:
+            count += sum(map(ne, left, right))
+            if count > _FEW:
+                return True
+    return False

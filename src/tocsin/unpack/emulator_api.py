@@ -73,25 +73,30 @@ _BY_COUNT = {
     12: """CreateWindowExA CreateWindowExW""",
 }
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 ARGUMENTS: dict[str, int] = {
     name: count for count, names in _BY_COUNT.items() for name in names.split()
 }
 """Arguments a function takes off the stack when it returns, on a 32-bit Windows."""
 
-LEFT_TO_CALLER = frozenset(
+LEFT_TO_CALLER = _words(
     """memcpy memset memmove memcmp malloc free calloc realloc strlen strcpy strcat strcmp
     _stricmp strncpy _initterm __set_app_type __p__fmode __p__commode _controlfp
-    __getmainargs _acmdln wsprintfA wsprintfW sprintf printf""".split()
+    __getmainargs _acmdln wsprintfA wsprintfW sprintf printf"""
 )
 """Functions whose arguments the caller takes off (cdecl)."""
 
-ENDS = frozenset(
+ENDS = _words(
     """ExitProcess ExitThread TerminateProcess NtTerminateProcess ZwTerminateProcess exit
-    _exit abort RtlExitUserProcess RtlExitUserThread""".split()
+    _exit abort RtlExitUserProcess RtlExitUserThread"""
 )
 """Functions that never return."""
 
-PROGRAMS = frozenset(
+PROGRAMS = _words(
     """MessageBoxA MessageBoxW GetStartupInfoA GetStartupInfoW CreateWindowExA CreateWindowExW
     GetCommandLineA GetCommandLineW WinExec ShellExecuteA CreateProcessA CreateProcessW
     DefWindowProcA SendMessageA PostMessageA ShowWindow PostQuitMessage CoInitialize
@@ -99,15 +104,16 @@ PROGRAMS = frozenset(
     QueryPerformanceCounter HeapSetInformation GetVersionExA CreateMutexA CreateMutexW
     InitializeCriticalSection InitializeCriticalSectionAndSpinCount GetEnvironmentStringsW
     InitializeSListHead RegOpenKeyExA printf GetStdHandle SetUnhandledExceptionFilter
-    GetClassInfoA PeekMessageA CreateRemoteThread GetComputerNameA GetUserNameA""".split()
+    GetClassInfoA PeekMessageA CreateRemoteThread GetComputerNameA GetUserNameA"""
 )
 """Functions that a program calls and what unpacks it does not, as a rule."""
 
-TRUE = frozenset(
-    """FreeLibrary CloseHandle VirtualProtect VirtualProtectEx VirtualFree VirtualFreeEx HeapFree
-    HeapDestroy TlsSetValue FlsSetValue FlushInstructionCache DisableThreadLibraryCalls
-    InitializeCriticalSectionAndSpinCount QueryPerformanceFrequency HeapSetInformation
-    IsProcessorFeaturePresent SetThreadPriority SetPriorityClass GetStdHandle""".split()
+TRUE = _words(
+    """FreeLibrary CloseHandle VirtualProtect VirtualProtectEx VirtualFree VirtualFreeEx
+    HeapFree HeapDestroy TlsSetValue FlsSetValue FlushInstructionCache
+    DisableThreadLibraryCalls InitializeCriticalSectionAndSpinCount
+    QueryPerformanceFrequency HeapSetInformation IsProcessorFeaturePresent
+    SetThreadPriority SetPriorityClass GetStdHandle"""
 )
 """Functions that are said to have succeeded, by 1; all others return 0 unless they do more."""
 
@@ -120,16 +126,15 @@ LIBRARIES: dict[str, int] = {
 """Libraries that are there from the beginning, and where."""
 
 _OF_NTDLL = ("Nt", "Zw", "Rtl", "Ldr")
-_OF_USER = frozenset(
+_OF_USER = _words(
     """MessageBoxA MessageBoxW GetForegroundWindow GetDesktopWindow FindWindowA FindWindowW
     FindWindowExA GetDC ReleaseDC GetSystemMetrics GetKeyState GetAsyncKeyState MessageBeep
-    PostQuitMessage LoadCursorA LoadIconA ShowWindow SendMessageA PostMessageA DefWindowProcA
-    GetClassInfoA PeekMessageA CreateWindowExA CreateWindowExW CharNextA wvsprintfA BlockInput
-    GetWindowThreadProcessId GetActiveWindow SwitchDesktop wsprintfA wsprintfW""".split()
+    PostQuitMessage LoadCursorA LoadIconA ShowWindow SendMessageA PostMessageA
+    DefWindowProcA GetClassInfoA PeekMessageA CreateWindowExA CreateWindowExW CharNextA
+    wvsprintfA BlockInput GetWindowThreadProcessId GetActiveWindow SwitchDesktop wsprintfA
+    wsprintfW"""
 )
-_OF_ADVAPI = frozenset(
-    "RegCloseKey RegOpenKeyExA RegQueryValueExA OpenProcessToken GetUserNameA".split()
-)
+_OF_ADVAPI = _words("""RegCloseKey RegOpenKeyExA RegQueryValueExA OpenProcessToken GetUserNameA""")
 
 
 def exports(library: str) -> list[str]:

@@ -7,7 +7,8 @@ be executed is let through, the bytes are known as data from then on (until they
 themselves), and the code cache is emptied, because icicle does not see by itself all writes to
 code that it has translated.
 
-Code is interpreted first, which needs no compiling, and compiled when there is much to do.
+Code is interpreted first, and compiled when it has long been unchanged: compiling costs a
+millisecond a block, which for most stubs is more than interpreting them.
 
 Processors are kept for the next program of this thread, because making one reads Ghidra's
 description of the instruction set (0.15 seconds, 30 files). The modules `emulator_x86` and
@@ -17,6 +18,8 @@ description of the instruction set (0.15 seconds, 30 files). The modules `emulat
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -42,8 +45,7 @@ _REPEATS_A_MEGABYTE = 800
 """Stops at granule borders that cost as much time as emptying the code cache does."""
 
 _INTERPRETED = 1_500_000
-"""Instructions that are interpreted (0.25 seconds) before code is compiled: compiling costs a
-millisecond a block, which for most stubs is more than interpreting them."""
+"""Instructions that are interpreted (0.25 seconds) before code is compiled."""
 
 
 _POPF, _OPERAND_SIZE = 0x9D, 0x66
@@ -129,6 +131,10 @@ def preload(architecture: str) -> None:
             _POOL.idle[architecture, compiling] = (_make(architecture, compiling), 0)
 
 
+def _none() -> set[int]:
+    return set()
+
+
 class Region(NamedTuple):
     """Memory that is mapped, in whole pages."""
 
@@ -162,10 +168,11 @@ class Cpu:
         self.flushes = 0
         self.trapping = False
         self._watched: dict[int, int] = {}
+        self._helpers: dict[int, Callable[[], None]] = {}
         self._architecture = "x86_64" if wide else "i686"
         self._compiling = False
         self._vm, self._uses = self._take(False)
-        self._granted: set[int] = set()
+        self._granted = _none()
         self._data: dict[int, int] = {}
         self._repeats = 0
         self._executed = 0
@@ -181,8 +188,7 @@ class Cpu:
 
     def close(self) -> None:
         """Give the processor back, for the next program."""
-        for address in self._watched:
-            self._vm.remove_breakpoint(address)
+        self._unwatch()
         if self._uses + 1 < _MOST_USES:
             self._vm.reset()
             _POOL.idle[self._architecture, self._compiling] = (self._vm, self._uses + 1)
@@ -325,11 +331,23 @@ class Cpu:
                     self._vm.add_breakpoint(address)
             at = code.find(_POPF, at + 1)
 
-    def _pass_popf(self) -> None:
-        """Execute a `popf` and remember whether it set the trap flag."""
+    def help_at(self, address: int, helper: Callable[[], None]) -> None:
+        """Call a function each time before an instruction is executed."""
+        self._helpers[address] = helper
+        self._vm.add_breakpoint(address)
+
+    def _unwatch(self) -> None:
+        for address in (*self._watched, *self._helpers):
+            self._vm.remove_breakpoint(address)
+
+    def _pass_watched(self) -> None:
+        """Execute an instruction that is watched; a `popf` may set the trap flag."""
         address = self.pc
+        if address in self._helpers:
+            self._helpers[address]()
         self._watched[address] = self._watched.get(address, 0) + 1
-        trap = bool(int.from_bytes(self.read(self.get("SP"), 2), "little") & _TRAP_FLAG)
+        popf = self.read(address, 2).lstrip(b"\x66")[:1] == b"\x9d"
+        trap = popf and bool(int.from_bytes(self.read(self.get("SP"), 2), "little") & _TRAP_FLAG)
         self._vm.remove_breakpoint(address)
         self._step()
         if self._watched[address] < _MOST_PASSES:
@@ -353,15 +371,15 @@ class Cpu:
         Args:
             instructions: how many at most.
         """
-        if not self._compiling and self.executed > _INTERPRETED:
-            self._compile()
+        if not self._compiling and self._vm.icount > _INTERPRETED:
+            self._exchange(True, self._granted)
         limit = self.executed + instructions
         while True:
             limit = self.executed + 1 if self.trapping else limit
             self._vm.icount_limit = max(0, limit - self._executed)
             status = self._run()
             if status == RunStatus.Breakpoint:
-                self._pass_popf()
+                self._pass_watched()
                 continue
             code, value = self._vm.exception_code, int(self._vm.exception_value)
             if status == RunStatus.InstructionLimit:
@@ -412,17 +430,23 @@ class Cpu:
             for index in range(GRANULE):
                 if old[index] != new[index]:
                     self._data[granule] = self._data.get(granule, 0) | 1 << index
-        self._flush(set())
+        if self._compiling:
+            self.flushes += 1
+            self._exchange(False, set())
+        else:
+            self._flush(set())
 
-    def _compile(self) -> None:
-        """Go on with a processor that compiles."""
+    def _exchange(self, compiling: bool, granted: AbstractSet[int]) -> None:
+        """Go on with the other processor, which compiles, or does not."""
         old, uses = self._vm, self._uses
-        self._move(self._take(True)[0], self._granted)
+        new, self._uses = self._take(compiling)
+        self._unwatch()
+        self._move(new, granted)
         old.reset()
-        _POOL.idle[self._architecture, False] = (old, uses)
-        self._compiling = True
+        _POOL.idle[self._architecture, self._compiling] = (old, uses)
+        self._compiling = compiling
 
-    def _flush(self, granted: set[int]) -> None:
+    def _flush(self, granted: AbstractSet[int]) -> None:
         """Empty the code cache; icicle can do so only together with everything else.
 
         Args:
@@ -431,7 +455,7 @@ class Cpu:
         self.flushes += 1
         self._move(self._vm, granted)
 
-    def _move(self, vm: Icicle, granted: set[int]) -> None:
+    def _move(self, vm: Icicle, granted: AbstractSet[int]) -> None:
         """Move the program's state to a processor that is reset, maybe the same one."""
         old = self._vm
         kept = [(name, old.reg_read(name)) for name in self._kept]
@@ -444,6 +468,8 @@ class Cpu:
         for region, data in memory:
             vm.mem_map(region.start, region.size, MemoryProtection.ReadWrite)
             _restore(vm, region.start, data)
+        for address in self._helpers:
+            vm.add_breakpoint(address)
         self._granted = set(granted)
         for granule in self._granted:
             self._permit(granule)

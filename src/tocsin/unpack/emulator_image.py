@@ -117,7 +117,7 @@ def read_image(data: bytes) -> Image:
 
     flat = number(32) < PAGE
     sections = tuple(_sections(data, optional + optional_size, min(count, _MOST_SECTIONS), flat))
-    headers_size = len(data) if flat else min(len(data), _up(max(number(60), 1), PAGE))
+    headers_size = len(data) if flat else min(len(data), _up(max(number(60), 1), _SECTOR))
     lowest = min((section.rva for section in sections), default=LARGEST_IMAGE)
     headers_size = headers_size if flat else min(headers_size, max(lowest, _SECTOR))
     end = max([headers_size, *(section.rva + section.size for section in sections)])
@@ -184,7 +184,7 @@ def _functions(
     image: Image, memory: bytes, library: str, names: int, slots: int
 ) -> Iterator[Import]:
     step = 8 if image.wide else 4
-    if not 0 < int.from_bytes(memory[names : names + step], "little"):
+    if not int.from_bytes(memory[names : names + step], "little") > 0:
         names = slots
     while 0 < names <= len(memory) - step and slots <= len(memory) - step:
         value = int.from_bytes(memory[names : names + step], "little")
@@ -213,7 +213,7 @@ def callbacks(image: Image, memory: bytes) -> list[int]:
     if not 0 < at <= len(memory) - 4 * step:
         return []
     listed = int.from_bytes(memory[at + 3 * step : at + 4 * step], "little") - image.base
-    found = []
+    found: list[int] = []
     while 0 < listed <= len(memory) - step and len(found) < _MOST_CALLBACKS:
         address = int.from_bytes(memory[listed : listed + step], "little")
         if not image.base <= address < image.base + image.size:

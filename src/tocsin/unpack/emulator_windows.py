@@ -49,7 +49,6 @@ _FILE = 0x44
 """Handle of the program's own file, the only one there is."""
 
 
-
 class Windows:
     """What a program finds around itself.
 
@@ -383,6 +382,18 @@ def _add_filter(w: Windows, handler: int) -> int:
     return 1
 
 
+def _constant(value: int) -> _Handler:
+    return lambda _windows, _arguments: value
+
+
+def _same(_windows: Windows, a: Sequence[int]) -> int:
+    return a[0]
+
+
+def _open_mapping(_windows: Windows, a: Sequence[int]) -> int:
+    return a[0] if a[0] == _FILE else 0
+
+
 _HANDLERS: dict[str, _Handler] = {
     "LoadLibraryA": lambda w, a: w.library(w.text(a[0])),
     "LoadLibraryW": lambda w, a: w.library(w.text(a[0], True)),
@@ -402,33 +413,33 @@ _HANDLERS: dict[str, _Handler] = {
     "HeapAlloc": lambda w, a: w.allocate(a[2]),
     "malloc": lambda w, a: w.allocate(a[0]),
     "calloc": lambda w, a: w.allocate(a[0] * a[1]),
-    "GlobalLock": lambda w, a: a[0],
-    "LocalLock": lambda w, a: a[0],
-    "HeapCreate": lambda w, a: _HEAP_HANDLE,
-    "GetProcessHeap": lambda w, a: _HEAP_HANDLE,
-    "GetTickCount": lambda w, a: w.ticks(),
-    "GetTickCount64": lambda w, a: w.ticks(),
-    "GetCurrentProcess": lambda w, a: -1,
-    "GetCurrentThread": lambda w, a: -2,
-    "GetCurrentProcessId": lambda w, a: 0x1234,
-    "GetCurrentThreadId": lambda w, a: 0x1238,
-    "GetVersion": lambda w, a: 0x1DB10106,
-    "GetACP": lambda w, a: 1252,
-    "TlsAlloc": lambda w, a: w.new_tls(),
-    "FlsAlloc": lambda w, a: w.new_tls(),
-    "EncodePointer": lambda w, a: a[0],
-    "DecodePointer": lambda w, a: a[0],
+    "GlobalLock": _same,
+    "LocalLock": _same,
+    "HeapCreate": _constant(_HEAP_HANDLE),
+    "GetProcessHeap": _constant(_HEAP_HANDLE),
+    "GetTickCount": lambda w, _: w.ticks(),
+    "GetTickCount64": lambda w, _: w.ticks(),
+    "GetCurrentProcess": _constant(-1),
+    "GetCurrentThread": _constant(-2),
+    "GetCurrentProcessId": _constant(0x1234),
+    "GetCurrentThreadId": _constant(0x1238),
+    "GetVersion": _constant(0x1DB10106),
+    "GetACP": _constant(1252),
+    "TlsAlloc": lambda w, _: w.new_tls(),
+    "FlsAlloc": lambda w, _: w.new_tls(),
+    "EncodePointer": _same,
+    "DecodePointer": _same,
     "GetModuleFileNameA": _own_name,
     "CreateFileA": _open_file,
     "CreateFileW": lambda w, a: _open_file(w, a, True),
     "GetFileSize": _file_size,
     "ReadFile": _read_file,
     "SetFilePointer": _seek,
-    "CreateFileMappingA": lambda w, a: a[0] if a[0] == _FILE else 0,
-    "CreateFileMappingW": lambda w, a: a[0] if a[0] == _FILE else 0,
+    "CreateFileMappingA": _open_mapping,
+    "CreateFileMappingW": _open_mapping,
     "MapViewOfFile": _map_file,
-    "GetFileAttributesA": lambda w, a: -1,
-    "GetCommandLineA": lambda w, a: _TEXT + 0x2800,
+    "GetFileAttributesA": _constant(-1),
+    "GetCommandLineA": _constant(_TEXT + 0x2800),
     "memcpy": _copy,
     "memmove": _copy,
     "RtlMoveMemory": _copy,

@@ -177,7 +177,7 @@ FORMATS: tuple[Format, ...] = (
         ("OOXML_LINKS", "OOXML_MACRO_SHEET"),
         "office_parts",
         "own",
-        "remarks",
+        "targets of links that are followed at once",
         "ooxml_links",
     ),
     Format("Excel workbook of xlsb", ("XLSB_BOOK",), "xlsb", "own", "its sheets", "xlsb_book"),

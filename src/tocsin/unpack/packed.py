@@ -1,0 +1,115 @@
+"""Packed Windows programs: emulated until they have unpacked themselves.
+
+The programs that come out are rebuilt from memory (`pe_rebuild`). A program that looks packed
+(`formats.packed`) and gives nothing is remarked on, and is no incomplete scan: the file itself
+was scanned whole, and what clamscan cannot unpack it passes over in silence as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from tocsin.errors import FormatError
+from tocsin.formats.packed import packer
+from tocsin.unpack.emulate import Effort, Outcome, emulate
+from tocsin.unpack.emulator_cpu import preload
+from tocsin.unpack.emulator_image import Image, read_image
+from tocsin.unpack.interface import Budget, Member, Remark, Skipped, Trait
+from tocsin.unpack.pe_rebuild import rebuild
+from tocsin.unpack.stream import Meta, copy, report, take
+
+_SECONDS = 8.0
+"""Time for one program."""
+
+_SECONDS_IN_ALL = 24.0
+"""Time for all programs inside one top-level object."""
+
+_LEAST_SECONDS = 0.2
+_MOST_BLOCKS = 4
+
+_SPENT: WeakKeyDictionary[Budget, float] = WeakKeyDictionary()
+"""Seconds of emulation by budget, which there is one of for a top-level object."""
+
+
+class _Found(NamedTuple):
+    """Something to hand on."""
+
+    name: str
+    chunks: Iterator[bytes]
+
+
+class PackedUnpacker:
+    """Takes programs out of their packing."""
+
+    types = frozenset({"PACKED"})
+
+    def members(
+        self, data: bytes, budget: Budget, passwords: Sequence[bytes]
+    ) -> Iterator[Member | Skipped | Remark]:
+        """Hand out what a program unpacked.
+
+        Args:
+            data: the program.
+            budget: what may be used up.
+            passwords: not used.
+
+        Yields:
+            The program as it was in memory, the last layer first, and programs that it had
+            in memory of its own; a remark when there is none.
+
+        Raises:
+            LimitReached: a bound for the whole tree was hit.
+        """
+        del passwords
+        try:
+            image = read_image(data)
+            outcome = _run(image, data, budget)
+        except FormatError as error:
+            yield _remark(data, str(error))
+            return
+        position = 0
+        for found in _found(image, outcome):
+            position += 1
+            budget.charge_file()
+            meta = Meta(found.name, packed_size=len(data), position=position)
+            yield from report(meta, take(found.chunks, budget))
+        if not position:
+            yield _remark(data, f"nothing was written and executed: {outcome.end}")
+
+
+def _run(image: Image, data: bytes, budget: Budget) -> Outcome:
+    """Emulate a program in the time that is left."""
+    spent = _SPENT.get(budget, 0.0)
+    left = min(_SECONDS, _SECONDS_IN_ALL - spent)
+    if left < _LEAST_SECONDS:
+        raise FormatError(f"{_SECONDS_IN_ALL:g} seconds of emulation are used up")
+    if image.wide:
+        import_module("tocsin.unpack.emulator_x86_64")  # makes the processor
+
+    start = time.monotonic()
+    try:
+        return emulate(image, data, budget.check_time, Effort(seconds=left))
+    finally:
+        _SPENT[budget] = spent + time.monotonic() - start
+
+
+def _found(image: Image, outcome: Outcome) -> Iterator[_Found]:
+    for number, dump in enumerate(outcome.dumps):
+        name = "unpacked" if not number else f"unpacked.{number + 1}"
+        yield _Found(name, rebuild(image, dump.memory, dump.entry))
+    for address, block in outcome.blocks[:_MOST_BLOCKS]:
+        yield _Found(f"memory.{address:x}", copy(block, 0, len(block)))
+
+
+def _remark(data: bytes, reason: str) -> Remark:
+    name = packer(data)
+    by = f" by {name}" if name else ""
+    return Remark(Trait.NOTE, f"looks packed{by}, could not be unpacked: {reason}")
+
+
+preload("i686")  # while the process may still open files
+UNPACKER = PackedUnpacker()

@@ -309,6 +309,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "xz of 10 GB of zeros": lambda: zeros_xz(10 * GIB),
     "xz with a dictionary of 4 GB": large_dictionary_xz,
     "bzip2 of 10 GB of zeros": lambda: zeros_bzip2(10 * GIB),
+    "7z with a dictionary of 4 GB": large_dictionary_7z,
     "tar of an exabyte": large_sparse_tar,
     "PDF with five deflate filters": flate_bomb_pdf,
     "PDF of 3000 deflate bombs": many_bombs_pdf,
@@ -321,7 +322,6 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 HARMLESS_BOMBS: dict[str, Callable[[], bytes]] = {
     "gzip of a million empty streams": many_gzip_streams,
-    "7z with a dictionary of 4 GB": large_dictionary_7z,
     "OOXML with an XML bomb": xml_bomb_ooxml,
     "mail with one boundary in another": one_boundary_mail,
 }

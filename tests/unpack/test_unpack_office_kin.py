@@ -33,7 +33,7 @@ from unpack_contract import SMALL, check_contract
 from tocsin.errors import FormatError, LimitReached
 from tocsin.formats.identify import identify
 from tocsin.formats.kinds import kinds
-from tocsin.unpack.interface import Limits, Reason, Remark, Trait
+from tocsin.unpack.interface import Limits, Member, Reason, Remark, Trait
 from tocsin.unpack.registry import FORMATS
 
 DEBIAN = Path("/usr/share/clamav-testfiles")
@@ -290,7 +290,9 @@ def test_basic_of_opendocument_comes_out_readable() -> None:
 
 
 def test_links_outwards_are_told_and_hyperlinks_are_not() -> None:
-    (remark,) = check_contract("OOXML_LINKS", SAMPLES["ooxml_links"]()).values
+    remark, links = check_contract("OOXML_LINKS", SAMPLES["ooxml_links"]()).values
+    assert isinstance(links, Member)
+    assert links.data == b"http://example.invalid/t.dotm\n"
     assert isinstance(remark, Remark)
     assert remark.detail == "attachedTemplate from elsewhere: http://example.invalid/t.dotm"
     inward = SAMPLES["ooxml_links"]().replace(b"External", b"Internal")

@@ -34,10 +34,10 @@ class PartUnpacker:
     types = frozenset({LINKS, MACRO_SHEET, BASIC})
 
     def members(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> Iterator[Item]:
-        """See `Unpacker.members`; the source of a Basic module is the only member."""
+        """See `Unpacker.members`; sources of Basic and targets of links are members."""
         (kind,) = tuple(part_kinds(data)) or ("",)
         if kind == LINKS:
-            yield from _links(data)
+            yield from _links(data, Parts(budget))
         elif kind == MACRO_SHEET:
             yield Remark(Trait.MACROS, "Excel 4 macro sheet")
         elif kind == BASIC:
@@ -46,16 +46,20 @@ class PartUnpacker:
             raise FormatError("not a part of this kind")
 
 
-def _links(data: bytes) -> Iterator[Item]:
-    told = 0
+def _links(data: bytes, parts: Parts) -> Iterator[Item]:
+    """Tell of each link that is followed at once; their targets come out as a text."""
+    targets: list[bytes] = []
     for found in _LINK.finditer(data):
-        if b"External" not in found[0] or told == _MOST_LINKS:
+        if b"External" not in found[0] or len(targets) == _MOST_LINKS:
             continue
         kind, target = _TYPE.search(found[0]), _TARGET.search(found[0])
         if kind is not None and target is not None and kind[1] in _LOADED:
-            told += 1
+            targets.append(target[1])
             what = kind[1].decode("ascii")
             yield Remark(Trait.NOTE, f"{what} from elsewhere: {target[1].decode('latin-1')}")
+    if targets:
+        text = b"".join(target + b"\n" for target in targets)
+        yield from parts.member("links.txt", text, type_name="TEXT_ASCII")
 
 
 def _basic(data: bytes, parts: Parts) -> Iterator[Item]:

@@ -71,6 +71,15 @@ def test_bomb_that_is_none_here(what: str, tmp_path: Path) -> None:
     assert cost.megabytes < MOST_MEGABYTES
 
 
+@pytest.mark.parametrize("what", EITHER_WAY)
+def test_bomb_that_may_be_refused(what: str, tmp_path: Path) -> None:
+    cost = scan_alone(EITHER_WAY[what](), tmp_path / "x")
+    assert cost.verdict in ("infected", "incomplete"), cost
+    assert not cost.errors
+    assert cost.seconds < MOST_SECONDS
+    assert cost.megabytes < MOST_MEGABYTES
+
+
 def test_bombs_in_confined_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The public scanner says the same of them, and its worker lives on."""
     monkeypatch.setenv("TOCSIN_CACHE_DIR", str(tmp_path / "cache"))

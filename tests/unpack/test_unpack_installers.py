@@ -210,6 +210,22 @@ def test_cabinet_in_another_file_is_said_to_be_missing() -> None:
     assert [member.complete for member in outcome.members] == [True, False]
 
 
+def test_list_of_cabinets_alone_has_nothing_to_look_at() -> None:
+    data = debian_sample("clam_IScab_int.exe")
+    start = data.index(b"ISc(", data.index(b"data1.hdr\0Disk1\\data1.hdr\0"))
+    outcome = check_contract("INSTALLSHIELD_CAB", data[start : start + 10_471])
+    assert outcome.values == []
+    assert outcome.error is None
+
+
+def test_list_that_repeats_one_row_is_bounded() -> None:
+    cabinet = bytearray(make_installshield_cab([("a", PAYLOAD)])[0][1])
+    place = int.from_bytes(cabinet[12:16], "little")
+    cabinet[place + 0x28 : place + 0x2C] = b"\xff\xff\xff\x7f"
+    outcome = check_contract("INSTALLSHIELD_CAB", bytes(cabinet), ROOMY)
+    assert len(outcome.values) < 100
+
+
 def test_cabinet_with_a_broken_list_is_cut_by_its_pieces() -> None:
     cabinet = bytearray(make_installshield_cab([("a", PAYLOAD)])[0][1])
     place = int.from_bytes(cabinet[12:16], "little")

@@ -60,6 +60,11 @@ class _Volume(NamedTuple):
     first_piece: tuple[int, int]
     last_piece: tuple[int, int]
 
+    @property
+    def has_data(self) -> bool:
+        """Whether data lie in it; those of a mere list begin at its end."""
+        return 0 < self.first_byte < self.span.end - self.span.start
+
 
 class _Entry(NamedTuple):
     """One file of the list."""
@@ -99,7 +104,8 @@ class Cabinets:
         if descriptor_size and self._list is None:
             self._list = span
         number = _CABINET_NUMBER.search(name.lower())
-        if number is not None and (volume := self._read_volume(span)) is not None:
+        volume = self._read_volume(span)
+        if number is not None and volume is not None and volume.has_data:
             self._volumes.setdefault(int(number[1]), volume)
 
     def _read_volume(self, span: _Span) -> _Volume | None:
@@ -114,7 +120,7 @@ class Cabinets:
         )
 
     def members(self, budget: Budget, position: int) -> Iterator[Member | Skipped]:
-        """Take out the files.
+        """Take out the files. A list without any cabinet, a file of its own, has none.
 
         Args:
             budget: what is charged.
@@ -124,6 +130,7 @@ class Cabinets:
             yield from self._unlisted(budget, position)
             return
         empty = True
+        missing: set[int] = set()
         for entry in self._entries(self._list):
             empty = False
             budget.check_time()
@@ -132,8 +139,10 @@ class Cabinets:
             position += 1
             meta = Meta(entry.name, entry.size, entry.packed_size, position)
             if entry.volume not in self._volumes:
-                detail = f"it lies in data{entry.volume}.cab, which is another file"
-                yield skipped(meta, Reason.UNSUPPORTED, detail)
+                if entry.volume not in missing and self._volumes:
+                    detail = f"it and others lie in data{entry.volume}.cab, which is another file"
+                    yield skipped(meta, Reason.UNSUPPORTED, detail)
+                missing.add(entry.volume)
                 continue
             budget.charge_file()
             yield from report(meta, take(self._content(entry, budget), budget))
@@ -152,7 +161,7 @@ class Cabinets:
             int.from_bytes(data[base + at : base + at + 4], "little") for at in (0x1C, 0x28, 0x2C)
         )
         names = _Names(data, table, end, wide=self._major >= _WIDE_NAMES)
-        for index in range(min(count, _MOST_FILES)):
+        for index in range(min(count, _MOST_FILES, max(0, end - table) // 4)):
             if self._major < _NEW_LAYOUT:
                 row = names.number(directories + index)
                 at = table + row
@@ -220,7 +229,7 @@ class Cabinets:
         """Files of cabinets whose list is elsewhere, cut where a piece is not full."""
         for number, volume in sorted(self._volumes.items()):
             data, start, end = volume.span
-            at = start + (volume.first_byte or _COMMON.size + _VOLUME.size)
+            at = start + volume.first_byte
             while at + 2 < end:
                 budget.check_time()
                 position += 1

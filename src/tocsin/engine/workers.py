@@ -344,7 +344,7 @@ class WorkerPool:
         os.close(worker.answers)
         pid, status = os.waitpid(worker.pid, os.WNOHANG)
         if pid == 0:
-            os.kill(worker.pid, signal.SIGKILL)
+            _kill(worker.pid)
             _, status = os.waitpid(worker.pid, 0)
         return status
 
@@ -428,6 +428,14 @@ def _rewound(descriptor: int) -> bool:
         return os.lseek(descriptor, 0, os.SEEK_SET) == 0
     except OSError:
         return False
+
+
+def _kill(pid: int) -> None:
+    """End a worker, and whatever it started where nothing kept it from that."""
+    try:
+        os.killpg(pid, signal.SIGKILL)  # a confined worker leads a group of its own
+    except ProcessLookupError:
+        os.kill(pid, signal.SIGKILL)
 
 
 def _how_it_ended(status: int) -> str:

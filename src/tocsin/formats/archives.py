@@ -84,6 +84,12 @@ def _is_arj(data: bytes, at: int) -> bool:
     return _crc32(head) == int.from_bytes(data[at + 4 + size : at + 8 + size], "little")
 
 
+def begins_as_arj(data: bytes) -> bool:
+    """Whether an object begins with what can only be ARJ's main header, damaged or not."""
+    size = int.from_bytes(data[2:4], "little")
+    return 30 <= size <= _LARGEST_ARJ_HEADER and data[10:11] == b"\x02"
+
+
 def sevenz_places(data: bytes) -> Iterator[int]:
     """Where 7z archives begin behind other bytes."""
     return _checked(data, _SEVENZ, _is_sevenz)

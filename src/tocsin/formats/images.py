@@ -13,8 +13,8 @@ _BOOT = Struct("<11xHBHBHHBHHHII")
 _VOLUME_DESCRIPTORS = 32768
 _SECTOR = 2048
 _MOST_DESCRIPTORS = 32
-_NTFS_BOOT_AREA = 16 * 1024
-"""Bytes that a volume begins with; every volume holds them as a file, which is no volume."""
+_BOOT_AREA = 16 * 1024
+"""Bytes that a volume begins with; NTFS holds them as a file, and loaders bring them along."""
 
 _EXT_SUPERBLOCK = 1024
 _LARGEST_LZMA_SIZE = 1 << 40
@@ -42,10 +42,11 @@ def find_images(data: bytes) -> Iterator[str]:
             yield "ISO9660"
         if _is_udf(data):
             yield "UDF"
-    if data.startswith(b"NTFS    \0", 3) and len(data) > _NTFS_BOOT_AREA:
-        yield "NTFS"
-    if data[510:512] == b"\x55\xaa" and _is_fat(data):
-        yield "FAT"
+    if len(data) > _BOOT_AREA:
+        if data.startswith(b"NTFS    \0", 3):
+            yield "NTFS"
+        if data[510:512] == b"\x55\xaa" and _is_fat(data):
+            yield "FAT"
     if data[1080:1082] == b"\x53\xef" and _is_ext(data):
         yield "EXT"
     if data[1024:1026] in (b"H+", b"HX", b"BD") and _is_hfs(data):

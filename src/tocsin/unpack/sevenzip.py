@@ -25,7 +25,7 @@ from tocsin.unpack.sevenzip_library import (
     Property,
     Result,
 )
-from tocsin.unpack.stream import Taken, report, skipped
+from tocsin.unpack.stream import Meta, Taken, copy, report, skipped, take
 
 _FIRST_ROOM = 64 * MIB
 _MOST_ROOM = 128 * MIB
@@ -46,6 +46,9 @@ _SECONDS_FOR_PASSWORDS = 20.0
 
 _DAMAGED = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 9 | 1 << 10
 """Of `kpv_ErrorFlags`: headers, start, end, data or checksums are wrong."""
+
+_CUT_OFF = 1 << 5
+_TAIL = "[behind the archive]"
 
 _UNKNOWN_PARTS = 1 << 7 | 1 << 8
 """Of `kpv_ErrorFlags`: a method or a feature is not known."""
@@ -89,7 +92,7 @@ class SevenZipUnpacker:
             finally:
                 behind = start + work.close()
             position = work.position
-        if not opened and self._reader.strict:
+        if not opened and self._reader.is_proved(data):
             raise FormatError(problem or "no archive where its mark stands")
 
 
@@ -205,13 +208,14 @@ class _Work:
                 yield from self._report(done)
         yield from self._unlock(archive, locked)
         yield from self._complaints(archive)
+        yield from self._tail(archive)
         if count > most:
             raise LimitReached(f"more than {most} entries in one archive (--max-files)")
 
     def _as_stored(self, entry: Entry) -> Entry:
         """An item as its archive states it: the library turns backslashes, and shares sizes."""
         meta = entry.meta
-        if not self._reader.sized:
+        if self._reader.blocks:
             meta = meta._replace(packed_size=0)
         if self._reader.backslashes:
             meta = meta._replace(name=meta.name.replace("/", "\\"))
@@ -227,6 +231,10 @@ class _Work:
         """What shall be extracted, and what cannot be."""
         solid = archive.about(Property.SOLID) is True
         leading: set[int] = set()
+        blocks: dict[int, int] = {}
+        for entry in listed if self._reader.blocks else ():
+            if entry.block is not None:
+                blocks[entry.block] = blocks.get(entry.block, 0) + entry.meta.size
         previous: Entry | None = None
         passed_over = 0
         for entry in listed:
@@ -237,7 +245,7 @@ class _Work:
                 leading.add(previous.number)
             passed_over = passed_over if shared else 0
             previous = entry
-            if needs_too_much(entry):
+            if needs_too_much(entry, None if entry.block is None else blocks.get(entry.block)):
                 detail = f"it needs a dictionary of {entry.memory} bytes"
                 yield skipped(entry.meta, Reason.LIMIT, detail)
             elif not self._budget.fits_file(entry.meta.size):
@@ -355,13 +363,31 @@ class _Work:
     def _complaints(self, archive: Archive) -> Iterator[Skipped]:
         """What the library found wrong with the archive as a whole."""
         flags = archive.about(Property.ERROR_FLAGS)
-        if not isinstance(flags, int):
-            return
+        flags = flags if isinstance(flags, int) else 0
+        size = archive.about(Property.PHYSICAL_SIZE)
+        if isinstance(size, int) and size > len(self._data) - self._start and self._reader.ends:
+            flags |= _CUT_OFF
         if flags & _DAMAGED:
-            words = "truncated" if flags & 1 << 5 else "damaged; there may be more members"
+            words = "truncated" if flags & _CUT_OFF else "damaged; there may be more members"
             yield Skipped("", Reason.DAMAGED, words)
         elif flags & _UNKNOWN_PARTS:
             yield Skipped("", Reason.UNSUPPORTED, "it has parts of an unknown kind")
+
+    def _tail(self, archive: Archive) -> Iterator[Member | Skipped]:
+        """What stands behind the archive, where nothing should."""
+        size = archive.about(Property.PHYSICAL_SIZE)
+        if not isinstance(size, int) or not self._reader.ends or self._start:
+            return
+        tail = self._data[size:]
+        if not tail.strip(b"\0\n"):
+            return
+        meta = Meta(_TAIL, len(tail), len(tail), self.position)
+        self.position += 1
+        if len(tail) < self._reader.header:
+            yield skipped(meta, Reason.DAMAGED, "truncated: a member's header is not whole")
+            return
+        self._budget.charge_file()
+        yield from report(meta, take(copy(tail, 0, len(tail)), self._budget))
 
 
 class _Probe:

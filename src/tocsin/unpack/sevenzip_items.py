@@ -121,6 +121,13 @@ def dictionary(method: str) -> int:
     return most
 
 
-def needs_too_much(entry: Entry) -> bool:
-    """Whether an item's dictionary is bigger than is allowed."""
-    return entry.memory > MOST_DICTIONARY
+def needs_too_much(entry: Entry, unpacked: int | None) -> bool:
+    """Whether an item's dictionary is bigger than is allowed.
+
+    Args:
+        entry: the item.
+        unpacked: bytes that its block unpacks to, where the format binds itself to that: of a
+            bigger dictionary no more is ever touched, and the kernel gives no more.
+    """
+    memory = entry.memory if unpacked is None else min(entry.memory, unpacked)
+    return memory > MOST_DICTIONARY

@@ -74,6 +74,8 @@ class ZipUnpacker:
             yield from archive.found(entry)
             if most is not None and found >= most:
                 break
+        if found and not listed:
+            yield Skipped("", Reason.DAMAGED, "its directory is missing; members may be too")
         if not found and not holds_end_record(data):
             raise FormatError("not zip: neither a directory nor a member")
         if most is not None and found >= most:

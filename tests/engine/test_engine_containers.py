@@ -87,16 +87,18 @@ def test_each_member_is_told_apart(database: DatabaseMaker) -> None:
     ("before", "message"),
     [
         (b"", "message 1 (first)"),
-        (b"From x@y now\nMessage-ID: <7@z>\n\ntext\n\n", "message 2 (first)"),
-        (b"From x@y\r\nSubject: crlf\r\n\r\ntext\r\n\r\n", "message 2 (first)"),
+        (b"From x@y Mon Jan  1 10:00:00 2024\nMessage-ID: <7@z>\n\ntext\n\n", "message 2 (first)"),
+        (b"From x@y Mon Jan  1 10:00:00 2024\r\nSubject: crlf\r\n\r\ntext\r\n\r\n", "message 2 (first)"),
     ],
 )
 def test_finding_in_a_mailbox_names_its_message(
     before: bytes, message: str, database: DatabaseMaker
 ) -> None:
-    data = before + b"From b@c now\nSubject: first\n\n" + PAYLOAD
+    data = before + b"From b@c Tue Jan  2 10:00:00 2024\nSubject: first\n\n" + PAYLOAD
     report = Scanner(database(a_ndb=BODY_RULE)).scan_bytes(data, "mail")
-    assert found(report) == [("Test.Needle", f"mail!/{message}")]
+    assert ("Test.Needle", f"mail!/{message}") in found(report)
+    inside = f"mail!/{message}!/" if before else "mail!/"
+    assert any(place.startswith(inside) for _, place in found(report))
 
 
 def test_text_that_only_mentions_mail_is_no_mailbox(database: DatabaseMaker) -> None:

@@ -1,14 +1,14 @@
 """Which message of a mailbox a match lies in, so that a person can find it.
 
-Source: the mbox format, RFC 4155, appendix A: a message begins with a line `From ` after an
-empty line or at the start.
+Source: the mbox format, RFC 4155, appendix A: a message begins with a line `From ` that has a
+time in it, after an empty line or at the start. `unpack/mbox.py` counts in the same way.
 """
 
 from __future__ import annotations
 
 import re
 
-_SEPARATOR = re.compile(rb"(?:\A|\r?\n\r?\n)(From [^\r\n]*\r?\n)")
+_SEPARATOR = re.compile(rb"(?:\A|\r?\n\r?\n)(From [^\r\n]{0,500}\d:\d\d[^\r\n]{0,200}\r?\n)")
 _IDENTITY = re.compile(rb"^(?:message-id|subject):[ \t]*([^\r\n]{1,120})", re.I | re.M)
 _HEADER_BYTES = 8192
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from bomb_samples import (
     BOMBS,
+    EITHER_WAY,
     HARMLESS_BOMBS,
     NAMES,
     NEEDLE,

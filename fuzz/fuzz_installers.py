@@ -9,7 +9,7 @@ from unpack_contract import check_contract
 from tocsin.formats.embedded import find_hidden
 
 KINDS = ("AUTOIT", "INSTALLSHIELD", "ISHIELD_MSI", "INSTALLSHIELD_CAB", "INNO")
-MORE_KINDS = ("PYINSTALLER", "PYZ")
+MORE_KINDS = ("PYINSTALLER", "PYZ", "ALZ", "EGG")
 SEEDS = [
     *(build() for name, build in SAMPLES.items() if name not in ("embedded", "universal")),
     make_installshield_veiled([("a", b"text " * 9)]),

@@ -443,3 +443,58 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "embedded": lambda: b"GIF89a" + bytes(200) + make_pe() + bytes(30) + make_elf() + b"more",
     "universal": lambda: make_universal([make_elf(), make_elf(b"\x90\xc3")]),
 }
+
+
+# --- ALZ and EGG --------------------------------------------------------------------------
+
+
+def _packed(data: bytes, method: str) -> bytes:
+    if method == "deflate":
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        return packer.compress(data) + packer.flush()
+    if method == "lzma":
+        alone = lzma.compress(data, lzma.FORMAT_ALONE)
+        return b"\x09\x14\x05\0" + alone[:5] + alone[13:]
+    return bz2.compress(data) if method == "bzip2" else data
+
+
+def make_alz(
+    files: list[tuple[str, bytes]], *, method: str = "deflate", width: int = 4, key: bool = False
+) -> bytes:
+    """Write an ALZ archive."""
+    out = bytearray(b"ALZ\1\x0a\0\0\0")
+    for name, data in files:
+        body = _packed(data, method)
+        number = ("stored", "bzip2", "deflate").index(method)
+        out += struct.pack("<4sHBIBB", b"BLZ\1", len(name), 0x20, 0, width << 4 | key, 0)
+        out += struct.pack("<BBI", number, 0, zlib.crc32(data))
+        out += len(body).to_bytes(width, "little") + len(data).to_bytes(width, "little")
+        out += name.encode() + (bytes(12) if key else b"") + body
+    return bytes(out + b"CLZ\1" + bytes(8) + b"CLZ\2")
+
+
+def make_egg(
+    files: list[tuple[str, bytes]], *, method: str = "deflate", key: bool = False
+) -> bytes:
+    """Write an EGG archive, each file in two blocks."""
+    end = struct.pack("<I", 0x08E28222)
+    out = bytearray(b"EGGA" + struct.pack("<HII", 0x100, 1, 0) + end)
+    for number, (name, data) in enumerate(files):
+        out += struct.pack("<IIQ", 0x0A8590E3, number, len(data))
+        out += struct.pack("<IBH", 0x0A8591AC, 0, len(name)) + name.encode()
+        out += struct.pack("<IBH", 0x08D1470F, 0, 17) + bytes(17) if key else b""
+        out += end
+        for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
+            body = _packed(piece, method)
+            code = ("stored", "deflate", "bzip2", "azo", "lzma").index(method)
+            out += struct.pack(
+                "<IBBIII", 0x02B50C13, code, 0, len(piece), len(body), zlib.crc32(piece)
+            )
+            out += end + body
+    return bytes(out + end)
+
+
+SAMPLES |= {
+    "alz": lambda: make_alz([("a.txt", PAYLOAD), ("b.txt", b"b" * 300)]),
+    "egg": lambda: make_egg([("a.txt", PAYLOAD), ("b.txt", b"b" * 300)]),
+}

@@ -19,7 +19,9 @@ from installer_samples import (
     InnoFile,
     call_filter,
     debian_sample,
+    make_alz,
     make_autoit,
+    make_egg,
     make_inno,
     make_installshield_cab,
     make_installshield_list,
@@ -43,6 +45,8 @@ MINE = {
     "inno": "INNO",
     "pyinstaller": "PYINSTALLER",
     "pyz": "PYZ",
+    "alz": "ALZ",
+    "egg": "EGG",
 }
 BOTH_WAYS = settings(max_examples=60, deadline=5000, derandomize=True)
 LONG = bytes(range(256)) * 500 + PAYLOAD
@@ -353,6 +357,39 @@ def test_inno_of_an_unknown_layout_gives_the_chunks_uncut() -> None:
     outcome = opened(moved, "INNO")
     assert {file.data for file in INNO_FILES} <= {member.data for member in outcome.members}
     assert [value.reason for value in outcome.skipped] == [Reason.UNSUPPORTED]
+
+
+# --- ALZ and EGG --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["stored", "bzip2", "deflate"])
+@pytest.mark.parametrize("width", [4, 8])
+def test_alz(method: str, width: int) -> None:
+    data = make_alz(FILES, method=method, width=width)
+    assert contents(check_contract("ALZ", data, ROOMY)) == dict(FILES)
+
+
+@pytest.mark.parametrize("method", ["stored", "bzip2", "deflate", "lzma"])
+def test_egg(method: str) -> None:
+    data = make_egg(FILES, method=method)
+    assert contents(check_contract("EGG", data, ROOMY)) == dict(FILES)
+
+
+def test_encrypted_alz_and_egg_are_said_to_be() -> None:
+    for kind, data in ("ALZ", make_alz(FILES, key=True)), ("EGG", make_egg(FILES, key=True)):
+        outcome = check_contract(kind, data, ROOMY)
+        assert [value.reason for value in outcome.skipped] == [Reason.ENCRYPTED] * 3
+
+
+def test_azo_is_said_not_to_be_read() -> None:
+    data = make_egg([("a", PAYLOAD)], method="azo")
+    assert [value.reason for value in check_contract("EGG", data).skipped] == [Reason.UNSUPPORTED]
+
+
+def test_cut_off_archives_are_not_whole() -> None:
+    for kind, data in ("ALZ", make_alz(FILES)), ("EGG", make_egg(FILES)):
+        outcome = check_contract(kind, data[:-14], ROOMY)
+        assert outcome.skipped or not all(member.complete for member in outcome.members)
 
 
 # --- hostile ------------------------------------------------------------------------------

@@ -236,6 +236,8 @@ FORMATS: tuple[Format, ...] = (
         "files, scripts, modules",
         "pyinstaller",
     ),
+    Format("ALZ", ("ALZ",), "alz", "own; zlib, bz2", "files", "alz"),
+    Format("EGG", ("EGG",), "alz", "own; zlib, bz2, lzma", "files", "egg"),
     Format("PyInstaller modules (pyz)", ("PYZ",), "pyinstaller", "own; zlib", "modules", "pyz"),
     Format(
         "programs and archives inside or behind other files",

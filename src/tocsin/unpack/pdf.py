@@ -96,7 +96,7 @@ class _Document:
             if key is None or key.password:
                 yield Remark(Trait.ENCRYPTED_DOCUMENT, "it opens with a password only")
             if key is None and not self._findings.plain_trailers:
-                yield Skipped("", Reason.ENCRYPTED, "no password fits", encrypted=True)
+                yield Skipped("document", Reason.ENCRYPTED, "no password fits", encrypted=True)
                 return
             # Where trailers disagree on encryption, so may viewers.
             keys = [key] if not self._findings.plain_trailers else [None, key]
@@ -165,11 +165,11 @@ class _Document:
     def _complaints(self) -> Iterator[Skipped]:
         """What of the file could not be read."""
         if self._objects.overfull:
-            yield Skipped("", Reason.LIMIT, f"more than {MOST_OBJECTS} objects")
+            yield Skipped("document", Reason.LIMIT, f"more than {MOST_OBJECTS} objects")
         if not self._data.startswith(_MAGIC):
             return
         if self._data.rfind(b"startxref") < self._objects.last:
-            yield Skipped("", Reason.DAMAGED, "truncated: its end is missing")
+            yield Skipped("document", Reason.DAMAGED, "truncated: its end is missing")
 
     def _unlock(self) -> Key | None:
         """Find the key of an encrypted document."""
@@ -395,7 +395,9 @@ class _Document:
     def _remarks(self) -> Iterator[Item]:
         findings = self._findings
         if findings.full:
-            yield Skipped("", Reason.LIMIT, "more scripts, addresses or actions than are read")
+            yield Skipped(
+                "document", Reason.LIMIT, "more scripts, addresses or actions than are read"
+            )
         said: dict[str, None] = dict.fromkeys(findings.self_acting())
         for words, texts in findings.remarks:
             parts = [as_text(self._plain(text)).decode("utf-8", "replace") for text in texts]

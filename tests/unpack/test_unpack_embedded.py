@@ -129,6 +129,13 @@ def test_slices_of_a_universal_binary() -> None:
     assert [member.data for member in outcome.members] == slices
 
 
+def test_slice_that_is_cut_off_is_not_whole() -> None:
+    slices = [make_elf(), make_pe()]
+    outcome = check_contract("MACHO_UNIBIN", make_universal(slices)[:-20])
+    assert [member.complete for member in outcome.members] == [True, False]
+    assert outcome.members[1].data == slices[1][:-20]
+
+
 def test_extent_covers_the_signature() -> None:
     extent = pe_extent(SIGNED)
     assert extent is not None

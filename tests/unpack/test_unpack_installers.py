@@ -359,6 +359,12 @@ def test_inno_of_an_unknown_layout_gives_the_chunks_uncut() -> None:
     assert [value.reason for value in outcome.skipped] == [Reason.UNSUPPORTED]
 
 
+def test_inno_cut_off_in_its_table_gives_the_chunks_uncut() -> None:
+    outcome = opened(make_inno(INNO_FILES, solid=False)[:-5], "INNO")
+    assert {file.data for file in INNO_FILES} <= {member.data for member in outcome.members}
+    assert outcome.skipped[0].reason is Reason.DAMAGED
+
+
 # --- ALZ and EGG --------------------------------------------------------------------------
 
 

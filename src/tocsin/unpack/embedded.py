@@ -8,15 +8,18 @@ comes out as long as its own headers say, so that its digest is the one it has a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from struct import Struct
 
 # Loaded with this module, because a confined process may open no file when it is needed.
 import hyperscan  # noqa: F401
 
 from tocsin.errors import FormatError
 from tocsin.formats.embedded import MOST_MARKS, find_marks, hidden_objects
-from tocsin.formats.macho import fat_slices
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.stream import Meta, copy, report, skipped, take
+
+_SLICE = Struct(">8xII4x")
+_MOST_SLICES = 32
 
 
 class EmbeddedUnpacker:
@@ -46,12 +49,29 @@ class EmbeddedUnpacker:
 
 
 def _slices(data: bytes, budget: Budget) -> Iterator[Member | Skipped]:
-    slices = fat_slices(data)
-    if not slices:
-        raise FormatError("not a universal binary: no slice lies in the file")
-    for position, (offset, size) in enumerate(slices, start=1):
+    """The slices a universal binary lists, those that it does not hold whole included.
+
+    Source: Apple, `mach-o/fat.h`.
+    """
+    count = int.from_bytes(data[4:8], "big")
+    if not 0 < count <= _MOST_SLICES:
+        raise FormatError("not a universal binary: no slice is listed")
+    for position in range(1, count + 1):
         budget.check_time()
-        yield from _cut(data, f"slice{position}", offset, offset + size, position, budget)
+        row = data[8 + (position - 1) * _SLICE.size :][: _SLICE.size]
+        if len(row) < _SLICE.size:
+            yield Skipped("", Reason.DAMAGED, "truncated list of slices", position=position)
+            return
+        offset, size = _SLICE.unpack(row)
+        name = f"slice{position}"
+        if offset + size <= len(data):
+            yield from _cut(data, name, offset, offset + size, position, budget)
+            continue
+        for item in _cut(data, name, min(offset, len(data)), len(data), position, budget):
+            if isinstance(item, Member):
+                yield item._replace(complete=False, note="truncated")
+            else:
+                yield item
 
 
 def _cut(

@@ -22,7 +22,7 @@ from tocsin.formats.installers import (
 from tocsin.unpack.inno_blocks import chunk_content, stream_at, undo_call_filter
 from tocsin.unpack.inno_names import file_names
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
-from tocsin.unpack.stream import Interrupted, Meta, report, skipped, take
+from tocsin.unpack.stream import Interrupted, Meta, Taken, report, skipped, take
 
 _CHUNK_MARK = b"zlb\x1a"
 _LOADER_MARK = b"rDlPtS"
@@ -122,7 +122,10 @@ class _Program:
                 return
             start += 4 + INNO_ENCRYPTION_BYTES
         budget.charge_file()
-        description, end = self._stream(start)
+        try:
+            description, end = self._stream(start)
+        except Interrupted as error:
+            raise FormatError(f"its description: {error}") from None
         meta = Meta("setup-0.bin", packed_size=end - start)
         taken = take(description, budget)
         yield from report(meta, taken)
@@ -130,16 +133,14 @@ class _Program:
             rows, _ = self._stream(end)
             table = take(rows, budget)
         except Interrupted as error:
-            yield Skipped("", error.reason, f"the table of files: {error}")
-            return
-        if table.reason is not None or not table.data:
-            detail = table.note or "it is empty"
-            if table.data or table.reason is not None:
-                yield Skipped("", table.reason or Reason.DAMAGED, f"the table of files: {detail}")
+            table = Taken(b"", error.reason, str(error))
+        if table.reason is not None:
+            yield Skipped("", table.reason, f"the table of files: {table.note}")
             if table.stop is not None:
                 raise table.stop
-            return
-        yield from self._files(taken.data, table.data)
+            yield from self._unknown()
+        elif table.data:
+            yield from self._files(taken.data, table.data)
 
     def _stream(self, start: int) -> tuple[Iterator[bytes], int]:
         return stream_at(self._data, start)
@@ -228,7 +229,7 @@ class _Program:
                 taken = taken._replace(reason=None, note="")
             yield from report(Meta(f"chunk{position - 1}", 0, end - at, position), taken)
             at = following
-        detail = f"the table of files of version {version} is not known: they come out uncut"
+        detail = f"the table of files (version {version}) cannot be read: they come out uncut"
         yield Skipped("", Reason.UNSUPPORTED, detail)
 
     # --- what lies there --------------------------------------------------------------------

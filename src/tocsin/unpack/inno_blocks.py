@@ -57,7 +57,12 @@ def stream_at(data: bytes, start: int) -> tuple[Iterator[bytes], int]:
     end = start + _HEADER + size
     packed = _joined(data, start + _HEADER, min(end, len(data)))
     chunks = _decode(_lzma1(packed), packed, _LZMA_PROPERTIES) if head[8] else iter((packed,))
-    return chunks, end
+    return (chunks if end <= len(data) else _cut(chunks)), end
+
+
+def _cut(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield from chunks
+    raise Interrupted(Reason.DAMAGED, "truncated")
 
 
 def _joined(data: bytes, start: int, end: int) -> bytes:

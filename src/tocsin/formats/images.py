@@ -35,10 +35,12 @@ def find_images(data: bytes) -> Iterator[str]:
     """Kinds of image and packed file an object is.
 
     Args:
-        data: the object.
+        data: the object. Of a disc for both PCs and old Macintoshes, HFS before HFS+ is left
+            out: it leads to the same files.
     """
+    is_disc = data.startswith(b"CD001", _VOLUME_DESCRIPTORS + 1)
     if len(data) > _VOLUME_DESCRIPTORS:
-        if data.startswith(b"CD001", _VOLUME_DESCRIPTORS + 1):
+        if is_disc:
             yield "ISO9660"
         if _is_udf(data):
             yield "UDF"
@@ -49,7 +51,8 @@ def find_images(data: bytes) -> Iterator[str]:
             yield "FAT"
     if data[1080:1082] == b"\x53\xef" and _is_ext(data):
         yield "EXT"
-    if data[1024:1026] in (b"H+", b"HX", b"BD") and _is_hfs(data):
+    marks = (b"H+", b"HX") if is_disc else (b"H+", b"HX", b"BD")
+    if data[1024:1026] in marks and _is_hfs(data):
         yield "PART_HFSPLUS"
     if data[1:4] == b"\x2a\x4d\x18" and (behind := _behind_skippable(data)) is not None:
         yield behind

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from operator import ne
 from typing import NamedTuple
 
+from tocsin.errors import LimitReached
 from tocsin.unpack.emulator_cpu import PAGE, Cpu, CpuError, Kind, Stop
 from tocsin.unpack.emulator_faults import RETURN, Faults
 from tocsin.unpack.emulator_hints import install
 from tocsin.unpack.emulator_image import Image, callbacks, imports, lay_out
 from tocsin.unpack.emulator_windows import PROCESS, Windows
 
-_SLICE = 4_000_000
+_SLICE = 1_000_000
 _COMPARED = 16
 """Bytes at a place that are compared to tell whether it was written."""
 
@@ -74,12 +75,14 @@ class Outcome(NamedTuple):
         blocks: contents of memory that the program had asked for, address and bytes.
         end: why it ended, in words.
         instructions: how many were executed.
+        stop: the bound of the whole tree that was hit, or None.
     """
 
     dumps: tuple[Dump, ...]
     blocks: tuple[tuple[int, bytes], ...]
     end: str
     instructions: int
+    stop: LimitReached | None = None
 
 
 _CALLED = "it called "
@@ -186,6 +189,7 @@ class _Run:
 
     def run(self) -> Outcome:
         """Run the program to its end or ours."""
+        stop: LimitReached | None = None
         try:
             while self._todo:
                 self._start(self._todo.pop())
@@ -193,12 +197,19 @@ class _Run:
             end = "it returned"
         except _End as reason:
             end = str(reason)
+        except LimitReached as error:
+            end, stop = str(error), error
         except CpuError as error:
             if not self._dumps:
                 raise
-            end = str(error)
+            return self._outcome((), str(error), None)
         self._take_rest(end)
-        return Outcome(tuple(reversed(self._dumps)), tuple(self._blocks()), end, self._cpu.executed)
+        return self._outcome(tuple(self._blocks()), end, stop)
+
+    def _outcome(
+        self, blocks: tuple[tuple[int, bytes], ...], end: str, stop: LimitReached | None
+    ) -> Outcome:
+        return Outcome(tuple(reversed(self._dumps[-2:])), blocks, end, self._cpu.executed, stop)
 
     def _take_rest(self, end: str) -> None:
         """Keep the last two places, or one and what the image was when it went wrong.

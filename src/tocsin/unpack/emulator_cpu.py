@@ -20,10 +20,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from enum import Enum, auto
 from typing import NamedTuple
 
-from icicle import ExceptionCode, Icicle, MemoryProtection, RunStatus
+from icicle import ExceptionCode, Icicle, MemoryException, MemoryProtection, RunStatus
 
 from tocsin.errors import FormatError
 
@@ -38,7 +39,7 @@ _MOST_GRANULES_WRITTEN = 8
 _MOST_PAGES = 24 * 1024
 """Pages a program may write to; each costs twice its size (96 MiB make 192 MiB)."""
 
-_MOST_USES = 64
+_MOST_USES = 32
 """Programs after which a processor is made anew: compiled code is given back then only."""
 
 _REPEATS_A_MEGABYTE = 800
@@ -126,9 +127,31 @@ def _make(architecture: str, compiling: bool) -> Icicle:
 
 def preload(architecture: str) -> None:
     """Make the processors of an architecture for this thread, unless it has them."""
-    for compiling in (False, True):
-        if (architecture, compiling) not in _POOL.idle:
-            _POOL.idle[architecture, compiling] = (_make(architecture, compiling), 0)
+    with suppress(CpuError):
+        for compiling in (False, True):
+            if (architecture, compiling) not in _POOL.idle:
+                _POOL.idle[architecture, compiling] = (_make(architecture, compiling), 0)
+
+
+def _peek(vm: Icicle, address: int, size: int) -> bytes:
+    try:
+        return bytes(vm.mem_read(address, size))
+    except MemoryException as error:
+        raise CpuError(f"the emulator's memory: {error}") from error
+
+
+def _poke(vm: Icicle, address: int, data: bytes) -> None:
+    try:
+        vm.mem_write(address, data)
+    except MemoryException as error:
+        raise CpuError(f"the emulator's memory: {error}") from error
+
+
+def _protect(vm: Icicle, address: int, size: int, protection: MemoryProtection) -> None:
+    try:
+        vm.mem_protect(address, size, protection)
+    except MemoryException as error:
+        raise CpuError(f"the emulator's memory: {error}") from error
 
 
 def _none() -> set[int]:
@@ -255,7 +278,7 @@ class Cpu:
     def read(self, address: int, size: int) -> bytes:
         """Read memory; fewer bytes where it ends."""
         size = self.readable(address, size)
-        return bytes(self._vm.mem_read(address, size)) if size > 0 else b""
+        return _peek(self._vm, address, size) if size > 0 else b""
 
     def write(self, address: int, data: bytes) -> bool:
         """Write memory.
@@ -268,7 +291,7 @@ class Cpu:
         first, last = address & -GRANULE, address + len(data)
         if any(granule in self._granted for granule in range(first, last, GRANULE)):
             self._flush(set())
-        self._vm.mem_write(address, data)
+        _poke(self._vm, address, data)
         return True
 
     def read_pointer(self, address: int) -> int:
@@ -302,27 +325,27 @@ class Cpu:
             granule, bit = place & -GRANULE, 1 << place % GRANULE
             if self._data.get(granule, 0) & bit:
                 self._data[granule] &= ~bit
-                self._vm.mem_protect(place, 1, MemoryProtection.ExecuteRead)
+                _protect(self._vm, place, 1, MemoryProtection.ExecuteRead)
                 return
         self._repeat()
 
     def _permit(self, granule: int) -> None:
         """Let a granule be executed, except the bytes in it that are data."""
-        self._vm.mem_write(granule, bytes(self._vm.mem_read(granule, 1)))  # a page of its own
+        _poke(self._vm, granule, _peek(self._vm, granule, 1))  # a page of its own
         self._watch(granule)
         data = self._data.get(granule, 0)
         if not data:
-            self._vm.mem_protect(granule, GRANULE, MemoryProtection.ExecuteRead)
+            _protect(self._vm, granule, GRANULE, MemoryProtection.ExecuteRead)
             return
         for index in range(GRANULE):
             if not data >> index & 1:
-                self._vm.mem_protect(granule + index, 1, MemoryProtection.ExecuteRead)
+                _protect(self._vm, granule + index, 1, MemoryProtection.ExecuteRead)
 
     def _watch(self, granule: int) -> None:
         """Stop before each `popf`, which may set the trap flag that icicle knows nothing of."""
         if self.wide:
             return
-        code = bytes(self._vm.mem_read(granule, GRANULE))
+        code = _peek(self._vm, granule, GRANULE)
         at = code.find(_POPF)
         while at >= 0 and len(self._watched) < _MOST_WATCHED:
             first = at - 1 if at and code[at - 1] == _OPERAND_SIZE else at
@@ -413,8 +436,8 @@ class Cpu:
         for _ in range(_MOST_GRANULES_WRITTEN):
             for granule in {address & -GRANULE, (address + 7) & -GRANULE}:
                 if granule not in before and self.region_of(granule) is not None:
-                    before[granule] = bytes(self._vm.mem_read(granule, GRANULE))
-                    self._vm.mem_protect(granule, GRANULE, MemoryProtection.ReadWrite)
+                    before[granule] = _peek(self._vm, granule, GRANULE)
+                    _protect(self._vm, granule, GRANULE, MemoryProtection.ReadWrite)
             self._data[address & -GRANULE] = self._data.get(address & -GRANULE, 0) | (
                 1 << address % GRANULE
             )
@@ -426,7 +449,7 @@ class Cpu:
             if self.region_of(address) is None:
                 break
         for granule, old in before.items():
-            new = bytes(self._vm.mem_read(granule, GRANULE))
+            new = _peek(self._vm, granule, GRANULE)
             for index in range(GRANULE):
                 if old[index] != new[index]:
                     self._data[granule] = self._data.get(granule, 0) | 1 << index
@@ -460,7 +483,7 @@ class Cpu:
         old = self._vm
         kept = [(name, old.reg_read(name)) for name in self._kept]
         pc = old.pc
-        memory = [(r, bytes(old.mem_read(r.start, r.size))) for r in self.regions]
+        memory = [(r, _peek(old, r.start, r.size)) for r in self.regions]
         self._executed += int(old.icount)
         self._repeats = 0
         vm.reset()
@@ -489,5 +512,5 @@ def _restore(vm: Icicle, start: int, data: bytes) -> None:
         end = at + PAGE
         while end < len(data) and not data.startswith(zero, end):
             end += PAGE
-        vm.mem_write(start + at, data[at:end])
+        _poke(vm, start + at, data[at:end])
         at = end

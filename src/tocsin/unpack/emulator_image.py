@@ -30,6 +30,9 @@ _DLL = 0x2000
 LARGEST_IMAGE = 64 << 20
 """Bytes of address space an image may take; its pages are given memory when written to."""
 
+_MOST_BEHIND = 0x10000
+"""Bytes that an image is believed to have behind its last section; Windows asks for none."""
+
 IMPORTS, RESOURCES, TLS = 1, 2, 9
 
 
@@ -121,7 +124,7 @@ def read_image(data: bytes) -> Image:
     lowest = min((section.rva for section in sections), default=LARGEST_IMAGE)
     headers_size = headers_size if flat else min(headers_size, max(lowest, _SECTOR))
     end = max([headers_size, *(section.rva + section.size for section in sections)])
-    size = _up(max(end, min(number(56), LARGEST_IMAGE)), PAGE)
+    size = _up(max(end, min(number(56), end + _MOST_BEHIND)), PAGE)
     if size > LARGEST_IMAGE:
         raise FormatError(f"an image of {size} bytes")
     fixed = 112 if wide else 96

@@ -7,6 +7,7 @@ and windows do not exist. Sources: Microsoft's reference of the Windows API; "PE
 
 from __future__ import annotations
 
+import encodings.utf_16_le  # noqa: F401  while the process may still open files
 import struct
 from collections.abc import Callable, Sequence
 

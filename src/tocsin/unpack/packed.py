@@ -77,6 +77,8 @@ class PackedUnpacker:
             budget.charge_file()
             meta = Meta(found.name, packed_size=len(data), position=position)
             yield from report(meta, take(found.chunks, budget))
+        if outcome.stop is not None:
+            raise outcome.stop
         if not position:
             yield _remark(data, f"nothing was written and executed: {outcome.end}")
 

@@ -55,6 +55,7 @@ _NOTHING = "a cut that leaves 7-Zip nothing to list is not told of"
 GAPS: dict[str, str] = {
     "apm": _NOTHING,
     "nsis": "a cut in the last bytes of its data is not told of",
+    "universal": "a program of the stated size that the file cuts off is not told of",
     "uefi": "a volume that is not whole is given as far as it goes",
     "word_xml": "its reader does not ask for the last tag",
     "flat_opc": "its reader does not ask for the last tag",

@@ -311,6 +311,26 @@ T>t<81poj4|NsC0{{ScwykIH^au%FJr3GQ87nXIzdSQ{n{Rn3ZWSQx9GSvAd+VWst7`7|@$`yS$pe<dQ
 gL`ROX<IoV<3-sF=1o|d@BHxK^rWrWHxA7fmuRjZa-@EjEUwJHJDM<j#q1$v%A?M|IDDz-s60qGtkRA=4FrWMo3wd3>t@0tJ
 =#p2q#2RP*xg<pQDcnbIbK0lYx+U3I&FflCr?^tBNkS4*YE2|I8meTL
 """,
+    "7z_big_first": """
+T>t<81poj4|NsC0{{S1FlZx>;B}9e_oY#F!;$|73Dv~8a(`~C-N9cdAgV$}Pi{qouBq4io1>Y3OZQ@^+^&+u8F#HU76`%&*$
+1t|N8P>V0@!k0TkC2m#00`Wt<wNRq!>SliKqjt<Ai_TaB8)0)|CTJS*1B3llGE#~>Xcv>ur+ZRy+OGK)56hSdIs9?`>9odg{
+x+6&WiDA7Hj41nD*8L+^k+e5~v%gdH3|`6<zyk$dK}(X>fcV`)(&&C;C-mpYT0+LMJuODBTZ$4;Nhq;g-!$$Y(&Lo!+a7oHJ
+i3G!bb$`@f^Y`125SP=g6@0NZ}ev8@o^89RXH1h~eHOB6SToUr}kBksF9kS+I~L<`$#Kts|CX#<~BiSbtNjmHCI(a^Q#P|%A
+^x@|6j$l-atd25^lQ@zaD1jVILW5pp_V$3St<9@*D8R_%i^UP!3Gq(jzGK>NJNg)PAtBc+<26{~Eqv`TA5KYCCR}#Q2R~rDe
+8b>%rVl#L&Z#3l52RaK#W=DD053B9>%tZ<$C)-g;GXwpU5p+_8;4|r>&6T{#t-g_s3OSLwX;s0&^gz3CpDyg|07yJ@xHJQA*
+5WNe&>@&yV<$_arP;4XYG^6K`qAn#!rez;hB3S&8x^+B%ezv~n{RRl0Evy2itdm*%XH0#CtJ$7^_{+JtQ_BmLd-UxtV#xTSr
+*5_T`13f7Pr3tjGAvArAl#G|N3?)U;
+""",
+    "7z_too_far": """
+T>t<81poj4|NsC0{{S1FlZx>;B}9fC{)FZy3_XG)EGKeJ>6fTWsU-D`LmVNc7*8pW8QJZG<MeW#KSM*lWMsybmX)*D{E$(=A
+->JKwOCpD{)>saoLm6{1mc^QSo&UO#e26|l%K(VoqvtYhhYiWSU)A&#}nXz-t}VS#Q*$p*(AIn#E0tAlz+mimm|UqT0Bnm$%
+or}g1A$M3EJ&m25laLDtYvTXj3c{uP%VnQ6toQ<c0Y*<D5(RT=pkdK;nI$4`dGYSG)USot;&Hh8Hl9C*aIcf&KitblInXRsR
+vkh(Q98GHglfg&fxOtxsZiEbdt9it2?sCmm(F`t=H_ZdU_DxN8otIY8`WV5=<sbqP4&Y2+V0XTV*+f5qKj^wj(MJ`9Y+GNc@
++s%?x;ttq`RDUOkbAl`BBU6DXe#58ELUn6+T{@>qt35Xc%`lV`ElggtvHzD&5GNW<iUO2HX*$Pzykdt{kqkk=uX*fcg9c#Y-
+Yqi;OJL?H4UjF4&YqS4r%FYP<v{kHSgsGq#xFM)#8rAt<Q#={U5iaTia0Y(0uSi8TKo(?Uo66z9a4XWTQv5IRYRX1l^PV|@>
+RquW(?h?fvexCpD?mA?Q5q)U>jEyP?dz6I4f2K6$*f6I5pWh;S(Dj>%c*!mn_sLihD*&f<Tak^9^{8|iQH;RWpvA-GpdP7R_
+g>|1_J;z(xDg6l=#$~5cw|*Lnds~>;6Q>P~a`{z5o1DI{*
+""",
     "rar": """
 T>t<81poj4|NsC0{{Sf%N<t7)WxAPu<c2u3ik?QrZ$aCG(%PGJzQ`w&L&&CythX<q{NU~Ph~xyr1b*o5!+c=nHZ|A0Yrr#un
 b5U}Tw7c6{lYt_rPg)5cl3FYh2O4KbqAP42RpX)aLwY@6&Xf+e$#I7LpOyRC3|i?xBk?u_(8%PaXg2eRampiBv-LZzO!Y(9}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import resource
 import struct
+import time
 import zlib
 
 import archive_samples as samples
@@ -432,3 +434,16 @@ def test_an_interrupted_opening_leaves_nothing_behind() -> None:
         next(iter(run))
         run.close()
     assert sevenzip_abi._LIVE == {}
+
+
+@pytest.mark.parametrize(("name", "found"), [("7z_big_first", [TEXT]), ("7z_too_far", [])])
+def test_what_shares_its_block_with_a_giant(name: str, found: list[bytes]) -> None:
+    """300 MB are passed over to reach a member, 600 MB are not; none of them is held."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.process_time()
+    outcome = opened("7Z", unfold(name), limits=Limits(timeout=60.0))
+    assert [member.data for member in outcome.members] == found
+    assert {each.reason for each in outcome.skipped} == {Reason.LIMIT}
+    assert len(outcome.skipped) + len(found) == 2
+    assert time.process_time() - started < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB

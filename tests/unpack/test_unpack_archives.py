@@ -18,7 +18,7 @@ from unpack_contract import SMALL, check_contract
 
 from tocsin.errors import FormatError, LimitReached
 from tocsin.formats.identify import identify
-from tocsin.unpack import find_unpackers, sevenzip
+from tocsin.unpack import find_unpackers, sevenzip_work
 from tocsin.unpack.interface import Budget, Item, Limits, Member, Reason, Remark, Skipped
 from tocsin.unpack.sevenzip_items import dictionary
 
@@ -336,8 +336,8 @@ def test_the_bound_of_bytes_holds_across_items() -> None:
 
 
 def test_passes_give_each_item_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sevenzip, "_FIRST_ROOM", 25)
-    monkeypatch.setattr(sevenzip, "_MOST_ROOM", 25)
+    monkeypatch.setattr(sevenzip_work, "_FIRST_ROOM", 25)
+    monkeypatch.setattr(sevenzip_work, "_MOST_ROOM", 25)
     names = [m.name for m in opened("CPIO_NEWC", cpio_of(100)).members]
     assert names == [f"f{n}" for n in range(100)]
     assert [m.data for m in opened("7Z", unfold("7z")).members] == [PAYLOAD, TEXT]
@@ -447,3 +447,16 @@ def test_what_shares_its_block_with_a_giant(name: str, found: list[bytes]) -> No
     assert len(outcome.skipped) + len(found) == 2
     assert time.process_time() - started < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+@pytest.mark.parametrize("name", ["vhd", "vhdx", "vmdk", "qcow", "vdi", "gpt", "mbr"])
+def test_a_disk_too_big_to_come_out_is_opened_where_it_is(name: str) -> None:
+    data = SAMPLES[name]()
+    (kind,) = {name.upper(), "QCOW"} & {k for k, _ in find_unpackers(data, identify(data))}
+    tight = Limits(max_file_size=30_000, timeout=30.0)
+    outcome = opened(kind, data, limits=tight)
+    assert outcome.skipped == []
+    assert [(m.name[-7:], m.data) for m in outcome.members] == [
+        *(("!/a.exe", PAYLOAD), ("!/b.txt", TEXT)),
+    ]
+    assert [m.position for m in outcome.members] == sorted({m.position for m in outcome.members})

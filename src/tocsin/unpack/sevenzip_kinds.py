@@ -47,6 +47,11 @@ class Reader(NamedTuple):
     header: int = 0
     image: bool = False
 
+    @property
+    def at_start(self) -> bool:
+        """Whether it begins where the object begins."""
+        return self.places is _start
+
     def is_proved(self, data: bytes) -> bool:
         """Whether an object that cannot be opened is a damaged one of this kind."""
         return self.strict if isinstance(self.strict, bool) else self.strict(data)

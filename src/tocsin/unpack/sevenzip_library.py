@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable
-from ctypes import byref, c_int32, c_int64, c_uint32, c_uint64, c_void_p
+from ctypes import byref, c_int32, c_uint32, c_uint64, c_void_p
 from enum import IntEnum
-from typing import Protocol
 
 from tocsin.unpack import sevenzip_abi as abi
+from tocsin.unpack.sevenzip_callbacks import (
+    ExtractCallback,
+    OpenCallback,
+    Password,
+    Receiver,
+    Source,
+)
 
 _Value = str | int | bool | None
 
@@ -84,207 +90,13 @@ class PasswordWanted(LibraryError):
     """A password is asked for and there is none, or it is wrong."""
 
 
-class Receiver(Protocol):
-    """Takes in items, one after the other.
-
-    Whatever one of its functions raises ends the extraction and comes out of it.
-    """
-
-    def begin(self, index: int) -> bool:
-        """An item comes; False ends the extraction before it."""
-        ...
-
-    def write(self, piece: memoryview) -> None:
-        """Bytes of the item come; they are gone when this returns."""
-        ...
-
-    def end(self, result: int) -> None:
-        """The item has ended (see `Result`)."""
-        ...
-
-    def alive(self) -> None:
-        """The library is at work."""
-        ...
-
-
-class _Source(abi.Served):
-    """IInStream over bytes."""
-
-    interfaces = abi.IN_STREAMS
-    table = abi.table_of(
-        ("read", (c_void_p, c_uint32, c_void_p)),
-        ("seek", (c_int64, c_uint32, c_void_p)),
-    )
-
-    def __init__(self, data: bytes, start: int, alive: Callable[[], None]) -> None:
-        super().__init__()
-        self._data = data
-        self._address = ctypes.cast(ctypes.c_char_p(data), c_void_p).value or 0
-        self._start = start
-        self._size = len(data) - start
-        self._at = 0
-        self._alive = alive
-
-    def read(self, out: int, size: int, done: int | None) -> int:
-        """ISequentialInStream::Read."""
-        self._alive()
-        count = max(0, min(size, self._size - self._at))
-        if count:
-            ctypes.memmove(out, self._address + self._start + self._at, count)
-            self._at += count
-        if done:
-            c_uint32.from_address(done).value = count
-        return abi.S_OK
-
-    def seek(self, offset: int, origin: int, out: int | None) -> int:
-        """IInStream::Seek."""
-        base = (0, self._at, self._size)[origin] if origin < 3 else 0
-        if base + offset < 0:
-            return abi.E_ABORT
-        self._at = base + offset
-        if out:
-            c_uint64.from_address(out).value = self._at
-        return abi.S_OK
-
-
-class _Password(abi.Served):
-    """ICryptoGetTextPassword."""
-
-    interfaces = frozenset({abi.UNKNOWN, abi.PASSWORD})
-    table = abi.table_of(("password", (c_void_p,)))
-
-    def __init__(self, password: str | None) -> None:
-        super().__init__()
-        self.value = password
-        self.asked = False
-
-    def password(self, out: int) -> int:
-        """ICryptoGetTextPassword::CryptoGetTextPassword."""
-        self.asked = True
-        if self.value is None:
-            return abi.E_ABORT
-        c_void_p.from_address(out).value = abi.LIBRARY.SysAllocString(self.value)
-        return abi.S_OK
-
-
-class _OpenCallback(abi.Served):
-    """IArchiveOpenCallback."""
-
-    interfaces = abi.OPEN_CALLBACKS
-    table = abi.table_of(
-        ("progress", (c_void_p, c_void_p)),
-        ("progress", (c_void_p, c_void_p)),
-    )
-
-    def __init__(self, password: _Password, alive: Callable[[], None]) -> None:
-        super().__init__()
-        self._password = password
-        self._alive = alive
-
-    def query(self, identifier: bytes) -> int:
-        """The password is asked for by an interface of its own."""
-        if identifier == abi.PASSWORD:
-            return self._password.pointer
-        return super().query(identifier)
-
-    def progress(self, files: int | None, size: int | None) -> int:
-        """SetTotal and SetCompleted."""
-        del files, size
-        self._alive()
-        return abi.S_OK
-
-
-class _Sink(abi.Served):
-    """ISequentialOutStream."""
-
-    interfaces = abi.OUT_STREAMS
-    table = abi.table_of(("write", (c_void_p, c_uint32, c_void_p)))
-
-    def __init__(self, receiver: Receiver) -> None:
-        super().__init__()
-        self._receiver = receiver
-
-    def write(self, piece: int, size: int, done: int | None) -> int:
-        """ISequentialOutStream::Write."""
-        if size:
-            self._receiver.write(memoryview((ctypes.c_char * size).from_address(piece)).cast("B"))
-        if done:
-            c_uint32.from_address(done).value = size
-        return abi.S_OK
-
-
-class _ExtractCallback(abi.Served):
-    """IArchiveExtractCallback."""
-
-    interfaces = abi.EXTRACT_CALLBACKS
-    table = abi.table_of(
-        ("total", (c_uint64,)),
-        ("progress", (c_void_p,)),
-        ("stream", (c_uint32, c_void_p, c_int32)),
-        ("prepare", (c_int32,)),
-        ("ended", (c_int32,)),
-    )
-
-    def __init__(self, receiver: Receiver, password: _Password) -> None:
-        super().__init__()
-        self._receiver = receiver
-        self._password = password
-        self._open = False
-        self.sink = _Sink(receiver)
-
-    def query(self, identifier: bytes) -> int:
-        """The password is asked for by an interface of its own."""
-        if identifier == abi.PASSWORD:
-            return self._password.pointer
-        return super().query(identifier)
-
-    def retire(self) -> None:
-        """Its stream goes with it."""
-        self.sink.retire()
-        super().retire()
-
-    def total(self, size: int) -> int:
-        """IProgress::SetTotal."""
-        del size
-        return abi.S_OK
-
-    def progress(self, size: int | None) -> int:
-        """IProgress::SetCompleted."""
-        del size
-        self._receiver.alive()
-        return abi.S_OK
-
-    def stream(self, index: int, out: int, mode: int) -> int:
-        """IArchiveExtractCallback::GetStream; mode 0 is that data are wanted."""
-        c_void_p.from_address(out).value = None
-        self._receiver.alive()
-        if mode == 0:
-            if not self._receiver.begin(index):
-                return abi.E_ABORT
-            self._open = True
-            c_void_p.from_address(out).value = self.sink.pointer
-        return abi.S_OK
-
-    def prepare(self, mode: int) -> int:
-        """IArchiveExtractCallback::PrepareOperation."""
-        del mode
-        return abi.S_OK
-
-    def ended(self, result: int) -> int:
-        """IArchiveExtractCallback::SetOperationResult."""
-        if self._open:
-            self._open = False
-            self._receiver.end(result)
-        return abi.S_OK
-
-
 class Archive:
     """An open archive.
 
     Args:
         class_number: 7-Zip's number of the format.
-        data: what holds it.
-        start: where it begins.
+        data: what holds it: bytes, or a stream of another archive's, which becomes its own.
+        start: where it begins in the bytes.
         password: what to answer when asked, or None.
         alive: called now and then; may raise to stop.
         reach: how far behind `start` its signature may stand.
@@ -299,17 +111,17 @@ class Archive:
     def __init__(
         self,
         class_number: int,
-        data: bytes,
+        data: bytes | abi.Interface,
         start: int,
         password: str | None,
         alive: Callable[[], None],
         reach: int = 0,
     ) -> None:
-        self._source = _Source(data, start, alive)
-        self._password = _Password(password)
+        self._source = Source(data, start, alive) if isinstance(data, bytes) else data
+        self._password = Password(password)
         self._reader = abi.create(class_number)
         _use_one_thread(self._reader)
-        callback = _OpenCallback(self._password, alive)
+        callback = OpenCallback(self._password, alive)
         try:
             result = self._reader.call(
                 3,
@@ -318,7 +130,7 @@ class Archive:
                 byref(c_uint64(reach)),
                 callback.pointer,
             )
-            _raise_first(callback, self._source, self._password)
+            self._raise_first(callback)
         except BaseException:
             self.close()
             raise
@@ -387,7 +199,7 @@ class Archive:
         """
         wanted = list(indices)
         self._password.value, self._password.asked = password, False
-        callback = _ExtractCallback(receiver, self._password)
+        callback = ExtractCallback(receiver, self._password)
         numbers = (c_uint32 * len(wanted))(*wanted)
         try:
             result = self._reader.call(
@@ -398,7 +210,7 @@ class Archive:
                 0,
                 callback.pointer,
             )
-            _raise_first(callback, callback.sink, self._source, self._password)
+            self._raise_first(callback, callback.sink)
         finally:
             callback.retire()
         if result == abi.E_OUT_OF_MEMORY:
@@ -411,15 +223,50 @@ class Archive:
     def close(self) -> None:
         """Let go of everything."""
         self._reader.release()
-        self._source.retire()
+        if isinstance(self._source, Source):
+            self._source.retire()
+        else:
+            self._source.release()
         self._password.retire()
 
+    def stream(self, index: int) -> abi.Interface | None:
+        """An item that can be read here and there without being extracted, or None."""
+        giver = self._reader.query(abi.ARCHIVE_STREAM)
+        if giver is None:
+            return None
+        found = c_void_p()
+        result = giver.call(3, (c_uint32, c_void_p), index, byref(found))
+        giver.release()
+        self._raise_first()
+        if result != abi.S_OK or not found.value:
+            return None
+        plain = abi.Interface(found.value)
+        seekable = plain.query(abi.SEEKABLE)
+        plain.release()
+        return seekable
 
-def _raise_first(*served: abi.Served) -> None:
-    for each in served:
-        if each.trouble is not None:
-            trouble, each.trouble = each.trouble, None
-            raise trouble
+    def _raise_first(self, *others: abi.Served) -> None:
+        """Raise what a function of ours raised while the library called it."""
+        mine = (self._source,) if isinstance(self._source, Source) else ()
+        for each in (*others, *mine, self._password):
+            if each.trouble is not None:
+                trouble, each.trouble = each.trouble, None
+                raise trouble
+
+
+def read_from(stream: abi.Interface, start: int, size: int) -> bytes:
+    """Read from a stream of the library's (`IInStream`); less where it ends or is damaged."""
+    if stream.call(4, (ctypes.c_int64, c_uint32, c_void_p), start, 0, None) != abi.S_OK:
+        return b""
+    out, done = ctypes.create_string_buffer(size), c_uint32()
+    filled = 0
+    while filled < size:
+        place = ctypes.addressof(out) + filled
+        result = stream.call(3, (c_void_p, c_uint32, c_void_p), place, size - filled, byref(done))
+        if result != abi.S_OK or not done.value:
+            break
+        filled += done.value
+    return out.raw[:filled]
 
 
 def _value(result: int, found: abi.Variant) -> _Value:

@@ -33,6 +33,7 @@ from tocsin.unpack.sevenzip_library import (
     Result,
     read_from,
 )
+from tocsin.unpack.sevenzip_passwords import SECONDS, find_password
 from tocsin.unpack.stream import Meta, Taken, copy, report, skipped, take
 
 _FIRST_ROOM = 64 * MIB
@@ -55,7 +56,6 @@ _MOST_PASSED_OVER = 400 * MIB
 _MOST_PROBES = 8
 """Members whose password is looked for in vain."""
 
-_SECONDS_FOR_PASSWORDS = 20.0
 
 _DAMAGED = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 9 | 1 << 10
 """Of `kpv_ErrorFlags`: headers, start, end, data or checksums are wrong."""
@@ -110,7 +110,7 @@ class Work:
         self.position = position
         self._archive: Archive | None = None
         self._verdict: Skipped | None = None
-        self._deadline = time.monotonic() + _SECONDS_FOR_PASSWORDS
+        self._deadline = time.monotonic() + SECONDS
         self._entries: dict[int, Entry] = {}
         self._leading: frozenset[int] = frozenset()
 
@@ -335,7 +335,7 @@ class Work:
         probes = 0
         while locked and probes < _MOST_PROBES:
             probe = min(locked, key=lambda index: self._entries[index].meta.size)
-            password = self._password_of(archive, probe)
+            password = find_password(archive, probe, self._passwords, self._budget, self._deadline)
             if password is None:
                 probes += 1
                 yield self._without_password(probe)
@@ -355,21 +355,6 @@ class Work:
         detail = "no password fits" if self._passwords else "no password is known"
         meta = self._entries[index].meta._replace(encrypted=True)
         return skipped(meta, Reason.ENCRYPTED, detail)
-
-    def _password_of(self, archive: Archive, index: int) -> str | None:
-        for password in self._passwords:
-            if time.monotonic() > self._deadline:
-                break
-            probe = _Probe(self._budget)
-            try:
-                archive.extract([index], probe, password)
-            except TooBig:
-                return password
-            except LibraryError:
-                continue
-            if probe.result == Result.OK:
-                return password
-        return None
 
     def _complaints(self, archive: Archive) -> Iterator[Skipped]:
         """What the library found wrong with the archive as a whole."""
@@ -402,35 +387,6 @@ class Work:
             return
         self._budget.charge_file()
         yield from report(meta, take(copy(tail, 0, len(tail)), self._budget))
-
-
-class _Probe:
-    """Finds out whether a password fits; keeps nothing."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self._size = 0
-        self.result = Result.WRONG_PASSWORD.value
-
-    def begin(self, index: int) -> bool:
-        """See `Receiver.begin`."""
-        del index
-        return True
-
-    def write(self, piece: memoryview) -> None:
-        """See `Receiver.write`."""
-        self._budget.check_time()
-        self._size += len(piece)
-        if not self._budget.fits_file(self._size):
-            raise TooBig
-
-    def end(self, result: int) -> None:
-        """See `Receiver.end`."""
-        self.result = result
-
-    def alive(self) -> None:
-        """See `Receiver.alive`."""
-        self._budget.check_time()
 
 
 def _readers_of(archive: Archive, number: int) -> Iterator[Reader]:

@@ -30,7 +30,7 @@ _DESCRIBED = frozenset(
 """Kinds whose members clamscan 1.4.6 holds against container signatures; rules without a kind
 are written for these, not for the streams of a document or the one file in a gzip."""
 
-_WITHOUT_POSITION = frozenset({"7Z", "7ZSFX", "MSCAB", "CABSFX", "MAIL", "MHTML", "HTML"})
+_WITHOUT_POSITION = frozenset({"7Z", "ZIPSFX", "7ZSFX", "MSCAB", "CABSFX", "MAIL", "MHTML", "HTML"})
 _WITHOUT_PACKED_SIZE = frozenset({"7Z", "7ZSFX", "MSCAB", "CABSFX"})
 """Kinds of which clamscan 1.4.6 states nothing of the sort, so 0 is compared."""
 
@@ -46,23 +46,24 @@ class MemberMatch(NamedTuple):
 
 
 def matching_members(
-    database: Index, member: Member | Skipped, container_type: str, container_size: int
+    database: Index, member: Member | Skipped, container_kinds: tuple[str, str], container_size: int
 ) -> Iterator[MemberMatch]:
     """Container signatures that a member fits.
 
     Args:
         database: its container signatures are used.
         member: the member, whether its data could be had or not.
-        container_type: type of the container without `CL_TYPE_`.
+        container_kinds: what the container was opened as, and its type, without `CL_TYPE_`.
         container_size: its bytes.
     """
-    if not database.containers or container_type not in _DESCRIBED:
+    kind = container_kinds[0]
+    if not database.containers or kind not in _DESCRIBED:
         return
-    place = 0 if container_type in _WITHOUT_POSITION else member.position
-    packed_size = 0 if container_type in _WITHOUT_PACKED_SIZE else member.packed_size
+    place = 0 if kind in _WITHOUT_POSITION else member.position
+    packed_size = 0 if kind in _WITHOUT_PACKED_SIZE else member.packed_size
     for fields in database.containers:
         (name, wanted, csize, regex, packed, size, encrypted, position, crc, source, pua) = fields
-        if wanted not in (None, ANY_TYPE, container_type):
+        if wanted not in (None, ANY_TYPE, *container_kinds):
             continue
         if encrypted is not None and encrypted != member.encrypted:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tocsin.database.index import Index
 from tocsin.engine.digests import Digests, digest_names, executable_names
@@ -17,6 +18,7 @@ from tocsin.engine.report import MEMBER_MARK
 from tocsin.engine.view import ObjectView
 from tocsin.engine.yara_match import YaraScanner
 from tocsin.errors import FormatError, LimitReached, ScanError
+from tocsin.formats.identify import TYPE_NAMES
 from tocsin.unpack import find_unpackers
 from tocsin.unpack.interface import Budget, Hint, Item, Member, Reason, Remark, Skipped, View
 from tocsin.unpack.passwords import USUAL
@@ -33,6 +35,40 @@ WITH_FORMS = frozenset(
 def first_passwords(options: Options, database: Index) -> list[bytes]:
     """Passwords to try before a mail's text gives others: the user's, the database's, usual."""
     return [*options.passwords, *(entry[2] for entry in database.passwords), *USUAL]
+
+
+class _Inside(NamedTuple):
+    """Where what comes out of a container is.
+
+    Attributes:
+        container: the object it came out of.
+        types: types of the containers around it, the outermost first, for signatures that ask.
+        kind: what the container was opened as.
+        depth: how many layers down it lies.
+    """
+
+    container: Layer
+    types: tuple[str, ...]
+    kind: str
+    depth: int
+
+
+_BEHIND_OTHER_BYTES = {
+    "ZIPSFX": "ZIP",
+    "RARSFX": "RAR",
+    "7ZSFX": "7Z",
+    "CABSFX": "MSCAB",
+    "ARJSFX": "ARJ",
+}
+
+
+def _with_layer(types: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    """Types of the containers around what comes out of an object opened as a kind.
+
+    Signatures know ClamAV's types; to them what is found by other means lies in the object.
+    """
+    kind = _BEHIND_OTHER_BYTES.get(kind, kind)
+    return types if kind == types[-1] or kind not in TYPE_NAMES else (*types, kind)
 
 
 class TreeScan:
@@ -142,29 +178,33 @@ class TreeScan:
         for kind, unpacker in find_unpackers(data, types[-1]):
             if kind in self._options.closed:
                 continue
-            way = types if kind == types[-1] else (*types, kind)
+            inside = _Inside(layer, _with_layer(types, kind), kind, depth)
+            passwords = self._passwords
             try:
                 if kind not in WITH_FORMS:
                     self._budget.check_depth(depth)
-                for item in unpacker.members(data, self._budget, self._passwords):
-                    self._item(item, layer, way, depth)
+                for item in unpacker.members(data, self._budget, passwords):
+                    self._item(item, inside)
             except LimitReached as error:
                 self._findings.skip(layer.name, "limit", str(error))
                 return
             except FormatError as error:
                 self._findings.skip(layer.name, "damaged", str(error))
+            finally:
+                self._passwords = passwords  # what a message hints at is for what it carries
 
-    def _item(self, item: Item, container: Layer, types: tuple[str, ...], depth: int) -> None:
+    def _item(self, item: Item, inside: _Inside) -> None:
+        container, types, kind, depth = inside
         if isinstance(item, View):
             self._view(item, container, types)
         elif isinstance(item, Hint):
             self._passwords = [*item.passwords, *self._passwords]
         elif isinstance(item, Remark):
             self._findings.remark(container, item)
-            self._alert(container, alert_on_remark(item, types[-1], self._options))
+            self._alert(container, alert_on_remark(item, kind, self._options))
         else:
             self._budget.check_depth(depth)
-            self._member(item, container, types, depth)
+            self._member(item, inside)
 
     def _alert(self, layer: Layer, name: str) -> None:
         if name:
@@ -188,16 +228,15 @@ class TreeScan:
         for found in matching_signatures(self._database, shown):
             yield Match(found.name, found.source, found.offset, found.pua)
 
-    def _member(
-        self, member: Member | Skipped, container: Layer, types: tuple[str, ...], depth: int
-    ) -> None:
+    def _member(self, member: Member | Skipped, inside: _Inside) -> None:
+        container, types, kind, depth = inside
         name = f"{container.name}{MEMBER_MARK}{member.name or member.position}"
-        for found in matching_members(self._database, member, types[-1], container.size):
+        for found in matching_members(self._database, member, (kind, types[-1]), container.size):
             self._findings.add(container, Match(found.name, found.source, pua=found.pua))
         if isinstance(member, Skipped):
             if member.reason is Reason.DUPLICATE:
                 return  # the same bytes under another name: looked at already
-            self._alert(container, alert_on_skipped(member, types[-1], self._options))
+            self._alert(container, alert_on_skipped(member, kind, self._options))
             self._findings.skip(name, member.reason.value, member.detail)
             return
         if not member.complete:

@@ -44,6 +44,7 @@ UNNOTICED: dict[str, str] = {
     "mail": "mails without their last boundary are common and not damaged",
     "mbox": _NO_END,
     "compress_z": _NO_END,
+    "packed": "a program that is cut off is a program still, and unpacks what it has",
     "embedded": "a program that is cut off is a program still, inside another as by itself",
     "tnef": _PIECES,
     "xlsb_book": _PIECES,
@@ -55,7 +56,6 @@ _NOTHING = "a cut that leaves 7-Zip nothing to list is not told of"
 GAPS: dict[str, str] = {
     "apm": _NOTHING,
     "nsis": "a cut in the last bytes of its data is not told of",
-    "universal": "a program of the stated size that the file cuts off is not told of",
     "uefi": "a volume that is not whole is given as far as it goes",
     "word_xml": "its reader does not ask for the last tag",
     "flat_opc": "its reader does not ask for the last tag",

@@ -111,6 +111,7 @@ class _Message:
         self._data = data
         self._budget = budget
         self._position = 0
+        self._cut = False  # there are more parts than may be taken out
 
     def items(self) -> Iterator[Item]:
         """Hints first, then the parts."""
@@ -125,6 +126,9 @@ class _Message:
         for plan in plans:
             self._budget.check_time()
             yield from self._part(plan)
+        if self._cut:
+            bound = self._budget.limits.max_files
+            yield Skipped("", Reason.LIMIT, f"more than {bound} parts (--max-files)")
 
     def _read(self, plans: list[_Plan], *, lax: bool) -> Structure:
         """Find the parts; in the second reading only those that the first had not."""
@@ -135,7 +139,8 @@ class _Message:
             if (part.start, part.end) in known:
                 continue
             if most is not None and len(plans) > most:
-                break  # taking them out ends at the bound
+                self._cut = True
+                break
             kind = media_type(part.header)
             if not kind and part.parent == "multipart/digest" and part.role == "part":
                 kind = "message/rfc822"

@@ -287,6 +287,69 @@ def uefi() -> bytes:
     return (volume + file).ljust(length, b"\xff")
 
 
+_HFS_BLOCK = 4096
+
+
+def _fork(size: int = 0, start: int = 0) -> bytes:
+    blocks = -(-size // _HFS_BLOCK)
+    return struct.pack(">QIIII", size, 0, blocks, start, blocks) + bytes(56)
+
+
+def _node(kind: int, records: Sequence[bytes], height: int) -> bytes:
+    out = struct.pack(">IIbBHH", 0, 0, kind, height, len(records), 0)
+    offsets = [len(out)]
+    for record in records:
+        out += record
+        offsets.append(len(out))
+    table = b"".join(struct.pack(">H", offset) for offset in reversed(offsets))
+    return out + bytes(_HFS_BLOCK - len(out) - len(table)) + table
+
+
+def _tree(nodes: Sequence[bytes], records: int, longest_key: int) -> bytes:
+    """A B-tree: its header node, and one leaf at most."""
+    leaf = len(nodes)
+    head = struct.pack(">HIIII", leaf, leaf, records, leaf, leaf)
+    head += struct.pack(
+        ">HHIIHIBBI", _HFS_BLOCK, longest_key, 1 + leaf, 0, 0, _HFS_BLOCK, 0, 0xCF, 6
+    )
+    room = bytes(_HFS_BLOCK - 14 - 106 - 128 - 8)
+    return b"".join([_node(1, (head + bytes(64), bytes(128), room), 0), *nodes])
+
+
+def hfs_plus() -> bytes:
+    """A volume with one file. Source: Apple Technical Note 1150, "HFS Plus Volume Format"."""
+
+    def named(name: str) -> bytes:
+        return struct.pack(">H", len(name)) + name.encode("utf-16-be")
+
+    def record(parent: int, name: str, data: bytes) -> bytes:
+        key = struct.pack(">I", parent) + named(name)
+        return struct.pack(">H", len(key)) + key + data
+
+    folder = struct.pack(">HHII", 1, 0, 1, 2) + bytes(76)
+    file = struct.pack(">HHII", 2, 2, 0, 16) + bytes(76) + _fork(len(PAYLOAD), 5) + _fork()
+    leaves = (
+        record(1, "disk", folder),
+        record(2, "", struct.pack(">HHI", 3, 0, 1) + named("disk")),
+        record(2, "a.exe", file),
+        record(16, "", struct.pack(">HHI", 4, 0, 2) + named("a.exe")),
+    )
+    catalog = _tree([_node(-1, leaves, 1)], len(leaves), 516)
+    header = struct.pack(">2sHI4sI", b"H+", 4, 0x100, b"10.0", 0) + bytes(16)
+    header += struct.pack(">11I", 1, 0, _HFS_BLOCK, 8, 1, 6, 0, 0, 17, 1, 0) + bytes(36)
+    header += _fork(_HFS_BLOCK, 1) + _fork(_HFS_BLOCK, 2) + _fork(len(catalog), 3) + _fork() * 2
+    blocks = [
+        (bytes(1024) + header).ljust(_HFS_BLOCK, b"\0"),
+        b"\xff".ljust(_HFS_BLOCK, b"\0"),
+        _tree([], 0, 10),
+        catalog,
+        PAYLOAD.ljust(_HFS_BLOCK, b"\0"),
+        bytes(_HFS_BLOCK),
+        bytes(_HFS_BLOCK - 1024) + header + bytes(512),
+    ]
+    return b"".join(blocks)
+
+
 def no_sample() -> bytes:
     pytest.skip("nothing that runs here writes this format")
 
@@ -319,7 +382,7 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "xar": xar,
     "lzma_alone": lambda: lzma.compress(PAYLOAD, format=lzma.FORMAT_ALONE),
     "dmg": dmg,
-    "hfs": no_sample,
+    "hfs": hfs_plus,
     "apfs": no_sample,
     "android_sparse": android_sparse,
     "gpt": gpt,

@@ -246,6 +246,39 @@ def test_reduce(factor: int) -> None:
     assert (member.data, member.complete, member.note) == (plain, True, "")
 
 
+def _dcl_literals(text: bytes, lengths: list[int]) -> bytes:
+    """Write literals by codes and the end mark, from the lengths of the codes alone."""
+    codes: dict[int, str] = {}
+    code = 0
+    for length in range(1, 14):
+        for symbol in (each for each in range(256) if lengths[each] == length):
+            codes[symbol] = "".join("10"[int(bit)] for bit in f"{code:0{length}b}")
+            code += 1
+        code <<= 1
+    bits = "".join("0" + codes[byte] for byte in text)
+    bits += "1" + "0000000" + "11111111"  # the sixteenth length and its eight extra bits
+    bits += "0" * (-len(bits) % 8)
+    body = bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
+    return b"\x01\x06" + body
+
+
+def test_the_other_implode() -> None:
+    from unpack_samples import Entry, make_zip
+
+    from tocsin.unpack import dcl
+
+    known = bytes.fromhex("00048224258f807f")  # the example that came with its description
+    lengths = [run & 15 for run in dcl._LITERALS for _ in range((run >> 4) + 1)]
+    assert sum(2.0**-length for length in lengths) == 1.0
+    every = bytes(range(256))
+    for packed, plain in ((known, b"AIAIAIAIAIAIA"), (_dcl_literals(every, lengths), every)):
+        data = make_zip([Entry(method=10, data=plain, packed=packed)])
+        (member,) = opened("ZIP", data).members
+        assert (member.data, member.complete, member.note) == (plain, True, "")
+    (cut,) = opened("ZIP", make_zip([Entry(method=10, data=every, packed=known[:-2])])).members
+    assert not cut.complete
+
+
 # --- packed files ----------------------------------------------------------------------------
 
 

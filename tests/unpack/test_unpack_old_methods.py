@@ -173,7 +173,7 @@ BAD_IMPLODE: dict[str, bytes] = {
 @pytest.mark.parametrize("case", BAD_IMPLODE)
 def test_damaged_implode(case: str) -> None:
     entry = Entry(method=6, packed=BAD_IMPLODE[case])
-    (value,) = check_contract("ZIP", make_zip([entry], directory=False)).skipped
+    (value, _no_directory) = check_contract("ZIP", make_zip([entry], directory=False)).skipped
     assert value.reason is Reason.DAMAGED
 
 

@@ -24,7 +24,6 @@ STORED = 0
 DEFLATED = 8
 
 METHOD_NAMES = {
-    10: "DCL implode",
     94: "mp3",
     96: "jpeg",
     97: "wavpack",
@@ -59,6 +58,12 @@ def _imploded(data: bytes, start: int, entry: Entry) -> Chunks:
     from tocsin.unpack.implode import explode
 
     return explode(data, start, len(data), entry.flags, entry.size)
+
+
+def _imploded_dcl(data: bytes, start: int, entry: Entry) -> Chunks:
+    from tocsin.unpack.dcl import explode_dcl
+
+    return explode_dcl(data, start, min(start + entry.packed_size, len(data)))
 
 
 def _bzip2(data: bytes, start: int, entry: Entry) -> Chunks:
@@ -122,6 +127,7 @@ METHODS: dict[int, Callable[[bytes, int, Entry], Chunks]] = {
     5: _reduced,
     6: _imploded,
     9: _deflated64,
+    10: _imploded_dcl,
     12: _bzip2,
     14: _lzma,
     20: _zstd,

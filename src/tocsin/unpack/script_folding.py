@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from tocsin.unpack.script_marks import marks_in
+
 ROUNDS = 4
 """How often the steps are repeated while they change something."""
 
@@ -16,7 +18,7 @@ _GROWTH = 2
 """Times its length that a text may reach."""
 
 _TICK = re.compile(rb"(?<=[\w\[.-])`(?=\w)|`\r?\n[ \t]*")
-_CARETS = re.compile(rb"[\w.:\\/%-]{0,64}(?:\^+[\w.:\\/%&|<> -]){3,}", re.ASCII)
+_CARETS = re.compile(rb"(?<![\w^])\w{1,8}+(?:\^\w{1,8}+){3,}+", re.ASCII)
 _CONTINUED = re.compile(rb"[ \t]_\r?\n[ \t]*")
 _CODE = rb"(?:0x[0-9a-f]{1,4}|&h[0-9a-f]{1,4}|[0-9]{1,5})"
 _CHARACTER = re.compile(
@@ -42,7 +44,7 @@ _FORMAT = re.compile(
 _FIELD = re.compile(rb"\{([0-9]{1,3})\}")
 _ITEM = re.compile(_STRING)
 _JOIN = re.compile(
-    rb"(" + _STRING + rb"(?:\s{0,8},\s{0,8}" + _STRING + rb")++)\s{0,4}\)?\s{0,8}"
+    rb"(?<!,)(?<!,\s)(" + _STRING + rb"(?:,\s?" + _STRING + rb")++)\s{0,4}\)?\s{0,8}"
     rb"(?:-join\s{0,8}|\.join\s{0,4}\(\s{0,4})(?:''|\"\")",
     re.IGNORECASE,
 )
@@ -64,8 +66,10 @@ def folded(text: bytes, alive: Callable[[], None]) -> bytes:
     """
     most = _GROWTH * len(text) + 1024
     for _ in range(ROUNDS):
-        before = text
-        for pattern, replacement in _STEPS:
+        before, marks = text, marks_in(text)
+        for mark, pattern, replacement in _STEPS:
+            if mark not in marks:
+                continue
             alive()
             changed = pattern.sub(replacement, text)
             if len(changed) <= most:
@@ -134,17 +138,20 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
     return _ONE_ESCAPE.sub(lambda one: bytes((int(one[1], 16),)), found[0])
 
 
-_STEPS: tuple[tuple[re.Pattern[bytes], bytes | Callable[[re.Match[bytes]], bytes]], ...] = (
-    (_CONTINUED, b" "),
-    (_TICK, b""),
-    (_CARETS, _without_carets),
-    (_CHARACTER, _character),
-    (_FROM_CODES, _characters),
-    (_ESCAPED, _unescaped),
-    (_JOINED, b""),
-    (_MIXED, _mixed),
-    (_FORMAT, _formatted),
-    (_JOIN, _join),
-    (_REPLACE, _replaced),
-    (_BRACKETED, _bare),
+_Step = tuple[str, re.Pattern[bytes], bytes | Callable[[re.Match[bytes]], bytes]]
+
+_STEPS: tuple[_Step, ...] = (
+    ("continued", _CONTINUED, b" "),
+    ("ticks", _TICK, b""),
+    ("carets", _CARETS, _without_carets),
+    ("char", _CHARACTER, _character),
+    ("codes", _FROM_CODES, _characters),
+    ("escapes", _ESCAPED, _unescaped),
+    ("sum", _JOINED, b""),
+    ("sum", _MIXED, _mixed),
+    ("format", _FORMAT, _formatted),
+    ("join", _JOIN, _join),
+    ("replace", _REPLACE, _replaced),
+    ("sum", _BRACKETED, _bare),
 )
+"""The mark without which a way need not be tried, what it looks for, and what it makes of it."""

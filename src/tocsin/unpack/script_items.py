@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tocsin.formats.text_kinds import narrow
 from tocsin.unpack.deflate import DEFLATE
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.mail_transfer import base64_chunks
 from tocsin.unpack.parts import Parts
 from tocsin.unpack.script_folding import folded
 from tocsin.unpack.script_lists import byte_lists
+from tocsin.unpack.script_marks import script_marks
 from tocsin.unpack.stream import Interrupted, decompress
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -24,16 +26,6 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_PARTS = 200
 """Encoded commands and lists of one script that are handed out."""
 
-_MARKS = (
-    *(b"-e", b"^", b"`", b"char", b"chr", b"join", b"replace", b"frombase64", b"unescape"),
-    *(b"eval(", b"execute", b"createobject", b"deflatestream"),
-)
-_SCRIPT = re.compile(
-    rb"powershell|pwsh|wscript|createobject|frombase64string|invoke-|\[char\]|fromcharcode"
-    rb"|unescape\(|\beval\(|\biex\b|cmd(?:\.exe)? ?/|\bchrw?\(|%comspec%"
-    rb"|p\^?o\^?w\^?e\^?r\^?s|-join\b",
-    re.IGNORECASE,
-)
 _COMMAND = re.compile(
     rb"[-/\x96]e(?:c|nc?[a-z]{0,14})?[\"'^]?\s{1,8}[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE
 )
@@ -41,6 +33,7 @@ _LITERAL = re.compile(
     rb"frombase64string\s{0,8}\(\s{0,8}[\"']([A-Za-z0-9+/=\s]{8,}+)[\"']", re.IGNORECASE
 )
 _LONG = re.compile(rb"[\"']([A-Za-z0-9+/]{64,}+={0,2})[\"']")
+_HEAD = 4096
 _FROM_OTHERS = 64
 """Characters from which on the runs of base64 of any text are looked at anyway."""
 
@@ -53,13 +46,16 @@ def script_items(data: bytes, low: bytes, budget: Budget) -> Iterator[Member | S
         low: its normal form, in which marks are looked for.
         budget: what may be used up.
     """
-    if len(data) > MOST_BYTES or not any(mark in low for mark in _MARKS):
+    if len(data) > MOST_BYTES:
         return
-    text = _in_bytes(data)
-    if _SCRIPT.search(text) is None:
+    text = narrow(data)
+    if b"\0" in text[:_HEAD]:
+        return  # binary data, most of which `identify` takes for text as clamscan does
+    marks = script_marks(text, low)
+    if not marks:
         return
     parts = Parts(budget)
-    for name, content in _hidden(text, low, budget):
+    for name, content in _hidden(text, marks, budget):
         if parts.position >= MOST_PARTS:
             detail = f"more than {MOST_PARTS} encoded parts in one script"
             yield Skipped("", Reason.LIMIT, detail)
@@ -67,21 +63,18 @@ def script_items(data: bytes, low: bytes, budget: Budget) -> Iterator[Member | S
         yield from parts.member(name, content)
 
 
-def _in_bytes(data: bytes) -> bytes:
-    """A text in 16-bit characters as one in 8-bit characters."""
-    return data.translate(None, b"\0") if b"\0" in data[:4] else data
-
-
-def _hidden(text: bytes, low: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
-    for found in _COMMAND.finditer(text):
-        budget.check_time()
-        command = _decoded(found[1])
-        if command[1::2].count(0) * 4 > len(command):
-            yield f"command at {found.start()}", command[::2]
-    for found in _LITERAL.finditer(text):
-        if len(found[1]) < _FROM_OTHERS:
-            yield f"base64 at {found.start(1)}", _decoded(found[1])
-    if b"deflatestream" in low:
+def _hidden(text: bytes, marks: frozenset[str], budget: Budget) -> Iterator[tuple[str, bytes]]:
+    if "encoded" in marks:
+        for found in _COMMAND.finditer(text):
+            budget.check_time()
+            command = _decoded(found[1])
+            if command[1::2].count(0) * 4 > len(command):
+                yield f"command at {found.start()}", command[::2]
+    if "base64" in marks:
+        for found in _LITERAL.finditer(text):
+            if len(found[1]) < _FROM_OTHERS:
+                yield f"base64 at {found.start(1)}", _decoded(found[1])
+    if "deflate" in marks:
         for found in _LONG.finditer(text):
             inflated = _inflated(_decoded(found[1]), budget)
             if inflated:

@@ -17,7 +17,7 @@ from tocsin.formats.embedded import find_hidden
 from tocsin.formats.images import find_images
 from tocsin.formats.mail_kinds import envelope_kinds
 from tocsin.formats.office_kinds import flat_package, part_kinds
-from tocsin.formats.packed import find_packed
+from tocsin.formats.packed import find_packed, find_packed_elf
 from tocsin.formats.pdf_kind import find_document
 from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds, yenc_kinds
 
@@ -121,6 +121,7 @@ FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], .
     (None, find_images),
     (frozenset({"MSEXE"}), find_archives),
     (frozenset({"MSEXE"}), find_packed),
+    (frozenset({"ELF"}), find_packed_elf),
     (TEXT_TYPES, encoded_kinds),
     (_MAYBE_TEXT, yenc_kinds),
     (_MAY_HIDE, find_document),

@@ -124,6 +124,27 @@ def find_packed(data: bytes) -> Iterator[str]:
         yield "PACKED"
 
 
+_ELF_REACH = 0x400
+"""UPX's mark is behind the few program headers of what it packs."""
+
+_UPX_BYTES = 24
+"""Its mark's and its file's description, before the first block."""
+
+
+def upx_place(data: bytes) -> int | None:
+    """Where in an ELF program UPX's mark is; None when there is none."""
+    if not data.startswith(b"\x7fELF"):
+        return None
+    at = data.find(b"UPX!", 0, _ELF_REACH)
+    return at if 0 <= at <= len(data) - _UPX_BYTES else None
+
+
+def find_packed_elf(data: bytes) -> Iterator[str]:
+    """Say UPX_ELF of an ELF program that UPX packed."""
+    if upx_place(data) is not None:
+        yield "UPX_ELF"
+
+
 def packer(data: bytes) -> str:
     """Name of the packer by the names of the sections; empty when they tell none."""
     head = _head(data)

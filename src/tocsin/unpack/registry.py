@@ -280,6 +280,14 @@ FORMATS: tuple[Format, ...] = (
         "the program as it unpacked itself",
         "packed",
     ),
+    Format(
+        "ELF programs packed with UPX, of every processor",
+        ("UPX_ELF",),
+        "upx_elf",
+        "own; lzma",
+        "the program as it was",
+        "upx_elf",
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from tocsin.errors import TocsinError
 def folder(tmp_path):
     place = tmp_path / "rules"
     place.mkdir()
-    (place / "a.ndb").write_text("Test.One:0:*:6162636465\nTest.Two:3:*:6162636466\n")
+    (place / "a.ndb").write_text("Test.One:0:*:6162636465\nTest.Two:8:*:6162636466\n")
     (place / "b.yar").write_text("rule Three { condition: true }\n")
     return place
 
@@ -35,17 +35,17 @@ def test_build_info_verify(folder, tmp_path):
     output = tmp_path / "o.tdb"
     _, text = call("build", folder, "-o", output)
     assert "3 signatures from 2 sources" in text
-    assert "normalised HTML  1" in text
+    assert "target 8  1" in text
     _, text = call("build", folder, "-o", output, "--json")
     built = json.loads(text)
     assert built["signatures"] == 3
-    assert built["unevaluated"] == {"normalised HTML": 1}
+    assert built["unevaluated"] == {"target 8": 1}
     for source in (folder, output):
         _, text = call("info", source, "--json")
         info = json.loads(text)
         assert info["sha256"] == built["sha256"]
         assert info["kinds"] == {"body": 2, "yara": 1}
-        assert info["targets"] == {"0": 1, "3": 1}
+        assert info["targets"] == {"0": 1, "8": 1}
     _, text = call("info", output)
     assert built["sha256"] in text
     _, text = call("verify", output)
@@ -89,7 +89,7 @@ def test_the_default_database(tmp_path):
 def test_explain(folder):
     _, text = call("explain", "Test.*", "--db", folder)
     assert '"abcde"  (5 bytes)' in text
-    assert "not evaluated  normalised HTML" in text
+    assert "not evaluated  target 8" in text
     _, text = call("explain", "Test.One", "--db", folder, "--json")
     assert json.loads(text)[0]["explanation"]["atoms"]
     call("explain", "Nothing", "--db", folder, status=1)

@@ -111,7 +111,7 @@ def test_summaries(kind, text, summary):
 @pytest.mark.parametrize(
     ("kind", "text", "reason"),
     [
-        (Kind.BODY, "A:3:*:616263", "normalised HTML"),
+        (Kind.BODY, "A:8:*:616263", "target 8"),
         (Kind.LOGICAL, "A;Engine:51-255,Target:1,IconGroup1:X;0;6162", "icon groups"),
         (Kind.LOGICAL, "A;Engine:51-255,Target:1;0;6162", ""),
         (Kind.UNEVALUATED, "x", "bytecode"),

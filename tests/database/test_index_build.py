@@ -54,13 +54,13 @@ def test_exceptions(index_of):
 def test_what_is_left_out_is_counted(index_of):
     index = index_of(
         {
-            "a.ndb": "Html:3:*:616263\nOk:0:*:616263\nLater:0:*:616263:999\n",
+            "a.ndb": "Eight:8:*:616263\nOk:0:*:616263\nLater:0:*:616263:999\n",
             "b.ldb": "Icon;Engine:51-255,Target:1,IconGroup1:X;0;616263\n",
             "c.cbc": "ClamBC",
         }
     )
     assert names(index) == ["Ok"]
-    assert index.unevaluated == {"normalised HTML": 1, "icon groups": 1, "bytecode": 1}
+    assert index.unevaluated == {"target 8": 1, "icon groups": 1, "bytecode": 1}
 
 
 def test_lenient_problems_are_kept(index_of):

@@ -30,6 +30,7 @@ LONGEST_NAME = 1024
 
 _BLANKS = b" \t\n\v\f\r"
 _LINES = bytes.maketrans(b"\n", b" ")
+_NOT_NUL = re.compile(rb"[^\0]")
 _LAST_BLANK = re.compile(rb".*[\s]", re.DOTALL)
 
 _SCRIPT_FORM = bytes.maketrans(b"'", b'"')
@@ -53,18 +54,38 @@ _CODED_LANGUAGES = {b"jscript.encode": b"javascript", b"vbscript.encode": b"vbsc
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
-    """Cut a page up as clamscan reads it; NUL bytes are left out."""
-    if 0 in data:
-        data = data.translate(None, b"\0")
+    """Cut a page up as clamscan reads it: NUL bytes are left out.
+
+    Where a piece that held NUL bytes is cut back to its last white space, as many bytes are
+    read again as characters were cut off, so that a few are lost.
+    """
     at, size = 0, len(data)
     while at < size:
-        end = min(at + PIECE, size)
+        piece, end = _next_piece(data, at)
         if end < size and data[end] not in _BLANKS:
-            blank = _LAST_BLANK.match(data, at, end)
-            if blank is not None and blank.end() > at + 1:
-                end = blank.end()
-        yield data[at:end]
+            blank = _LAST_BLANK.match(piece)
+            if blank is not None and 1 < blank.end() < len(piece):
+                end -= len(piece) - blank.end()
+                piece = piece[: blank.end()]
+        yield piece
         at = end
+
+
+def _next_piece(data: bytes, at: int) -> tuple[bytes, int]:
+    """So many bytes that are not NUL, and where the next ones stand."""
+    end = min(at + PIECE, len(data))
+    piece = data[at:end]
+    if 0 not in piece:
+        return piece, end
+    piece = piece.translate(None, b"\0")
+    while len(piece) < PIECE and end < len(data):
+        other = _NOT_NUL.search(data, end)
+        if other is None:
+            return piece, len(data)
+        at = other.start()
+        end = min(at + PIECE - len(piece), len(data))
+        piece += data[at:end].translate(None, b"\0")
+    return piece, end
 
 
 class _Page:

@@ -26,10 +26,11 @@ _RAR4_MAIN = 0x73
 _DOS_STUB = 512
 
 
-def _crc32(data: bytes) -> int:
-    from zlib import crc32
+def crc32(data: bytes) -> int:
+    """CRC-32; the decoder it lives in is imported when it is needed."""
+    import zlib
 
-    return crc32(data)
+    return zlib.crc32(data)
 
 
 def _marks(data: bytes, mark: bytes, first: int) -> Iterator[int]:
@@ -47,27 +48,28 @@ def _checked(
     return islice((at for at in tried if holds(data, at)), _MOST)
 
 
-def _is_sevenz(data: bytes, at: int) -> bool:
+def is_sevenz(data: bytes, at: int) -> bool:
+    """A start header with the right check value. Source: 7zFormat.txt."""
     head = data[at + 8 : at + 32]
     stated = int.from_bytes(head[:4], "little")
-    return len(head) == 24 and _crc32(head[4:]) == stated
+    return len(head) == 24 and crc32(head[4:]) == stated
 
 
-def _is_rar(data: bytes, at: int) -> bool:
+def is_rar(data: bytes, at: int) -> bool:
     """A main header, or in RAR 5 any, with the right check value. Source: RAR technote."""
     if data.startswith(b"\0", at + 6):
         size = int.from_bytes(data[at + 12 : at + 14], "little")
         head = data[at + 9 : at + 7 + max(size, 13)]
         stated = int.from_bytes(data[at + 7 : at + 9], "little")
-        return head[:1] == bytes([_RAR4_MAIN]) and _crc32(head) & 0xFFFF == stated
+        return head[:1] == bytes([_RAR4_MAIN]) and crc32(head) & 0xFFFF == stated
     if not data.startswith(b"\1\0", at + 6):
         return False
     size = data[at + 12] if at + 12 < len(data) else 0x80
     head = data[at + 12 : at + 13 + size]
-    return size < 0x80 and _crc32(head) == int.from_bytes(data[at + 8 : at + 12], "little")
+    return size < 0x80 and crc32(head) == int.from_bytes(data[at + 8 : at + 12], "little")
 
 
-def _is_cab(data: bytes, at: int) -> bool:
+def is_cab(data: bytes, at: int) -> bool:
     """A header whose sizes fit. Source: MS-CAB 2.1."""
     head = data[at : at + 36]
     size, files = int.from_bytes(head[8:12], "little"), int.from_bytes(head[16:20], "little")
@@ -81,7 +83,7 @@ def _is_arj(data: bytes, at: int) -> bool:
     head = data[at + 4 : at + 4 + size]
     if not 30 <= size <= _LARGEST_ARJ_HEADER or len(head) != size or head[6] != 2:
         return False
-    return _crc32(head) == int.from_bytes(data[at + 4 + size : at + 8 + size], "little")
+    return crc32(head) == int.from_bytes(data[at + 4 + size : at + 8 + size], "little")
 
 
 def begins_as_arj(data: bytes) -> bool:
@@ -92,17 +94,17 @@ def begins_as_arj(data: bytes) -> bool:
 
 def sevenz_places(data: bytes) -> Iterator[int]:
     """Where 7z archives begin behind other bytes."""
-    return _checked(data, _SEVENZ, _is_sevenz)
+    return _checked(data, _SEVENZ, is_sevenz)
 
 
 def rar_places(data: bytes) -> Iterator[int]:
     """Where RAR archives begin behind other bytes."""
-    return _checked(data, _RAR, _is_rar)
+    return _checked(data, _RAR, is_rar)
 
 
 def cab_places(data: bytes) -> Iterator[int]:
     """Where cabinets begin behind other bytes."""
-    return _checked(data, _CAB, _is_cab)
+    return _checked(data, _CAB, is_cab)
 
 
 def arj_places(data: bytes) -> Iterator[int]:
@@ -118,21 +120,11 @@ def nsis_places(data: bytes) -> Iterator[int]:
         yield 0
 
 
-def find_archives(data: bytes) -> Iterator[str]:
-    """Kinds of archive that stand in or behind a program.
-
-    Args:
-        data: the program.
-    """
-    for kind, places in _BEHIND_PROGRAMS.items():
-        if next(places(data), None) is not None:
-            yield kind
-
-
-_BEHIND_PROGRAMS: dict[str, Callable[[bytes], Iterator[int]]] = {
+BEHIND_PROGRAMS: dict[str, Callable[[bytes], Iterator[int]]] = {
     "7ZSFX": sevenz_places,
     "RARSFX": rar_places,
     "CABSFX": cab_places,
     "ARJSFX": arj_places,
     "NULSFT": nsis_places,
 }
+"""Kinds of archive that stand in or behind a program, and where they begin in it."""

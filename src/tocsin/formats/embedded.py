@@ -8,12 +8,12 @@ do not scan do not pay for it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from tocsin.formats.archives import BEHIND_PROGRAMS, is_cab, is_rar, is_sevenz
 from tocsin.formats.elf_extent import elf_end
 from tocsin.formats.installers import autoit_places, has_inno, has_pyinstaller, installshield_kind
 from tocsin.formats.pe_extent import pe_extent
@@ -21,7 +21,7 @@ from tocsin.formats.pe_extent import pe_extent
 if TYPE_CHECKING:
     import hyperscan
 
-_PE, _ELF, _RAR, _SEVEN_ZIP, _CAB, _AUTOIT, _PYINSTALLER, _INNO = range(8)
+_PE, _ELF, _RAR, _SEVEN_ZIP, _CAB, _AUTOIT, _PYINSTALLER, _INNO, _NSIS = range(9)
 _MARKS = (
     rb"PE\x00\x00(\x4c\x01|\x64\x86|\x64\xaa|[\xc0-\xc4]\x01|\x00\x02)",
     rb"\x7fELF[\x01\x02][\x01\x02]\x01",
@@ -31,6 +31,7 @@ _MARKS = (
     rb"\xa3HK\xbe\x98lJ\xa9\x99LS\x0a\x86\xd6H\x7dAU3!EA0[56]",
     rb"MEI\x0c\x0b\x0a\x0b\x0e",
     rb"Inno Setup Setup Data \(",
+    rb"\xef\xbe\xad\xdeNullsoftInst",
 )
 _ARCHIVES = (_RAR, _SEVEN_ZIP, _CAB)
 
@@ -40,7 +41,6 @@ MOST_MARKS = 20_000
 _PE_REACH = 1024
 """A program's headers begin so many bytes behind its first two letters at most; Windows
 allows more, compilers use 64 to 512."""
-_CAB_HEADER = Struct("<8xI4xI4xBBHHH")
 _SEVEN_ZIP_HEADER = Struct("<6xBBIQQI")
 
 
@@ -145,45 +145,33 @@ def _elf(data: bytes, start: int) -> Hidden | None:
 
 
 def _archive(data: bytes, number: int, end: int) -> Hidden | None:
-    """An archive whose first header can be read."""
+    """An archive whose first header fits its check value or its own sizes."""
     if number == _RAR:
-        return _rar(data, end)
+        start = end - (8 if data.startswith(b"Rar!", end - 8) else 7)
+        return Hidden("rar", start, len(data)) if is_rar(data, start) else None
     if number == _SEVEN_ZIP:
         start = end - 7
-        head = data[start : start + _SEVEN_ZIP_HEADER.size]
-        if len(head) < _SEVEN_ZIP_HEADER.size:
+        if not is_sevenz(data, start):
             return None
-        _, _, check, offset, size, _ = _SEVEN_ZIP_HEADER.unpack(head)
-        if zlib.crc32(head[12:]) != check:
-            return None
+        _, _, _, offset, size, _ = _SEVEN_ZIP_HEADER.unpack_from(data, start)
         return Hidden("7z", start, min(start + 32 + offset + size, len(data)))
     start = end - 8
-    if start + _CAB_HEADER.size > len(data):
+    if not is_cab(data, start):
         return None
-    size, files, _minor, major, folders, count, _ = _CAB_HEADER.unpack_from(data, start)
-    if major != 1 or not folders or not count or not 36 <= files < size:
-        return None
+    size = int.from_bytes(data[start + 8 : start + 12], "little")
     return Hidden("cab", start, min(start + size, len(data)))
 
 
-def _rar(data: bytes, end: int) -> Hidden | None:
-    """A RAR archive whose first header fits its check value.
+_MARK_OF = {"7ZSFX": _SEVEN_ZIP, "RARSFX": _RAR, "CABSFX": _CAB, "NULSFT": _NSIS}
+"""The mark without which a kind of archive need not be looked for in a program."""
 
-    Source: RAR 5.0 archive format, "General archive block format"; technote.txt of RAR 4.
-    """
-    new = data.startswith(b"Rar!", end - 8)
-    if new:
-        size = data[end + 4] if end + 4 < len(data) else 0
-        header = data[end + 4 : end + 5 + size]
-        known = 0 < size < 0x80 and zlib.crc32(header) == int.from_bytes(
-            data[end : end + 4], "little"
-        )
-    else:
-        size = int.from_bytes(data[end + 5 : end + 7], "little")
-        header = data[end + 2 : end + size]
-        check = int.from_bytes(data[end : end + 2], "little")
-        known = header[:1] == b"\x73" and zlib.crc32(header) & 0xFFFF == check
-    return Hidden("rar", end - (8 if new else 7), len(data)) if known else None
+
+def _behind_program(data: bytes, numbers: set[int]) -> Iterator[str]:
+    for kind, places in BEHIND_PROGRAMS.items():
+        if kind in _MARK_OF and _MARK_OF[kind] not in numbers:
+            continue
+        if next(places(data), None) is not None:
+            yield kind
 
 
 def find_hidden(data: bytes) -> Iterator[str]:
@@ -199,6 +187,7 @@ def find_hidden(data: bytes) -> Iterator[str]:
     if _PYINSTALLER in numbers and has_pyinstaller(data):
         yield "PYINSTALLER"
     if data.startswith(b"MZ"):
+        yield from _behind_program(data, numbers)
         if _INNO in numbers and has_inno(data):
             yield "INNO"
         if (kind := installshield_kind(data)) is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
+from tocsin.formats.archives import crc32
 from tocsin.formats.pe_extent import Extent, pe_extent
 
 AUTOIT_MARK = bytes.fromhex("a3484bbe986c4aa9994c530a86d6487d41553321")
@@ -171,7 +171,7 @@ def inno_place(data: bytes) -> InnoPlace | None:
                 block += 4 + INNO_ENCRYPTION_BYTES
             check = int.from_bytes(data[block : block + 4], "little")
             head = data[block + 4 : block + 9]
-            if len(head) == 5 and zlib.crc32(head) == check:
+            if len(head) == 5 and crc32(head) == check:
                 wide = version >= (6, 3, 0, 0) or b"(u)" in name.lower()
                 return InnoPlace(at, (version[0], version[1], version[2], version[3]), wide)
         at = data.find(_INNO_MARK, at + 1)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from tocsin.formats.archives import find_archives
 from tocsin.formats.container_images import find_container_images
 from tocsin.formats.dotnet import dotnet_kinds
 from tocsin.formats.embedded import find_hidden
@@ -119,7 +118,6 @@ FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], .
     (_XML_TYPES, part_kinds),
     (None, envelope_kinds),
     (None, find_images),
-    (frozenset({"MSEXE"}), find_archives),
     (frozenset({"MSEXE"}), find_packed),
     (frozenset({"ELF"}), find_packed_elf),
     (TEXT_TYPES, encoded_kinds),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unpack_contract import check_contract
-from upx_samples import BLOCKS, BLOCKS_SHA256, BLOCKS_SIZE, original, upx_elf
+from upx_samples import BLOCKS, BLOCKS_SHA256, BLOCKS_SIZE, TAIL, original, upx_elf
 
 from tocsin.errors import FormatError
 from tocsin.formats.packed import find_packed_elf
@@ -48,6 +48,17 @@ def test_without_what_lay_between_the_segments_it_is_incomplete() -> None:
     assert isinstance(member, Member)
     assert not member.complete
     assert original().startswith(member.data)
+
+
+def test_sizes_that_were_wiped_are_done_without() -> None:
+    data = bytearray(upx_elf())
+    at = data.index(b"UPX!") + 8
+    data[at : at + 12] = bytes(12)
+    (member,) = UNPACKER.members(bytes(data), Budget(), ())
+    assert isinstance(member, Member)
+    assert member.complete
+    assert original().startswith(member.data)
+    assert len(member.data) == len(original()) - len(TAIL)
 
 
 def test_a_program_too_big_is_skipped_before_it_is_unpacked() -> None:

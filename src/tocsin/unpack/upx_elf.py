@@ -24,6 +24,7 @@ _LZMA = 14
 _METHODS = (0, NRV2B, NRV2D, NRV2E, _LZMA)
 _BLOCK_BYTES = 12
 _LOAD = 1
+_NO_LIMIT = 1 << 31
 _MOST_BLOCKS = 65536
 _MOST_SEGMENTS = 128
 _CALLS = re.compile(rb"[\xe8\xe9\x80-\x8f]")
@@ -65,7 +66,7 @@ class UpxUnpacker:
             raise FormatError("no ELF program of UPX")
         reader = _Reader(data, budget, big=data[5] == 2)
         size = reader.number(place + 12)
-        limit = reader.number(place + 16)
+        limit = reader.number(place + 16) or _NO_LIMIT
         budget.charge_file()
         meta = Meta("unpacked", size=size, packed_size=len(data))
         yield from report(meta, take(_file(reader, place + 20, size, limit), budget))
@@ -208,6 +209,8 @@ def _file(reader: _Reader, at: int, size: int, limit: int) -> Iterator[bytes]:
     segments = _segments(first.data, reader.order)
     if not segments:
         raise Interrupted(Reason.DAMAGED, "the packed program's headers are damaged")
+    size = size or max(offset + length for offset, length in segments)  # some are wiped
+    reader.check(size)
     position = 0
     pieces: list[tuple[int, bytes]] = []
     at = first.end

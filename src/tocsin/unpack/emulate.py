@@ -16,10 +16,12 @@ from operator import ne
 from typing import NamedTuple
 
 from tocsin.errors import LimitReached
-from tocsin.unpack.emulator_cpu import PAGE, Cpu, CpuError, Kind, Stop
+from tocsin.unpack.emulator_cpu import PAGE, Cpu, Kind, Stop
 from tocsin.unpack.emulator_faults import RETURN, Faults
+from tocsin.unpack.emulator_functions import call
 from tocsin.unpack.emulator_hints import install
 from tocsin.unpack.emulator_image import Image, callbacks, imports, lay_out
+from tocsin.unpack.emulator_pool import CpuError
 from tocsin.unpack.emulator_windows import PROCESS, Windows
 
 _SLICE = 1_000_000
@@ -275,7 +277,7 @@ class _Run:
         if name is not None:
             if not name:
                 self._fault(stop)
-            elif not self._windows.call(name, bool(self._dumps)):
+            elif not call(self._windows, name, bool(self._dumps)):
                 raise _End(_CALLED + name)
         elif stop.pc == RETURN:
             if not self._faults.returned():

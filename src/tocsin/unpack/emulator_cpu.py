@@ -9,24 +9,18 @@ code that it has translated.
 
 Code is interpreted first, and compiled when it has long been unchanged: compiling costs a
 millisecond a block, which for most stubs is more than interpreting them.
-
-Processors are kept for the next program of this thread, because making one reads Ghidra's
-description of the instruction set (0.15 seconds, 30 files). The modules `emulator_x86` and
-`emulator_x86_64` make theirs when imported, for a process that may open no file later.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from enum import Enum, auto
 from typing import NamedTuple
 
-from icicle import ExceptionCode, Icicle, MemoryException, MemoryProtection, RunStatus
+from icicle import ExceptionCode, Icicle, MemoryProtection, RunStatus
 
-from tocsin.errors import FormatError
+from tocsin.unpack.emulator_pool import MOST_USES, POOL, CpuError, make, peek, poke, protect
 
 PAGE = 0x1000
 GRANULE = 0x40
@@ -35,12 +29,6 @@ GRANULE = 0x40
 _LONGEST_INSTRUCTION = 15
 _MOST_GRANULES_WRITTEN = 8
 """Granules that one instruction writes at most."""
-
-_MOST_PAGES = 24 * 1024
-"""Pages a program may write to; each costs twice its size (96 MiB make 192 MiB)."""
-
-_MOST_USES = 32
-"""Programs after which a processor is made anew: compiled code is given back then only."""
 
 _REPEATS_A_MEGABYTE = 800
 """Stops at granule borders that cost as much time as emptying the code cache does."""
@@ -84,10 +72,6 @@ class Stop(NamedTuple):
     value: int
 
 
-class CpuError(FormatError):
-    """The emulator itself came to its end; the program's state is lost or of no use."""
-
-
 _FAULTS = {
     int(ExceptionCode.ReadUnmapped): Kind.READ,
     int(ExceptionCode.ReadPerm): Kind.READ,
@@ -104,54 +88,6 @@ _FAULTS = {
 _GENERAL = ("AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI")
 _KEPT = ("eflags", "MXCSR", "FPUControlWord", "FPUStatusWord", "FPUTagWord")
 _VECTORS = tuple(f"XMM{number}_{half}" for number in range(8) for half in ("Qa", "Qb"))
-
-
-class _Pool(threading.local):
-    """The processors of this thread, which no other may use: architecture, compiling or not."""
-
-    def __init__(self) -> None:
-        self.idle: dict[tuple[str, bool], tuple[Icicle, int]] = {}
-
-
-_POOL = _Pool()
-
-
-def _make(architecture: str, compiling: bool) -> Icicle:
-    try:
-        made = Icicle(architecture, jit=compiling)
-        made.mem_capacity = _MOST_PAGES
-    except Exception as error:  # icicle raises Exception itself when it cannot read its files
-        raise CpuError(f"no emulator: {error}") from error
-    return made
-
-
-def preload(architecture: str) -> None:
-    """Make the processors of an architecture for this thread, unless it has them."""
-    with suppress(CpuError):
-        for compiling in (False, True):
-            if (architecture, compiling) not in _POOL.idle:
-                _POOL.idle[architecture, compiling] = (_make(architecture, compiling), 0)
-
-
-def _peek(vm: Icicle, address: int, size: int) -> bytes:
-    try:
-        return bytes(vm.mem_read(address, size))
-    except MemoryException as error:
-        raise CpuError(f"the emulator's memory: {error}") from error
-
-
-def _poke(vm: Icicle, address: int, data: bytes) -> None:
-    try:
-        vm.mem_write(address, data)
-    except MemoryException as error:
-        raise CpuError(f"the emulator's memory: {error}") from error
-
-
-def _protect(vm: Icicle, address: int, size: int, protection: MemoryProtection) -> None:
-    try:
-        vm.mem_protect(address, size, protection)
-    except MemoryException as error:
-        raise CpuError(f"the emulator's memory: {error}") from error
 
 
 def _none() -> set[int]:
@@ -206,15 +142,15 @@ class Cpu:
             self._kept += tuple(f"R{number}" for number in range(8, 16))
 
     def _take(self, compiling: bool) -> tuple[Icicle, int]:
-        kept = _POOL.idle.pop((self._architecture, compiling), None)
-        return kept or (_make(self._architecture, compiling), 0)
+        kept = POOL.idle.pop((self._architecture, compiling), None)
+        return kept or (make(self._architecture, compiling), 0)
 
     def close(self) -> None:
         """Give the processor back, for the next program."""
         self._unwatch()
-        if self._uses + 1 < _MOST_USES:
+        if self._uses + 1 < MOST_USES:
             self._vm.reset()
-            _POOL.idle[self._architecture, self._compiling] = (self._vm, self._uses + 1)
+            POOL.idle[self._architecture, self._compiling] = (self._vm, self._uses + 1)
 
     # --- registers ------------------------------------------------------------------------
 
@@ -278,7 +214,7 @@ class Cpu:
     def read(self, address: int, size: int) -> bytes:
         """Read memory; fewer bytes where it ends."""
         size = self.readable(address, size)
-        return _peek(self._vm, address, size) if size > 0 else b""
+        return peek(self._vm, address, size) if size > 0 else b""
 
     def write(self, address: int, data: bytes) -> bool:
         """Write memory.
@@ -291,7 +227,7 @@ class Cpu:
         first, last = address & -GRANULE, address + len(data)
         if any(granule in self._granted for granule in range(first, last, GRANULE)):
             self._flush(set())
-        _poke(self._vm, address, data)
+        poke(self._vm, address, data)
         return True
 
     def read_pointer(self, address: int) -> int:
@@ -325,27 +261,27 @@ class Cpu:
             granule, bit = place & -GRANULE, 1 << place % GRANULE
             if self._data.get(granule, 0) & bit:
                 self._data[granule] &= ~bit
-                _protect(self._vm, place, 1, MemoryProtection.ExecuteRead)
+                protect(self._vm, place, 1, MemoryProtection.ExecuteRead)
                 return
         self._repeat()
 
     def _permit(self, granule: int) -> None:
         """Let a granule be executed, except the bytes in it that are data."""
-        _poke(self._vm, granule, _peek(self._vm, granule, 1))  # a page of its own
+        poke(self._vm, granule, peek(self._vm, granule, 1))  # a page of its own
         self._watch(granule)
         data = self._data.get(granule, 0)
         if not data:
-            _protect(self._vm, granule, GRANULE, MemoryProtection.ExecuteRead)
+            protect(self._vm, granule, GRANULE, MemoryProtection.ExecuteRead)
             return
         for index in range(GRANULE):
             if not data >> index & 1:
-                _protect(self._vm, granule + index, 1, MemoryProtection.ExecuteRead)
+                protect(self._vm, granule + index, 1, MemoryProtection.ExecuteRead)
 
     def _watch(self, granule: int) -> None:
         """Stop before each `popf`, which may set the trap flag that icicle knows nothing of."""
         if self.wide:
             return
-        code = _peek(self._vm, granule, GRANULE)
+        code = peek(self._vm, granule, GRANULE)
         at = code.find(_POPF)
         while at >= 0 and len(self._watched) < _MOST_WATCHED:
             first = at - 1 if at and code[at - 1] == _OPERAND_SIZE else at
@@ -427,7 +363,7 @@ class Cpu:
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # of Rust; derives from BaseException
                 raise
-            self._uses = _MOST_USES
+            self._uses = MOST_USES
             raise CpuError(f"the emulator failed: {error}") from error
 
     def _let_write(self, address: int) -> None:
@@ -436,8 +372,8 @@ class Cpu:
         for _ in range(_MOST_GRANULES_WRITTEN):
             for granule in {address & -GRANULE, (address + 7) & -GRANULE}:
                 if granule not in before and self.region_of(granule) is not None:
-                    before[granule] = _peek(self._vm, granule, GRANULE)
-                    _protect(self._vm, granule, GRANULE, MemoryProtection.ReadWrite)
+                    before[granule] = peek(self._vm, granule, GRANULE)
+                    protect(self._vm, granule, GRANULE, MemoryProtection.ReadWrite)
             self._data[address & -GRANULE] = self._data.get(address & -GRANULE, 0) | (
                 1 << address % GRANULE
             )
@@ -449,7 +385,7 @@ class Cpu:
             if self.region_of(address) is None:
                 break
         for granule, old in before.items():
-            new = _peek(self._vm, granule, GRANULE)
+            new = peek(self._vm, granule, GRANULE)
             for index in range(GRANULE):
                 if old[index] != new[index]:
                     self._data[granule] = self._data.get(granule, 0) | 1 << index
@@ -466,7 +402,7 @@ class Cpu:
         self._unwatch()
         self._move(new, granted)
         old.reset()
-        _POOL.idle[self._architecture, self._compiling] = (old, uses)
+        POOL.idle[self._architecture, self._compiling] = (old, uses)
         self._compiling = compiling
 
     def _flush(self, granted: AbstractSet[int]) -> None:
@@ -483,7 +419,7 @@ class Cpu:
         old = self._vm
         kept = [(name, old.reg_read(name)) for name in self._kept]
         pc = old.pc
-        memory = [(r, _peek(old, r.start, r.size)) for r in self.regions]
+        memory = [(r, peek(old, r.start, r.size)) for r in self.regions]
         self._executed += int(old.icount)
         self._repeats = 0
         vm.reset()
@@ -512,5 +448,5 @@ def _restore(vm: Icicle, start: int, data: bytes) -> None:
         end = at + PAGE
         while end < len(data) and not data.startswith(zero, end):
             end += PAGE
-        _poke(vm, start + at, data[at:end])
+        poke(vm, start + at, data[at:end])
         at = end

@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 from tocsin.errors import FormatError
 from tocsin.formats.packed import packer
 from tocsin.unpack.emulate import Effort, Outcome, emulate
-from tocsin.unpack.emulator_cpu import preload
 from tocsin.unpack.emulator_image import Image, read_image
+from tocsin.unpack.emulator_pool import preload
 from tocsin.unpack.interface import Budget, Member, Remark, Skipped, Trait
 from tocsin.unpack.pe_rebuild import rebuild
 from tocsin.unpack.stream import Meta, copy, report, take

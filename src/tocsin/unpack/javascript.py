@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import lru_cache
 
 from tocsin.unpack.javascript_tokens import KEYWORDS, Kind, Token, number, tokens, unescaped, utf8
 
@@ -18,6 +19,7 @@ CHECK_EVERY = 4096
 
 _MOST_PACKERS = 64
 _PACKERS = (b"(p,a,c,k,e,r)", b"(p,a,c,k,e,d)")
+_PACKER_NAMES = (b"p", b"a", b"c", b"k", b"e")
 _PACKER_ARGUMENTS = 6
 _PACKER_TOKENS = 13
 _PERCENT = re.compile(rb"%(?:u([0-9a-fA-F]{4})(?=.)|([0-9a-fA-F]{2}))", re.DOTALL)
@@ -68,6 +70,7 @@ class _Script:
         self._declared = 0
         self._packers = 0
         self._left = b""
+        self._names: dict[bytes, Token] = {}
         self._scopes = [_Scope(0, None)]
         self.current = self._scopes[0]
         self.tokens: list[Token] = []
@@ -86,8 +89,11 @@ class _Script:
                 elif token.text == b")" and opened:
                     opened -= 1
         self.tokens += [_CLOSING] * opened
-        self._fold_unescape()
-        self._decode()
+        names = self._names
+        if b"unescape" in names:
+            self._fold_unescape()
+        if b"eval" in names or b"dF" in names or all(name in names for name in _PACKER_NAMES):
+            self._decode()
 
     # --- reading --------------------------------------------------------------------------
 
@@ -112,7 +118,7 @@ class _Script:
             elif group == "number":
                 out.append(number(text))
             else:
-                out.append(Token(Kind.OTHER, text))
+                out.append(_other(text))
             scope.last = text if group == "mark" else b""
 
     def _string(self, out: list[Token], text: bytes) -> bool:
@@ -136,7 +142,7 @@ class _Script:
                 return Token(Kind.FUNCTION, text, inner.number)
             if text == b"var":
                 scope.state = _State.VAR
-            return Token(Kind.OTHER, text)
+            return _other(text)
         if last == b".":
             return Token(Kind.MEMBER, text)
         state = scope.state
@@ -147,7 +153,7 @@ class _Script:
         elif state is _State.FUNCTION_NAME:
             self._declare(scope, text)
             scope.state = _State.PARAMETERS
-        return Token(Kind.NAME, text)
+        return self._names.get(text) or self._names.setdefault(text, Token(Kind.NAME, text))
 
     def _declare(self, scope: _Scope, name: bytes) -> None:
         scope.names[name] = self._declared
@@ -169,7 +175,7 @@ class _Script:
         elif text == b"}":
             scope.blocks = max(0, scope.blocks - 1)
             if not scope.blocks and scope.parent is not None:
-                out.append(Token(Kind.OTHER, text))
+                out.append(_other(text))
                 out.append(_END)
                 self.current = scope.parent
                 self.current.last = b"}"
@@ -183,7 +189,7 @@ class _Script:
                 scope.state = _State.VAR
         elif text == b";" and not (scope.brackets or scope.blocks):
             scope.state = _State.BASE
-        out.append(Token(Kind.OTHER, text))
+        out.append(_other(text))
 
     # --- folding --------------------------------------------------------------------------
 
@@ -318,6 +324,12 @@ _SEMICOLON = Token(Kind.OTHER, b";")
 _COMMA = Token(Kind.OTHER, b",")
 _END = Token(Kind.END, b"")
 _EMPTY_LIST = (Token(Kind.OTHER, b"["), Token(Kind.OTHER, b"]"), _CLOSING)
+
+
+@lru_cache(maxsize=256)
+def _other(text: bytes) -> Token:
+    """A token that means nothing by itself: an operator, a mark or a keyword."""
+    return Token(Kind.OTHER, text)
 
 
 def percent_decoded(text: bytes) -> bytes:

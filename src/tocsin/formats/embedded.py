@@ -1,6 +1,6 @@
 """Programs, archives and installers that stand inside or behind other bytes.
 
-All marks are looked for in one pass of Hyperscan, because this is asked of nearly every object;
+All marks are looked for in two passes of Hyperscan, because this is asked of nearly every object;
 what a mark promises is then checked by the headers at that place, so that a program that
 merely knows a magic number is no find. Hyperscan is imported at the first call: programs that
 do not scan do not pay for it.
@@ -23,16 +23,20 @@ if TYPE_CHECKING:
 
 _PE, _ELF, _RAR, _SEVEN_ZIP, _CAB, _AUTOIT, _PYINSTALLER, _INNO, _NSIS = range(9)
 _MARKS = (
-    rb"PE\x00\x00(\x4c\x01|\x64\x86|\x64\xaa|[\xc0-\xc4]\x01|\x00\x02)",
-    rb"\x7fELF[\x01\x02][\x01\x02]\x01",
-    rb"Rar!\x1a\x07(\x00|\x01\x00)",
-    rb"7z\xbc\xaf\x27\x1c\x00",
-    rb"MSCF\x00\x00\x00\x00",
-    rb"\xa3HK\xbe\x98lJ\xa9\x99LS\x0a\x86\xd6H\x7dAU3!EA0[56]",
-    rb"MEI\x0c\x0b\x0a\x0b\x0e",
-    rb"Inno Setup Setup Data \(",
-    rb"\xef\xbe\xad\xdeNullsoftInst",
+    b"PE\0\0",
+    b"\x7fELF",
+    b"Rar!\x1a\x07",
+    b"7z\xbc\xaf\x27\x1c",
+    b"MSCF\0\0\0\0",
+    b"\xa3HK\xbe\x98lJ\xa9\x99LS\x0a\x86\xd6H\x7dAU3!EA0",
+    b"MEI\x0c\x0b\x0a\x0b\x0e",
+    b"Inno Setup Setup Data (",
+    b"\xef\xbe\xad\xdeNullsoftInst",
 )
+_TOGETHER = 5
+"""Marks in one search. Hyperscan compiles five literals in half a millisecond and finds them at
+2 to 3 GB/s; nine take it a fifth of a second, which every worker would pay."""
+
 _ARCHIVES = (_RAR, _SEVEN_ZIP, _CAB)
 
 MOST_MARKS = 20_000
@@ -62,7 +66,7 @@ class Marks(NamedTuple):
     """What one pass found.
 
     Attributes:
-        places: mark and the position behind it, in the order of positions.
+        places: mark and where it begins, in the order of positions.
         too_many: whether the pass was ended early.
     """
 
@@ -71,37 +75,44 @@ class Marks(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _machine() -> tuple[hyperscan.Database, type[Exception]]:
+def _machines() -> tuple[tuple[hyperscan.Database, ...], type[Exception]]:
     import hyperscan
 
-    machine = hyperscan.Database()
-    machine.compile(
-        expressions=list(_MARKS),
-        ids=list(range(len(_MARKS))),
-        elements=len(_MARKS),
-        flags=[hyperscan.HS_FLAG_DOTALL] * len(_MARKS),
-    )
-    return machine, hyperscan.error
+    machines = []
+    for first in range(0, len(_MARKS), _TOGETHER):
+        marks = _MARKS[first : first + _TOGETHER]
+        machine = hyperscan.Database()
+        machine.compile(
+            expressions=[b"".join(b"\\x%02x" % byte for byte in mark) for mark in marks],
+            ids=list(range(first, first + len(marks))),
+            elements=len(marks),
+            flags=[0] * len(marks),
+        )
+        machines.append(machine)
+    return tuple(machines), hyperscan.error
 
 
 def find_marks(data: bytes) -> Marks:
-    """Look for all marks at once.
+    """Look for all marks.
 
     Args:
         data: the object.
     """
-    machine, error = _machine()
+    machines, error = _machines()
     places: list[tuple[int, int]] = []
 
     def found(number: int, _start: int, end: int, _flags: int, _context: object) -> bool:
-        places.append((number, end))
+        places.append((end - len(_MARKS[number]), number))
         return len(places) >= MOST_MARKS
 
-    try:
-        machine.scan(data, match_event_handler=found)
-    except error:
-        return Marks(places, len(places) >= MOST_MARKS)
-    return Marks(places, too_many=False)
+    too_many = False
+    for machine in machines:
+        try:
+            machine.scan(data, match_event_handler=found)
+        except error:
+            too_many = len(places) >= MOST_MARKS
+            break
+    return Marks([(number, start) for start, number in sorted(places)], too_many)
 
 
 def hidden_objects(data: bytes, marks: Marks) -> Iterator[Hidden]:
@@ -113,13 +124,13 @@ def hidden_objects(data: bytes, marks: Marks) -> Iterator[Hidden]:
     """
     behind = 1
     is_program = data.startswith(b"MZ")
-    for number, end in marks.places:
+    for number, start in marks.places:
         if number == _PE:
-            hidden = _program(data, end - 6, behind)
+            hidden = _program(data, start, behind)
         elif number == _ELF:
-            hidden = _elf(data, end - 7)
+            hidden = _elf(data, start)
         elif number in _ARCHIVES and not is_program:
-            hidden = _archive(data, number, end)
+            hidden = _archive(data, number, start)
         else:
             continue
         if hidden is not None and hidden.start >= behind:
@@ -144,18 +155,15 @@ def _elf(data: bytes, start: int) -> Hidden | None:
     return None if end is None else Hidden("elf", start, min(end, len(data)))
 
 
-def _archive(data: bytes, number: int, end: int) -> Hidden | None:
+def _archive(data: bytes, number: int, start: int) -> Hidden | None:
     """An archive whose first header fits its check value or its own sizes."""
     if number == _RAR:
-        start = end - (8 if data.startswith(b"Rar!", end - 8) else 7)
         return Hidden("rar", start, len(data)) if is_rar(data, start) else None
     if number == _SEVEN_ZIP:
-        start = end - 7
         if not is_sevenz(data, start):
             return None
         _, _, _, offset, size, _ = _SEVEN_ZIP_HEADER.unpack_from(data, start)
         return Hidden("7z", start, min(start + 32 + offset + size, len(data)))
-    start = end - 8
     if not is_cab(data, start):
         return None
     size = int.from_bytes(data[start + 8 : start + 12], "little")

@@ -98,7 +98,7 @@ class Confinement:
             return
         wanted = list(_ALWAYS)
         if database.has_yara:
-            wanted.append("yara_x")
+            database.yara_rules()  # reading them takes longer than a fork
         if any(name.startswith("search.") for name in database.file.names()):
             wanted.append("hyperscan")
         for name in wanted:

@@ -327,7 +327,7 @@ class _Document:
     def _look_inside(self, stream: Stream, text: bytes) -> None:
         """Look at the objects of an object stream. Source: ISO 32000-1, 7.5.7."""
         first = stream.kind.first
-        heads = text[:first].split()[: 2 * stream.kind.count]
+        heads = text[:first].split()[: 2 * stream.kind.objects]
         places = [(first, stream.ref.number)]
         for head in zip(heads[::2], heads[1::2], strict=False):
             if all(part.isdigit() and len(part) < 16 for part in head):

@@ -29,7 +29,7 @@ class Kind(NamedTuple):
             told, because something is referred to.
         name: value of `/Type`, or empty.
         first: where the objects of an object stream begin, else 0.
-        count: how many there are, else 0.
+        objects: how many there are, else 0.
         note: what is wrong with it, or empty.
     """
 
@@ -40,7 +40,7 @@ class Kind(NamedTuple):
     undone: tuple[Filter, ...] | None
     name: bytes
     first: int
-    count: int
+    objects: int
     note: str
 
     @property
@@ -92,12 +92,12 @@ class Kinds:
         wording = data[start:end]
         if stated is not None:
             wording = data[start : stated.start(1)] + data[stated.end(1) : end]
-        kind = self._known.get(wording)
-        if kind is None:
-            kind = self._kind(data, start, end)
+        known = self._known.get(wording)
+        if known is None:
+            known = self._kind(data, start, end)
             if len(self._known) < _MOST_WORDINGS:
-                self._known[wording] = kind
-        return kind, kind.length if stated is None else int(stated[1])
+                self._known[wording] = known
+        return known, known.length if stated is None else int(stated[1])
 
     def _kind(self, data: bytes, start: int, end: int) -> Kind:
         lookup = self._lookup
@@ -119,7 +119,7 @@ class Kinds:
             else filters_of(filters, parameters, lookup),
             name=bytes(name) if isinstance(name, Name) else b"",
             first=_whole(first, lookup) if both else 0,
-            count=_whole(count, lookup) if both else 0,
+            objects=_whole(count, lookup) if both else 0,
             note="" if parsed.end >= end else "its dictionary is too long to be read",
         )
 

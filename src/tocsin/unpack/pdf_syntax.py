@@ -152,8 +152,9 @@ def _close(
         The list that is filled from here on.
     """
     if text == b">>":
-        made: Value = _pairs(values)
-        dictionaries.append(made)
+        pairs = _pairs(values)
+        dictionaries.append(pairs)
+        made: Value = pairs
     else:
         made = values
     if not stack:

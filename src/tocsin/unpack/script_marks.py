@@ -6,7 +6,6 @@ each; what was found also says which ways of putting strings together are worth 
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 import hyperscan
@@ -30,6 +29,8 @@ _WORDS: dict[str, bytes] = {
     "encoded": rb"[-/\x96]e[a-z]*[\"'^]?\s+[\"']?[a-z0-9+/]{16}",
 }
 
+_NAMES = tuple(_WORDS)
+
 SCRIPTS = frozenset(
     {"shell", "carets", "invoke", "base64", "char", "codes", "eval", "encoded", "deflate"}
 )
@@ -41,34 +42,24 @@ _WEAK = frozenset({"char", "eval"})
 
 _CHARACTERS = (b"chr(", b"chrw(", b"[char]")
 _MANY_CHARACTERS = 8
-_SMALL = 64 * 1024
-_HINTS = (
-    *(b"powershell", b"pwsh", b"wscript", b"createobject", b"%comspec%", b"cmd", b"invoke-"),
-    *(b"iex", b"base64string", b"[char]", b"chr", b"fromcharcode", b"eval(", b"unescape("),
-    *(b"execute", b"deflatestream", b"^"),
-)
-_ENCODED = re.compile(rb"[-/\x96][eE][A-Za-z]{0,14}[\"'^]?\s{1,8}[\"']?[A-Za-z0-9+/]{16}")
-
-
-def _may_have(text: bytes, low: bytes) -> bool:
-    """Whether a small text may be a script, at a price below that of compiling the search."""
-    return any(hint in low for hint in _HINTS) or _ENCODED.search(text) is not None
 
 
 @lru_cache(maxsize=1)
-def _compiled() -> hyperscan.Database:
-    search = hyperscan.Database()
+def _compiled() -> tuple[hyperscan.Database, ...]:
+    """Two marks a search: more together take Hyperscan many times as long to compile."""
     flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
-    search.compile(
-        expressions=list(_WORDS.values()),
-        ids=list(range(len(_WORDS))),
-        elements=len(_WORDS),
-        flags=[flags] * len(_WORDS),
-    )
-    return search
-
-
-_NAMES = tuple(_WORDS)
+    searches = []
+    for first in range(0, len(_NAMES), 2):
+        names = _NAMES[first : first + 2]
+        search = hyperscan.Database()
+        search.compile(
+            expressions=[_WORDS[name] for name in names],
+            ids=list(range(first, first + len(names))),
+            elements=len(names),
+            flags=[flags] * len(names),
+        )
+        searches.append(search)
+    return tuple(searches)
 
 
 def script_marks(text: bytes, low: bytes) -> frozenset[str]:
@@ -78,8 +69,6 @@ def script_marks(text: bytes, low: bytes) -> frozenset[str]:
         text: the text.
         low: the same in lower case, or its normal form.
     """
-    if len(text) <= _SMALL and not _may_have(text, low):
-        return frozenset()
     marks = marks_in(text)
     certain = marks & SCRIPTS
     if certain <= _WEAK and not (
@@ -97,5 +86,6 @@ def marks_in(text: bytes) -> frozenset[str]:
     def note(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
         found.add(number)
 
-    _compiled().scan(text, match_event_handler=note)
+    for search in _compiled():
+        search.scan(text, match_event_handler=note)
     return frozenset(_NAMES[number] for number in found)

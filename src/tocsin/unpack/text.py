@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tocsin.formats.markup import markup_inside
-from tocsin.unpack.html import markup_items
 from tocsin.unpack.interface import MIB, Budget, Item, View
-from tocsin.unpack.script_items import script_items
+from tocsin.unpack.script_hints import may_be_script
 
 MOST_BYTES = 20 * MIB
 """A larger text has no normal form; clamscan's bound (`--max-scriptnormalize`)."""
@@ -35,10 +34,15 @@ class TextUnpacker:
             return
         normal = normalise(data)
         if markup_inside(data):
+            from tocsin.unpack.html import markup_items  # most texts need none of it
+
             yield from markup_items(data, budget)
         else:
             yield View("normalised", normal, "TEXT_ASCII")
-        yield from script_items(data, normal, budget)
+        if may_be_script(data, normal):
+            from tocsin.unpack.script_items import script_items
+
+            yield from script_items(data, normal, budget)
 
 
 def normalise(data: bytes) -> bytes:

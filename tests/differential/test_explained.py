@@ -8,6 +8,7 @@ from pathlib import Path
 
 from differential import patterns
 from differential.explained import (
+    CONTAINER_DIFFERENCES,
     DEVIATIONS,
     MEASURED_ONLY,
     MESSAGES_INSIDE,
@@ -26,6 +27,7 @@ def test_every_deviation_is_documented() -> None:
     anchors = _anchors(DOCUMENT.read_text(encoding="utf-8"))
     wanted = {deviation.section for deviation in (*DEVIATIONS, *MEASURED_ONLY)}
     wanted |= {MESSAGES_INSIDE, PARTS_OF_A_MAIL}
+    wanted |= {difference.section for difference in CONTAINER_DIFFERENCES}
     assert wanted <= anchors, wanted - anchors
 
 

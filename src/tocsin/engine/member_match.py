@@ -30,7 +30,8 @@ _DESCRIBED = frozenset(
 """Kinds whose members clamscan 1.4.6 holds against container signatures; rules without a kind
 are written for these, not for the streams of a document or the one file in a gzip."""
 
-_WITHOUT_POSITION = frozenset({"7Z", "ZIPSFX", "7ZSFX", "MSCAB", "CABSFX", "MAIL", "MHTML", "HTML"})
+_WITHOUT_POSITION = frozenset({"ZIPSFX", "MSCAB", "CABSFX", "LHA_LZH", "MAIL", "MHTML", "HTML"})
+_FROM_ZERO = frozenset({"7Z", "7ZSFX"})
 _WITHOUT_PACKED_SIZE = frozenset({"7Z", "7ZSFX", "MSCAB", "CABSFX"})
 """Kinds of which clamscan 1.4.6 states nothing of the sort, so 0 is compared."""
 
@@ -59,7 +60,7 @@ def matching_members(
     kind = container_kinds[0]
     if not database.containers or kind not in _DESCRIBED:
         return
-    place = 0 if kind in _WITHOUT_POSITION else member.position
+    place = 0 if kind in _WITHOUT_POSITION else member.position - (kind in _FROM_ZERO)
     packed_size = 0 if kind in _WITHOUT_PACKED_SIZE else member.packed_size
     for fields in database.containers:
         (name, wanted, csize, regex, packed, size, encrypted, position, crc, source, pua) = fields

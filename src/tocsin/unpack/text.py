@@ -8,6 +8,7 @@ Source: measured with clamscan 1.4.6 and sigtool --ascii-normalise.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from tocsin.formats.markup import markup_inside
@@ -20,7 +21,7 @@ MOST_BYTES = 20 * MIB
 _BLANKS = b"\t\n\v\f\r "
 _DROPPED = bytes(byte for byte in range(256) if (byte < 32 and byte not in _BLANKS) or byte > 127)
 _FOLDED = bytes(0x20 if byte in _BLANKS else byte for byte in range(256)).lower()
-_MANY = b" " * 16
+_MANY = re.compile(rb"  +")
 
 
 class TextUnpacker:
@@ -52,11 +53,7 @@ def normalise(data: bytes) -> bytes:
 
 def one_blank(text: bytes) -> bytes:
     """The text with each run of blanks made one."""
-    while _MANY in text:
-        text = text.replace(_MANY, b" ")
-    while b"  " in text:
-        text = text.replace(b"  ", b" ")
-    return text
+    return _MANY.sub(b" ", text)
 
 
 UNPACKER = TextUnpacker()

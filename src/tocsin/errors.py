@@ -68,5 +68,9 @@ class LimitReached(ScanError):
 # --- the machine --------------------------------------------------------------------------
 
 
+class ResourcesExhausted(TocsinError):
+    """The system has no process or descriptor left to go on with."""
+
+
 class SandboxUnavailable(TocsinError):
     """Hostile bytes cannot be parsed in confinement here, and the caller demands it."""

@@ -124,3 +124,9 @@ def test_folder_that_is_a_link_or_a_file(tmp_path: Path) -> None:
     for name in ("link", "file"):
         with pytest.raises(UsageError, match="new folder"):
             Extraction(tmp_path / name)
+
+
+def test_many_members_of_one_name_take_no_undue_time(tmp_path: Path) -> None:
+    with Extraction(tmp_path / "out") as extraction:
+        places = {extraction.write([b"dir/a"], b"") for _ in range(5000)}
+    assert len(places) == 5000

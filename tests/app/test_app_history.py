@@ -205,8 +205,7 @@ def test_history_damaged_behind_its_header_only_means_scanning_again(
 ) -> None:
     for number in range(300):
         (folder / f"f{number}").write_bytes(b"nothing")
-    paths = sorted(folder.iterdir())
-    before = {path.name: report.verdict for path in paths for report in run(index, path).values()}
+    before = {name: report.verdict for name, report in run(index, folder).items()}
     place = tmp_path / "own" / "state" / "history.sqlite"
     with sqlite3.connect(place) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -88,7 +88,10 @@ def test_each_member_is_told_apart(database: DatabaseMaker) -> None:
     [
         (b"", "message 1 (first)"),
         (b"From x@y Mon Jan  1 10:00:00 2024\nMessage-ID: <7@z>\n\ntext\n\n", "message 2 (first)"),
-        (b"From x@y Mon Jan  1 10:00:00 2024\r\nSubject: crlf\r\n\r\ntext\r\n\r\n", "message 2 (first)"),
+        (
+            b"From x@y Mon Jan  1 10:00:00 2024\r\nSubject: crlf\r\n\r\ntext\r\n\r\n",
+            "message 2 (first)",
+        ),
     ],
 )
 def test_finding_in_a_mailbox_names_its_message(

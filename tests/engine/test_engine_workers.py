@@ -19,12 +19,17 @@ from tocsin.engine import worker_process, workers
 from tocsin.engine.messages import (
     LENGTH,
     ReadyAnswer,
+    ReportAnswer,
     UnpackedAnswer,
     answer_from,
     pack_answer,
+    pack_report,
+    read_answer,
+    report_from,
 )
 from tocsin.engine.object_scan import ObjectScanner
 from tocsin.engine.options import Sandboxing
+from tocsin.engine.report import Detection
 from tocsin.engine.workers import WorkerPool
 
 
@@ -172,12 +177,11 @@ def test_no_object_is_tried_a_third_time(
 
 
 def test_worker_is_replaced_after_a_number_of_objects(
-    database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseMaker, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(workers, "OBJECTS_PER_WORKER", 3)
     paths = [path for path in make_files(tmp_path / "files") if "missing" not in path]
     pids = []
-    with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
+    with WorkerPool(database(a_ndb=BODY_RULE), Options(objects_per_worker=3), 1) as pool:
         for _ in pool.scan(paths * 2):
             pids += [worker.pid for worker in pool._all]
     assert len(set(pids)) >= len(paths) * 2 // 3 - 1
@@ -210,7 +214,7 @@ NONSENSE: dict[str, bytes] = {
 def test_answer_that_makes_no_sense(
     what: str, database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def say(answers: int, _report: Report) -> None:
+    def say(answers: int, _report: Report, number: int) -> None:
         os.write(answers, LENGTH.pack(len(NONSENSE[what])) + NONSENSE[what])
 
     monkeypatch.setattr(worker_process, "_say_report", say)
@@ -226,7 +230,7 @@ def test_answer_without_end(
     database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        worker_process, "_say_report", lambda answers, _: os.write(answers, b"\xff" * 4000)
+        worker_process, "_say_report", lambda answers, *_: os.write(answers, b"\xff" * 4000)
     )
     place = tmp_path / "file"
     place.write_bytes(PAYLOAD)
@@ -238,8 +242,8 @@ def test_answer_without_end(
 def test_worker_cannot_speak_for_another_path(
     database: DatabaseMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def say(answers: int, _report: Report) -> None:
-        os.write(answers, pack_answer(answer_from(Report("/etc/passwd"))))
+    def say(answers: int, _report: Report, number: int) -> None:
+        os.write(answers, pack_answer(answer_from(Report("/etc/passwd"), number)))
 
     monkeypatch.setattr(worker_process, "_say_report", say)
     place = tmp_path / "file"
@@ -247,6 +251,104 @@ def test_worker_cannot_speak_for_another_path(
     with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
         (report,) = pool.scan([str(place)])
     assert report.path == str(place)
+
+
+@pytest.fixture
+def one_file(tmp_path: Path) -> str:
+    place = tmp_path / "file"
+    place.write_bytes(PAYLOAD)
+    return str(place)
+
+
+def clean(number: int) -> bytes:
+    return pack_answer(answer_from(Report("x"), number))
+
+
+def test_answer_to_no_question_or_another(
+    database: DatabaseMaker, one_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        worker_process, "_say_report", lambda answers, _, number: os.write(answers, clean(7))
+    )
+    with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
+        (report,) = pool.scan([one_file])
+    assert report.verdict is Verdict.INCOMPLETE
+    assert "out of turn" in report.skipped[0].detail
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.2])
+def test_worker_that_says_more_than_it_was_asked_is_replaced(
+    pause: float, database: DatabaseMaker, one_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says at once or later never stands for the next object."""
+    whole = worker_process._say_report
+
+    def say(answers: int, report: Report, number: int) -> None:
+        whole(answers, report, number)
+        time.sleep(pause)
+        os.write(answers, clean(number) * 3)
+
+    monkeypatch.setattr(worker_process, "_say_report", say)
+    pids = set()
+    with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
+        for report in pool.scan([one_file] * 4):
+            assert report.verdict is Verdict.INFECTED
+            pids |= {worker.pid for worker in pool._all}
+            time.sleep(2 * pause)
+    assert len(pids) >= 3
+
+
+def test_scan_that_its_caller_leaves_can_be_followed_by_others(
+    database: DatabaseMaker, one_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Left(Exception):
+        pass
+
+    def leave(_number: int, _frame: object) -> None:
+        raise Left
+
+    break_at(monkeypatch, "slow", lambda: time.sleep(20))
+    index = database(a_ndb=BODY_RULE)
+    before = len(os.listdir("/proc/self/fd"))
+    with Scanner(index) as scanner:
+        signal.signal(signal.SIGALRM, leave)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(Left):
+            scanner.scan_bytes(b"x" * 100, "slow")
+        assert scanner.scan_file(one_file).verdict is Verdict.INFECTED
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_process_forked_from_one_that_scans_has_a_worker_of_its_own(
+    database: DatabaseMaker, one_file: str
+) -> None:
+    with Scanner(database(a_ndb=BODY_RULE)) as scanner:
+        assert scanner.scan_file(one_file).verdict is Verdict.INFECTED
+        children = []
+        for number in range(3):
+            pid = os.fork()
+            if pid == 0:
+                data = PAYLOAD if number % 2 else b"nothing" * 9
+                wanted = Verdict.INFECTED if number % 2 else Verdict.CLEAN
+                fits = all(scanner.scan_bytes(data).verdict is wanted for _ in range(5))
+                scanner.close()
+                os._exit(0 if fits else 1)
+            children.append(pid)
+        statuses = [os.waitpid(pid, 0)[1] for pid in children]
+        assert statuses == [0, 0, 0]
+        assert scanner.scan_file(one_file).verdict is Verdict.INFECTED
+
+
+def test_report_too_long_to_pass_on_keeps_what_was_found() -> None:
+    report = Report("x")
+    detection = Detection("Name", "a.ndb", "x" * 100_000, None)
+    report.detections = [detection._replace(name=f"N{number}") for number in range(2000)]
+    packed = pack_report(report, 5)
+    assert len(packed) < 70 << 20
+    answer = read_answer(packed[4:])
+    assert isinstance(answer, ReportAnswer)
+    assert report_from(answer, "x").verdict is Verdict.INFECTED
+    assert answer.skipped
 
 
 def test_no_process_is_left_behind(database: DatabaseMaker, tmp_path: Path) -> None:

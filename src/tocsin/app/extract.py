@@ -111,6 +111,7 @@ class Extraction:
             raise UsageError(f"{folder} is not empty; name an empty or new folder")
         self._index = os.open(INDEX_NAME, _FILE_FLAGS, 0o600, dir_fd=self._root)
         self.written = 0
+        self._next: dict[tuple[str, ...], int] = {}  # to be tried behind a name, by its place
 
     def __enter__(self) -> Extraction:
         return self
@@ -140,7 +141,7 @@ class Extraction:
         *folders, name = safe_parts(way)
         descriptor, entered = self._enter(folders)
         try:
-            name, file = _create(name, descriptor)
+            name, file = self._create(name, descriptor, tuple(entered))
         finally:
             if descriptor != self._root:
                 os.close(descriptor)
@@ -161,41 +162,40 @@ class Extraction:
         Returns:
             Descriptor of the last, and the names they have in the end.
         """
-        at, entered = self._root, []
+        at = self._root
+        entered: list[str] = []
         for folder in folders:
-            name, below = _folder(folder, at)
+            name, below = self._folder(folder, at, tuple(entered))
             if at != self._root:
                 os.close(at)
             at = below
             entered.append(name)
         return at, entered
 
+    def _folder(self, name: str, parent: int, place: tuple[str, ...]) -> tuple[str, int]:
+        """Open a folder, made if need be; beside a file of that name it gets another."""
+        for candidate in self._candidates(name, (*place, name, "")):
+            with suppress(FileExistsError):
+                os.mkdir(candidate, 0o700, dir_fd=parent)
+            try:
+                return candidate, os.open(candidate, _FOLDER_FLAGS, dir_fd=parent)
+            except NotADirectoryError:
+                self._taken((*place, name, ""))
+        raise AssertionError("candidates never end")
 
-def _folder(name: str, parent: int) -> tuple[str, int]:
-    """Open a folder, made if need be; beside a file of that name it gets another."""
-    for candidate in _candidates(name):
-        with suppress(FileExistsError):
-            os.mkdir(candidate, 0o700, dir_fd=parent)
-        try:
-            return candidate, os.open(candidate, _FOLDER_FLAGS, dir_fd=parent)
-        except NotADirectoryError:
-            continue
-    raise AssertionError("candidates never end")
+    def _create(self, name: str, parent: int, place: tuple[str, ...]) -> tuple[str, int]:
+        for candidate in self._candidates(name, (*place, name)):
+            try:
+                return candidate, os.open(candidate, _FILE_FLAGS, 0o600, dir_fd=parent)
+            except FileExistsError:
+                self._taken((*place, name))
+        raise AssertionError("candidates never end")
 
+    def _candidates(self, name: str, key: tuple[str, ...]) -> Iterator[str]:
+        """The name, then others like it, from where the last search for one ended."""
+        while True:
+            number = self._next.get(key, 1)
+            yield name if number == 1 else f"{name}~{number}"
 
-def _create(name: str, parent: int) -> tuple[str, int]:
-    for candidate in _candidates(name):
-        try:
-            return candidate, os.open(candidate, _FILE_FLAGS, 0o600, dir_fd=parent)
-        except FileExistsError:
-            continue
-    raise AssertionError("candidates never end")
-
-
-def _candidates(name: str) -> Iterator[str]:
-    """The name, then others like it."""
-    yield name
-    number = 2
-    while True:
-        yield f"{name}~{number}"
-        number += 1
+    def _taken(self, key: tuple[str, ...]) -> None:
+        self._next[key] = self._next.get(key, 1) + 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.cli.inspect_options import inspection_options
-from tocsin.cli.table import format_table
+from tocsin.cli.table import format_table, printable
 
 if TYPE_CHECKING:
     from tocsin.engine.messages import IdentifiedAnswer
@@ -46,7 +46,7 @@ def command(
     for path, answer, trouble in identify_files(open_database(databases or None), options, files):
         if answer is None:
             failed = True
-            click.echo(f"tocsin: {trouble}", err=True)
+            click.echo(f"tocsin: {printable(trouble)}", err=True)
             if as_json:
                 click.echo(json.dumps({"path": path, "error": trouble}))
         elif as_json:

@@ -127,7 +127,7 @@ class _Shown:
         if self._as_json:
             sys.stdout.flush()
         else:
-            click.echo(f"{printable(os.fspath(path))}: {type_name or 'empty'}")
+            click.echo(f"{printable(os.fspath(path))}: {printable(type_name) or 'empty'}")
             if self._rows:
                 headings = ["bytes", "type", "in", "name", ""]
                 click.echo(format_table(self._rows, headings))

@@ -33,6 +33,8 @@ ROOTS = frozenset(
 
 _ALWAYS = ("tocsin.formats.pe", "tocsin.formats.elf", "tocsin.formats.zip_kind", "encodings.utf_16")
 
+_OWN_ROOMS = ("", "database", "engine", "formats", "signatures", "unpack")
+
 MOST_REQUESTS = 2000
 """Modules that workers of one pool may ask for."""
 
@@ -52,6 +54,14 @@ class NeedsModule(BaseException):
         self.name = name
 
 
+def _may_be_asked_for(name: str) -> bool:
+    """Whether a module is one that reading files can need."""
+    root, _, rest = name.partition(".")
+    if root not in ROOTS or "__main__" in rest:
+        return False
+    return root != "tocsin" or rest.partition(".")[0] in _OWN_ROOMS
+
+
 class _Asking:
     """Stands before all other finders of modules in a worker that can open no file.
 
@@ -67,7 +77,7 @@ class _Asking:
     ) -> ModuleSpec | None:
         """Ask for the module, if it is one that may be asked for."""
         del path, target
-        if name not in self._absent and name.partition(".")[0] in ROOTS:
+        if name not in self._absent and _may_be_asked_for(name):
             raise NeedsModule(name)
         return None
 
@@ -117,12 +127,15 @@ class Confinement:
             Whether it may be asked for, and was not too often.
         """
         self._requests += 1
-        root = name.partition(".")[0]
-        if root not in ROOTS or name in self._absent or self._requests > MOST_REQUESTS:
+        if not _may_be_asked_for(name) or name in self._absent:
+            return False
+        if self._requests > MOST_REQUESTS:
             return False
         try:
             importlib.import_module(name)
-        except Exception:  # whatever a module does when it is imported where it should not be
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # whatever a module does when it is imported out of place
             self._absent.add(name)
         return True
 

@@ -120,6 +120,7 @@ class Findings:
         self._database = database
         self._options = options
         self._skipped: set[SkippedObject] = set()
+        self._notes: set[Note] = set()
 
     def add(self, layer: Layer, match: Match, place: str = "") -> None:
         """Report a match unless an exception stands against it.
@@ -163,7 +164,8 @@ class Findings:
         """Note what is remarkable about a container without being a detection."""
         name = f"{layer.name}{MEMBER_MARK}{remark.name}" if remark.name else layer.name
         note = Note(name, remark.trait.value, remark.detail)
-        if len(self.report.notes) < MOST_NOTES and note not in self.report.notes:
+        if len(self._notes) < MOST_NOTES and note not in self._notes:
+            self._notes.add(note)
             self.report.notes.append(note)
 
     def _detection(self, layer: Layer, match: Match, place: str) -> Detection:

@@ -10,7 +10,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from tocsin.engine.messages import (
+    LONGEST_NOTE,
     Answer,
     IdentifiedAnswer,
     MemberAnswer,
@@ -33,7 +36,7 @@ class _Place(NamedTuple):
     way: tuple[bytes, ...]
 
 
-def identified(scanner: ObjectScanner, data: bytes) -> IdentifiedAnswer:
+def identified(scanner: ObjectScanner, data: bytes, number: int) -> IdentifiedAnswer:
     """What an object is, and what it is opened as."""
     type_name = scanner.identify(data)
     return IdentifiedAnswer(
@@ -41,6 +44,7 @@ def identified(scanner: ObjectScanner, data: bytes) -> IdentifiedAnswer:
         kinds=[kind for kind, _ in find_unpackers(data, type_name)],
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
+        number=number,
     )
 
 
@@ -75,7 +79,7 @@ class _Listing:
             self._trouble.append(b"more than %d bytes (--max-file-size)" % limits.max_file_size)
         else:
             yield from self._open(_Place(data, type_name, ()), 1)
-        yield UnpackedAnswer(type_name, self._trouble[:1000])
+        yield UnpackedAnswer(type_name, self._trouble[:1000], self._task.number)
 
     def _open(self, place: _Place, layer: int) -> Iterator[MemberAnswer]:
         for kind, unpacker in find_unpackers(place.data, place.type_name):
@@ -86,12 +90,12 @@ class _Listing:
                         self._passwords = [*item.passwords, *self._passwords]
                         continue
                     answer, inner = self._answer(item, kind, place)
-                    yield answer
+                    yield msgspec.structs.replace(answer, number=self._task.number)
                     if inner is not None and layer < self._task.layers:
                         yield from self._open(inner, layer + 1)
             except (FormatError, LimitReached) as error:
-                where = b"!/".join(place.way) + b": " if place.way else b""
-                self._trouble.append(where + to_bytes(f"{kind}: {error}"))
+                where = place.way[-1][:1024] + b": " if place.way else b""
+                self._trouble.append(where + to_bytes(f"{kind}: {error}", LONGEST_NOTE))
 
     def _answer(
         self, item: Member | Skipped | View | Remark, kind: str, place: _Place

@@ -21,16 +21,31 @@ LENGTH = struct.Struct("<I")
 
 MAX_REPORT_BYTES = 64 << 20
 
-_Text = Annotated[bytes, msgspec.Meta(max_length=2 << 20)]
+LONGEST_TEXT = 64 << 10
+LONGEST_NOTE = 2 << 10
+"""Bytes of a name or a remark in a report; there may be ten thousand remarks."""
+
+MOST_FOUND = 1000
+"""Detections, and remarks of each kind, in a report that would be too long otherwise."""
+
+_Text = Annotated[bytes, msgspec.Meta(max_length=LONGEST_TEXT)]
+_Kind = Annotated[str, msgspec.Meta(max_length=64, pattern="^[A-Z0-9_]*$")]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Hex = Annotated[str, msgspec.Meta(pattern="^(?:[0-9a-f]{64})?$", max_length=64)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Many = msgspec.Meta(max_length=100_000)
 
 
 class ScanTask(msgspec.Struct, frozen=True, tag="scan"):
-    """Scan the object behind the descriptor that comes with this."""
+    """Scan the object behind the descriptor that comes with this.
+
+    Attributes:
+        name: the object's name.
+        number: chosen at random; what is answered must carry it.
+    """
 
     name: bytes
+    number: int = 0
 
 
 class UnpackTask(msgspec.Struct, frozen=True, tag="unpack"):
@@ -40,17 +55,25 @@ class UnpackTask(msgspec.Struct, frozen=True, tag="unpack"):
         name: the object's name.
         layers: how many containers deep.
         contents: whether the bytes are wanted, or a list alone.
+        number: chosen at random; what is answered must carry it.
     """
 
     name: bytes
     layers: int
     contents: bool
+    number: int = 0
 
 
 class IdentifyTask(msgspec.Struct, frozen=True, tag="identify"):
-    """Say what the object behind the descriptor that comes with this is."""
+    """Say what the object behind the descriptor that comes with this is.
+
+    Attributes:
+        name: the object's name.
+        number: chosen at random; what is answered must carry it.
+    """
 
     name: bytes
+    number: int = 0
 
 
 Task = ScanTask | UnpackTask | IdentifyTask
@@ -88,10 +111,11 @@ class ReportAnswer(msgspec.Struct, frozen=True, tag="report"):
     errors: Annotated[list[_Text], _Many]
     size: _Count
     sha256: _Hex
-    type_name: Annotated[str, msgspec.Meta(max_length=64)]
+    type_name: _Kind
     seconds: Annotated[float, msgspec.Meta(ge=0)]
     bytes_scanned: _Count
     empty: bool
+    number: _Number = 0
 
 
 class MemberAnswer(msgspec.Struct, frozen=True, tag="member"):
@@ -111,15 +135,16 @@ class MemberAnswer(msgspec.Struct, frozen=True, tag="member"):
     """
 
     way: Annotated[list[_Text], msgspec.Meta(max_length=128)]
-    container: Annotated[str, msgspec.Meta(max_length=64)]
-    type_name: Annotated[str, msgspec.Meta(max_length=64)]
+    container: _Kind
+    type_name: _Kind
     size: _Count
     packed_size: _Count
     position: _Count
     encrypted: bool
-    reason: Annotated[str, msgspec.Meta(max_length=64)]
+    reason: Annotated[str, msgspec.Meta(max_length=64, pattern="^[a-z-]*$")]
     note: _Text
     data: bytes | None
+    number: _Number = 0
 
 
 class UnpackedAnswer(msgspec.Struct, frozen=True, tag="unpacked"):
@@ -130,8 +155,9 @@ class UnpackedAnswer(msgspec.Struct, frozen=True, tag="unpacked"):
         trouble: why not everything could be taken out; empty when it could.
     """
 
-    type_name: Annotated[str, msgspec.Meta(max_length=64)]
+    type_name: _Kind
     trouble: Annotated[list[_Text], _Many]
+    number: _Number = 0
 
 
 class IdentifiedAnswer(msgspec.Struct, frozen=True, tag="identified"):
@@ -144,10 +170,11 @@ class IdentifiedAnswer(msgspec.Struct, frozen=True, tag="identified"):
         sha256: its digest.
     """
 
-    type_name: Annotated[str, msgspec.Meta(max_length=64)]
-    kinds: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=64)]
+    type_name: _Kind
+    kinds: Annotated[list[_Kind], msgspec.Meta(max_length=64)]
     size: _Count
     sha256: _Hex
+    number: _Number = 0
 
 
 class ReadyAnswer(msgspec.Struct, frozen=True, tag="ready"):
@@ -206,12 +233,15 @@ def read_answer(data: bytes | memoryview) -> Answer:
         raise ScanError(f"its worker's answer made no sense ({error})") from None
 
 
-def to_bytes(text: str) -> bytes:
-    """A name as bytes; what no encoding can hold is replaced."""
+def to_bytes(text: str, most: int = LONGEST_TEXT) -> bytes:
+    """A name as bytes; what no encoding can hold is replaced, and what is too long cut inside."""
     try:
-        return text.encode("utf-8", "surrogateescape")
+        data = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "replace")
+        data = text.encode("utf-8", "replace")
+    if len(data) <= most:
+        return data
+    return data[: most // 2 - 4] + b"\xe2\x80\xa6" + data[-(most // 2) :]
 
 
 def to_text(data: bytes) -> str:
@@ -219,7 +249,27 @@ def to_text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def answer_from(report: Report) -> ReportAnswer:
+def _note(text: str) -> bytes:
+    return to_bytes(text, LONGEST_NOTE)
+
+
+def pack_report(report: Report, number: int) -> bytes:
+    """A report as bytes, shortened where it would be longer than may be heard.
+
+    What was found comes before what was not looked at: a shortened report keeps its verdict.
+    """
+    packed = pack_answer(answer_from(report, number))
+    if len(packed) <= MAX_REPORT_BYTES:
+        return packed
+    more = f"a report too long to pass on: only {MOST_FOUND} findings and gaps are named"
+    report.detections = report.detections[:MOST_FOUND]
+    report.skipped = [SkippedObject(report.path, "limit", more), *report.skipped[:MOST_FOUND]]
+    report.notes = report.notes[:MOST_FOUND]
+    report.errors = report.errors[:MOST_FOUND]
+    return pack_answer(answer_from(report, number))
+
+
+def answer_from(report: Report, number: int = 0) -> ReportAnswer:
     """A report as a message."""
     return ReportAnswer(
         detections=[
@@ -238,11 +288,11 @@ def answer_from(report: Report) -> ReportAnswer:
             for found in report.detections
         ],
         skipped=[
-            WireSkipped(to_bytes(skip.object), to_bytes(skip.reason), to_bytes(skip.detail))
+            WireSkipped(_note(skip.object), _note(skip.reason), _note(skip.detail))
             for skip in report.skipped
         ],
         notes=[
-            WireSkipped(to_bytes(note.object), to_bytes(note.trait), to_bytes(note.detail))
+            WireSkipped(_note(note.object), _note(note.trait), _note(note.detail))
             for note in report.notes
         ],
         errors=[to_bytes(error) for error in report.errors],
@@ -252,6 +302,7 @@ def answer_from(report: Report) -> ReportAnswer:
         seconds=report.seconds,
         bytes_scanned=report.bytes_scanned,
         empty=report.empty,
+        number=number,
     )
 
 

@@ -30,6 +30,8 @@ class Options(NamedTuple):
         alert_encrypted_documents: the same of PDF and Office documents.
         alert_macros: make a detection of a document with macros.
         closed: kinds of containers that are not opened.
+        objects_per_worker: a worker is replaced after so many, so that code in one of them
+            cannot forge the verdicts of all that follow; 1 gives each a worker of its own.
         sandbox: confine workers as far as the system can, or refuse to scan without, or not.
     """
 
@@ -42,4 +44,5 @@ class Options(NamedTuple):
     alert_encrypted_documents: bool = False
     alert_macros: bool = False
     closed: tuple[str, ...] = ()
+    objects_per_worker: int = 100
     sandbox: Sandboxing = Sandboxing.ON

@@ -178,7 +178,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Report:
-        """Read back what `to_dict` gave; a worker's answer comes this way.
+        """Read back what `to_dict` gave.
 
         Raises:
             KeyError, TypeError, ValueError: not such a dict.

@@ -31,6 +31,9 @@ from tocsin.engine.workers import Job, WorkerPool, scan_job
 class Scanner:
     """Scans with one database, in confined workers; may be used from several threads.
 
+    The worker is forked from the process that scans. A process that is forked from it, as
+    servers do, starts a worker of its own.
+
     The worker is started on first use and ended by `close`, by leaving a `with` block, or
     when the scanner is no longer referred to.
 
@@ -43,6 +46,7 @@ class Scanner:
         self.database = database
         self.options = options or Options()
         self._pool: WorkerPool | None = None
+        self._owner = 0
         self._lock = threading.Lock()
         self._direct: ObjectScanner | None = None
 
@@ -56,7 +60,7 @@ class Scanner:
         """End the worker; the scanner can still be used and then starts another."""
         with self._lock:
             if self._pool is not None:
-                self._pool.close()
+                _close(self._pool, self._owner)
                 self._pool = None
 
     @property
@@ -116,12 +120,21 @@ class Scanner:
         if isinstance(job, Report):
             return job
         with self._lock:
+            if self._pool is not None and self._owner != os.getpid():
+                self._pool = None  # it is the worker of the process that this was forked from
             if self._pool is None:
+                self._owner = os.getpid()
                 self._pool = WorkerPool(self.database, self.options, 1)
-                weakref.finalize(self, self._pool.close)
+                weakref.finalize(self, _close, self._pool, self._owner)
             (report,) = self._pool.run(iter([job]))
         assert isinstance(report, Report)
         return report
+
+
+def _close(pool: WorkerPool, owner: int) -> None:
+    """End a worker, unless it is another process's."""
+    if owner == os.getpid():
+        pool.close()
 
 
 def _memory_file() -> int:

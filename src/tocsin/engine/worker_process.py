@@ -21,8 +21,8 @@ from tocsin.engine.messages import (
     ReadyAnswer,
     ScanTask,
     UnpackTask,
-    answer_from,
     pack_answer,
+    pack_report,
     read_task,
 )
 from tocsin.engine.object_scan import ObjectScanner, read_head
@@ -72,24 +72,18 @@ def _do(scanner: ObjectScanner, answers: int, data: bytes, descriptor: int) -> N
     with open(descriptor, "rb", buffering=0) as stream:
         expected = os.fstat(descriptor).st_size
         if isinstance(task, ScanTask):
-            _say_report(answers, scanner.scan_stream(stream, name, expected))
+            _say_report(answers, scanner.scan_stream(stream, name, expected), task.number)
             return
         data = read_head(stream, expected, scanner.options.limits.max_file_size)
     if isinstance(task, UnpackTask):
         for answer in unpacked(scanner, task, data):
             _say(answers, answer)
     else:
-        _say(answers, identified(scanner, data))
+        _say(answers, identified(scanner, data, task.number))
 
 
-def _say_report(answers: int, report: Report) -> None:
-    try:
-        packed = pack_answer(answer_from(report))
-    except ValueError as error:  # beyond what a message may hold: say so instead
-        lost = Report(report.path)
-        lost.errors.append(f"the report could not be passed on: {error}")
-        packed = pack_answer(answer_from(lost))
-    _write_all(answers, packed)
+def _say_report(answers: int, report: Report, number: int) -> None:
+    _write_all(answers, pack_report(report, number))
 
 
 def _say(answers: int, answer: Answer) -> None:

@@ -6,15 +6,18 @@ descriptors, never paths. The matchers hold Python's lock, so that several worke
 how several cores are used.
 
 What comes back is hostile until shown otherwise: bounded, typed messages (`messages`), the
-path not among them. A worker that dies, hangs or talks nonsense costs its object the verdict
-`incomplete` and is replaced; so is every worker after a number of objects, lest one object's
-code forge the verdicts of all that follow. An object that ended two workers is not tried
-again.
+path not among them, each with the number that came with its task. A worker that dies, hangs,
+talks nonsense or says more than it was asked costs its object the verdict `incomplete` and is
+replaced. So is every worker after a number of objects: until then, code that took a worker over
+could answer for the objects that it is given next. An object that ended two workers is not
+tried again.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
+import select
 import selectors
 import signal
 import socket
@@ -22,8 +25,11 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
+
+import msgspec
 
 from tocsin.database.index import Index
 from tocsin.engine.confinement import Confinement
@@ -51,13 +57,10 @@ from tocsin.engine.messages import (
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, SkippedObject
 from tocsin.engine.worker_process import serve
-from tocsin.errors import SandboxUnavailable, ScanError
+from tocsin.errors import ResourcesExhausted, SandboxUnavailable, ScanError
 
 GRACE_SECONDS = 15.0
 """How much longer than the scan's own time limit a worker may be silent."""
-
-OBJECTS_PER_WORKER = 250
-"""A worker is replaced after so many."""
 
 MOST_TRIES = 2
 """An object that ended so many workers is given up."""
@@ -68,6 +71,9 @@ _ANSWERS: dict[type[Task], type[Final]] = {
     IdentifyTask: IdentifiedAnswer,
 }
 _READ = 1 << 18
+_VIEWS_A_MEMBER = 4
+"""What a worker may list besides each object it may take out: views, remarks."""
+
 _PATIENCE = 1.0
 
 
@@ -97,6 +103,7 @@ class _Worker:
         self.done = 0
         self.ready = False
         self.given = 0
+        self.given_bytes = 0
         self.received = bytearray()
         self.job: Job | None = None
         self.since = 0.0
@@ -176,12 +183,20 @@ class WorkerPool:
                     yield ready.popleft()
                 exhausted = exhausted and not self._again
         finally:
+            for worker in list(self._busy):  # the caller went away in the middle
+                interrupted = worker.job
+                self._free(worker)
+                self._end(worker)
+                if interrupted is not None:
+                    self._again.append(interrupted)
             for job in self._again:
+                self._forget(job)
                 os.close(job.descriptor)
             self._again.clear()
 
     def _give(self, job: Job) -> None:
-        worker = self._idle.pop() if self._idle else self._start()
+        worker = self._silent() or self._start()
+        job = job._replace(task=msgspec.structs.replace(job.task, number=secrets.randbits(63)))
         message = pack_task(job.task)
         try:
             socket.send_fds(worker.tasks, [message], [job.descriptor])
@@ -189,9 +204,19 @@ class WorkerPool:
             self._end(worker)
             worker = self._start()
             socket.send_fds(worker.tasks, [message], [job.descriptor])
-        worker.job, worker.since, worker.given = job, time.monotonic(), 0
+        worker.job, worker.since = job, time.monotonic()
+        worker.given = worker.given_bytes = 0
         self._busy.append(worker)
         self._selector.register(worker.answers, selectors.EVENT_READ, worker)
+
+    def _silent(self) -> _Worker | None:
+        """An idle worker that has said nothing since it was last asked; others are ended."""
+        while self._idle:
+            worker = self._idle.pop()
+            if not select.select([worker.answers], [], [], 0)[0]:
+                return worker
+            self._end(worker)
+        return None
 
     def _collect(self, ready: deque[Report | Final]) -> None:
         for key, _ in self._selector.select(timeout=_PATIENCE):
@@ -202,33 +227,30 @@ class WorkerPool:
                 continue
             worker.received += chunk
             try:
-                for answer in self._complete(worker):
+                while worker.job is not None and (answer := self._next(worker)) is not None:
                     self._hear(worker, answer, ready)
-                    if worker not in self._all:
-                        break  # it asked for a module, or has done enough
             except ScanError as error:
                 self._lose(worker, str(error), ready)
         self._end_overdue(ready)
 
-    def _complete(self, worker: _Worker) -> Iterator[Answer]:
-        """The whole messages among what was received.
+    def _next(self, worker: _Worker) -> Answer | None:
+        """The next whole message among what was received, or None.
 
         Raises:
-            ScanError: a message is longer than it may be, or makes no sense.
+            ScanError: it is longer than it may be, or makes no sense.
         """
-        received, at = worker.received, 0
-        while len(received) - at >= LENGTH.size:
-            length = LENGTH.unpack_from(received, at)[0]
-            if length > self._most_bytes(worker):
-                raise ScanError("its worker's answer was too long")
-            end = at + LENGTH.size + length
-            if len(received) < end:
-                break
-            with memoryview(received) as view:
-                answer = read_answer(bytes(view[at + LENGTH.size : end]))
-            at = end
-            yield answer
-        del received[:at]
+        received = worker.received
+        if len(received) < LENGTH.size:
+            return None
+        length = LENGTH.unpack_from(received)[0]
+        if length > self._most_bytes(worker):
+            raise ScanError("its worker's answer was too long")
+        end = LENGTH.size + length
+        if len(received) < end:
+            return None
+        answer = read_answer(bytes(received[LENGTH.size : end]))
+        del received[:end]
+        return answer
 
     def _most_bytes(self, worker: _Worker) -> int:
         if worker.job is None or isinstance(worker.job.task, ScanTask):
@@ -254,18 +276,33 @@ class WorkerPool:
         if isinstance(answer, NeedAnswer):
             self._fetch(worker, answer.module)
             return
+        if isinstance(answer, ReadyAnswer) or answer.number != job.task.number:
+            raise ScanError("its worker spoke out of turn")
         if isinstance(answer, MemberAnswer) and job.take is not None:
-            worker.since = time.monotonic()
-            worker.given += 1
+            self._count(worker, answer)
             if worker.given > self._had.get(job.descriptor, 0):
                 self._had[job.descriptor] = worker.given
                 job.take(answer)
             return
         if not isinstance(answer, _ANSWERS[type(job.task)]):
             raise ScanError("its worker answered another question")
-        assert not isinstance(answer, ReadyAnswer | NeedAnswer | MemberAnswer)
+        assert not isinstance(answer, MemberAnswer)
         ready.append(report_from(answer, job.path) if isinstance(answer, ReportAnswer) else answer)
         self._finish(worker)
+
+    def _count(self, worker: _Worker, answer: MemberAnswer) -> None:
+        """Hold a worker that unpacks to the limits that it should keep by itself.
+
+        Raises:
+            ScanError: it does not.
+        """
+        limits = self._options.limits
+        worker.given += 1
+        worker.given_bytes += len(answer.data or b"")
+        most = limits.max_files and _VIEWS_A_MEMBER * (limits.max_files + 1000)
+        most_bytes = limits.max_scan_size and _VIEWS_A_MEMBER * limits.max_scan_size
+        if (most and worker.given > most) or (most_bytes and worker.given_bytes > most_bytes):
+            raise ScanError("its worker gave more than the limits allow")
 
     def _fetch(self, worker: _Worker, module: str) -> None:
         """Have a module that a worker lacks, and its job done by another that has it.
@@ -288,7 +325,9 @@ class WorkerPool:
         os.close(worker.job.descriptor)
         self._free(worker)
         worker.done += 1
-        if worker.done >= OBJECTS_PER_WORKER:
+        if worker.received:
+            self._end(worker)  # it says more than it was asked
+        elif worker.done >= self._options.objects_per_worker:
             self._retired = True  # there is much to do: what is loaded once is loaded for all
             self._end(worker)
         else:
@@ -304,8 +343,11 @@ class WorkerPool:
             return
         now = time.monotonic()
         for worker in list(self._busy):
-            if now - worker.since > limit + GRACE_SECONDS:
-                reason = f"no answer after {limit + GRACE_SECONDS:g} seconds"
+            allowed = limit + GRACE_SECONDS
+            if worker.job is not None and worker.job.take is not None:
+                allowed *= 2  # what it gives must be written, too
+            if now - worker.since > allowed:
+                reason = f"no answer after {allowed:g} seconds"
                 self._lose(worker, reason, ready, again=False)
 
     def _free(self, worker: _Worker) -> None:
@@ -342,10 +384,14 @@ class WorkerPool:
         self._all.remove(worker)
         worker.tasks.close()
         os.close(worker.answers)
-        pid, status = os.waitpid(worker.pid, os.WNOHANG)
-        if pid == 0:
+        try:
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid == 0:
+                _kill(worker.pid)
+                _, status = os.waitpid(worker.pid, 0)
+        except ChildProcessError:  # the program around us has its children waited for elsewhere
             _kill(worker.pid)
-            _, status = os.waitpid(worker.pid, 0)
+            return 0
         return status
 
     def _start(self) -> _Worker:
@@ -358,7 +404,14 @@ class WorkerPool:
         task_end, worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         answer_reader, answer_writer = os.pipe2(os.O_CLOEXEC)
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for end in (task_end, worker_end):
+                end.close()
+            os.close(answer_reader)
+            os.close(answer_writer)
+            raise ResourcesExhausted(f"no worker could be started: {error.strerror}") from None
         if pid == 0:
             status = 1
             try:
@@ -434,8 +487,9 @@ def _kill(pid: int) -> None:
     """End a worker, and whatever it started where nothing kept it from that."""
     try:
         os.killpg(pid, signal.SIGKILL)  # a confined worker leads a group of its own
-    except ProcessLookupError:
-        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _how_it_ended(status: int) -> str:

@@ -36,7 +36,8 @@ _PLAIN: Final = (
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
     # looking at oneself and at the clock
     "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getrlimit",
-    "getrusage", "uname", "sysinfo", "gettimeofday", "time", "times", "clock_gettime", "clock_getres",
+    "getrusage", "uname", "sysinfo", "gettimeofday", "time", "times",
+    "clock_gettime", "clock_getres",
     "getrandom",
 )
 

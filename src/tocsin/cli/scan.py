@@ -123,6 +123,13 @@ def _jobs() -> int:
     help="Scan nothing where the processes that parse files cannot be confined "
     "('tocsin doctor' says whether they can).",
 )
+@click.option(
+    "--files-per-worker",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Replace a worker after so many files; 1 lets no file's code judge another file.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Name clean files too.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what was found or went wrong; no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar on a terminal.")
@@ -149,6 +156,7 @@ def command(
     alert_encrypted: bool,
     alert_macros: bool,
     require_sandbox: bool,
+    files_per_worker: int,
     verbose: bool,
     quiet: bool,
     no_progress: bool,
@@ -184,6 +192,7 @@ def command(
             alert_encrypted_archives=alert_encrypted,
             alert_encrypted_documents=alert_encrypted,
             alert_macros=alert_macros,
+            objects_per_worker=files_per_worker,
             sandbox=Sandboxing.REQUIRED if require_sandbox else Sandboxing.ON,
         ),
         walk=WalkOptions(exclude, one_file_system, pseudo_file_systems),

@@ -24,7 +24,7 @@ from tocsin.unpack.interface import Limits
 ROOTS = frozenset(
     {
         *("tocsin", "encodings", "hyperscan", "pcre2", "yara_x", "pybit7z", "pikepdf", "lxml"),
-        *("olefile", "msoffcrypto", "LnkParse3", "lz4", "zstandard", "brotli", "icicle"),
+        *("lz4", "zstandard", "brotli", "icicle"),
         *("cryptography", "bz2", "lzma", "zlib", "json", "plistlib", "struct", "unicodedata"),
         *("_bz2", "_lzma", "_compression", "email", "html", "xml", "binascii", "stringprep"),
     }

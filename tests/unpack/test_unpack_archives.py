@@ -102,15 +102,40 @@ def test_streams_of_ntfs_are_members() -> None:
     assert found["a.exe:ads"] == TEXT
 
 
-def test_links_are_no_members() -> None:
-    assert [m.name for m in opened("RAR", unfold("rar_links")).members] == ["data.txt"]
-    assert [m.name for m in opened("CPIO_NEWC", samples.cpio()).members] == ["a.exe", "b.txt"]
+def test_the_target_of_a_link_is_looked_at_as_all_bytes_are() -> None:
+    found = [m.name for m in opened("RAR", unfold("rar_links")).members]
+    assert found == ["data_link", "data.txt", "random_link"]
+    found = [m.name for m in opened("CPIO_NEWC", samples.cpio()).members]
+    assert found == ["a.exe", "b.txt", "link"]
 
 
-def test_a_link_too_long_to_be_one_is_a_member() -> None:
-    long = bytes(5000)
-    data = samples._newc(b"link", long, 0o120777) + samples._newc(b"TRAILER!!!", b"", 0)
-    assert [m.data for m in opened("CPIO_NEWC", data).members] == [long]
+def _plain_7z(
+    data: bytes, attributes: int | None = None, coder: bytes = b"\x01\0", crc: int | None = None
+) -> bytes:
+    """A 7z of one file whose headers are not packed (7zFormat.txt)."""
+    title = "e.exe\0".encode("utf-16-le")
+    size = bytes([0x80 | len(data) >> 8, len(data) & 0xFF])
+    header = b"\1\4\6\0\1\x09" + size + b"\0\7\x0b\1\0\1" + coder + b"\x0c" + size
+    header += b"" if crc is None else b"\x0a\1" + struct.pack("<I", crc)
+    header += b"\0\x08\0\0\5\1\x11" + bytes([len(title) + 1]) + b"\0" + title
+    if attributes is not None:
+        header += b"\x15\6\1\0" + struct.pack("<I", attributes)
+    header += b"\0\0"
+    start = struct.pack("<QQI", len(data), len(header), zlib.crc32(header))
+    head = b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<I", zlib.crc32(start))
+    return head + start + data + header
+
+
+@pytest.mark.parametrize("attributes", [0x21A48000, 0x61A48000, 0xC1A48000, 0xA1FF8000, 0x400])
+def test_what_is_said_to_be_a_device_or_a_link_hides_no_bytes(attributes: int) -> None:
+    (member,) = opened("7Z", _plain_7z(PAYLOAD, attributes, crc=zlib.crc32(PAYLOAD))).members
+    assert member.data == PAYLOAD
+
+
+def test_a_password_that_nothing_proves_is_not_believed() -> None:
+    aes = b"\x24\x06\xf1\x07\x01\x01\x3f"  # the key is the password itself, and no CRC
+    outcome = opened("7Z", _plain_7z(bytes(range(256)) * 2, coder=aes), (b"infected",))
+    assert [each.reason for each in outcome.skipped] == [Reason.ENCRYPTED]
 
 
 def test_a_part_of_other_volumes_is_incomplete() -> None:
@@ -138,7 +163,7 @@ def test_metadata() -> None:
 
 def test_positions_count_folders_as_clamscan_does() -> None:
     data = samples._newc(b"d", b"", 0o040755) + samples.cpio()
-    assert [member.position for member in opened("CPIO_NEWC", data).members] == [2, 3]
+    assert [member.position for member in opened("CPIO_NEWC", data).members] == [2, 3, 4]
 
 
 # --- encryption ------------------------------------------------------------------------------
@@ -353,7 +378,7 @@ def test_an_item_that_is_too_big_does_not_hide_the_next() -> None:
     data = samples._newc(b"big", bytes(1_000_001)) + samples.cpio()
     outcome = opened("CPIO_NEWC", data)
     assert [each.reason for each in outcome.skipped] == [Reason.LIMIT]
-    assert [m.name for m in outcome.members] == ["a.exe", "b.txt"]
+    assert [m.name for m in outcome.members] == ["a.exe", "b.txt", "link"]
 
 
 def test_many_items_end_at_the_bound_of_objects() -> None:

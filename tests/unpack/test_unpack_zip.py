@@ -193,6 +193,14 @@ def test_password_among_others(method: int) -> None:
     assert (member.data, member.encrypted, member.note) == (TEXT, True, "")
 
 
+@pytest.mark.parametrize("method", [0, 8])
+def test_a_password_that_passes_the_check_byte_alone_is_not_believed(method: int) -> None:
+    entry = encrypted_entry(method=method)
+    wrong = [b"wrong %d" % number for number in range(900)]
+    outcome = check_contract("ZIP", make_zip([entry]), passwords=wrong)
+    assert [each.reason for each in outcome.skipped] == [Reason.ENCRYPTED]
+
+
 def test_password_on_an_archive_by_info_zip() -> None:
     (member,) = check_contract("ZIP", INFO_ZIP_ENCRYPTED).members
     assert (member.name, member.data) == ("plain.txt", b"attack at dawn\n")

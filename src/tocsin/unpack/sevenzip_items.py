@@ -10,14 +10,11 @@ from tocsin.unpack.sevenzip_header import MOST_DICTIONARY
 from tocsin.unpack.sevenzip_library import Archive, Property
 from tocsin.unpack.stream import Meta
 
-_LONGEST_LINK = 4096
-"""Bytes of a symbolic link's target; more is data that is said to be a link."""
-
 _MODE_IN_ATTRIBUTES = 0x8000
 _KIND_OF_FILE = 0o170000
-_DIRECTORY, _REGULAR, _LINK = 0o040000, 0o100000, 0o120000
+_REGULAR = 0o100000
 _REPARSE_POINT = 0x400
-"""An attribute of Windows' links, whose data say where they lead."""
+"""An attribute of Windows' links."""
 
 _SETTING = re.compile(r":(?:mem)?([0-9]+)([bkmgt]?)", re.IGNORECASE)
 _UNITS = {"b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -55,13 +52,14 @@ def entries(archive: Archive, count: int, position: int) -> Iterator[Entry]:
         if item(index, Property.IS_DIRECTORY) or item(index, Property.IS_ANTI):
             continue
         size = _number(item(index, Property.SIZE))
-        if _is_link_or_device(archive, index, size):
+        packed = _number(item(index, Property.PACKED_SIZE))
+        if _has_no_data(archive, index, size, packed):
             continue
         crc, block = item(index, Property.CRC), item(index, Property.BLOCK)
         meta = Meta(
             name=clean(item(index, Property.PATH)),
             size=size,
-            packed_size=_number(item(index, Property.PACKED_SIZE)),
+            packed_size=packed,
             position=position + index,
             encrypted=item(index, Property.ENCRYPTED) is True,
             crc=crc if isinstance(crc, int) else None,
@@ -86,20 +84,26 @@ def clean(name: str | int | None) -> str:
     return name.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _is_link_or_device(archive: Archive, index: int, size: int) -> bool:
-    """Whether an item has no data of its own."""
-    for what in (Property.SYMBOLIC_LINK, Property.HARD_LINK, Property.COPY_LINK):
-        if archive.item(index, what):
-            return size <= _LONGEST_LINK or what is not Property.SYMBOLIC_LINK
-    mode = archive.item(index, Property.POSIX_MODE)
+def _has_no_data(archive: Archive, index: int, size: int, packed: int) -> bool:
+    """Whether an item is a mark only: a device, or another name of data that are elsewhere.
+
+    What an item is said to be is no reason to pass over its bytes, which a program may write
+    to a file all the same.
+    """
+    item = archive.item
+    if packed == 0 and (item(index, Property.HARD_LINK) or item(index, Property.COPY_LINK)):
+        return True
+    if size:
+        return False
+    if item(index, Property.SYMBOLIC_LINK):
+        return True
+    mode, attributes = item(index, Property.POSIX_MODE), item(index, Property.ATTRIBUTES)
+    attributes = attributes if isinstance(attributes, int) else 0
     if not isinstance(mode, int):
-        attributes = archive.item(index, Property.ATTRIBUTES)
-        attributes = attributes if isinstance(attributes, int) else 0
-        if attributes & _REPARSE_POINT and size <= _LONGEST_LINK:
+        if attributes & _REPARSE_POINT:
             return True
         mode = attributes >> 16 if attributes & _MODE_IN_ATTRIBUTES else 0
-    kind = mode & _KIND_OF_FILE
-    return kind not in (0, _REGULAR) and size <= _LONGEST_LINK
+    return mode & _KIND_OF_FILE not in (0, _REGULAR)
 
 
 def dictionary(method: str) -> int:

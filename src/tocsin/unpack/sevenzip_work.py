@@ -149,6 +149,9 @@ class Work:
                     archive = self._open_with(number, password)
                 except PasswordWanted:
                     continue
+                if not len(archive):  # no proof: a wrong key may turn a list into an empty one
+                    archive.close()
+                    continue
                 self._passwords = [password, *self._passwords]
                 return archive
             raise
@@ -331,10 +334,14 @@ class Work:
         return [index for index in wanted if index not in finished]
 
     def _unlock(self, archive: Archive, locked: list[int]) -> Iterator[Member | Skipped]:
-        """Extract encrypted items: find the password of the smallest, use it on all, go on."""
+        """Extract encrypted items: find the password of the smallest, use it on all, go on.
+
+        Of an item without a checksum a wrong password may make anything: it is handed on, and
+        said not to have been had.
+        """
         probes = 0
         while locked and probes < _MOST_PROBES:
-            probe = min(locked, key=lambda index: self._entries[index].meta.size)
+            probe = min(locked, key=self._worth_probing)
             password = find_password(archive, probe, self._passwords, self._budget, self._deadline)
             if password is None:
                 probes += 1
@@ -345,14 +352,23 @@ class Work:
             for done in self._passes(archive, locked, password):
                 if done.result in _WRONG_KEY and done.number != probe:
                     left.append(done.number)
-                else:
-                    yield from self._report(done)
+                    continue
+                yield from self._report(done)
+                if done.result == Result.OK and not self._is_provable(done.number):
+                    yield self._without_password(done.number, "it has no checksum to prove a key")
             locked = left
         for index in locked:
             yield self._without_password(index)
 
-    def _without_password(self, index: int) -> Skipped:
-        detail = "no password fits" if self._passwords else "no password is known"
+    def _is_provable(self, index: int) -> bool:
+        """Whether what comes out of an item is known to be right; RAR checks the key too."""
+        return self._reader.classes[0] != SEVENZ or self._entries[index].meta.crc is not None
+
+    def _worth_probing(self, index: int) -> tuple[bool, int]:
+        return not self._is_provable(index), self._entries[index].meta.size
+
+    def _without_password(self, index: int, why: str = "") -> Skipped:
+        detail = why or ("no password fits" if self._passwords else "no password is known")
         meta = self._entries[index].meta._replace(encrypted=True)
         return skipped(meta, Reason.ENCRYPTED, detail)
 

@@ -195,24 +195,24 @@ class _Archive:
         self, entry: Entry, start: int, notes: list[str]
     ) -> Iterator[Member | Skipped]:
         self._budget.charge_file()
-        best: Taken | None = None
+        guess: Taken | None = None
         for taken in self._decrypted(entry, start):
             if taken.stop is not None or _fits(entry, taken):
-                best = taken
-                break
-            if taken.data and taken.reason is None and best is None:
-                best = taken
-        else:
-            if best is None and self._is_plain(entry, start):
-                best = self._take(self._data, start, entry)
+                yield from report(_meta(entry), taken, [*notes, *_remarks(entry, taken)])
+                return
+            if taken.data and taken.reason is None and guess is None:
+                guess = taken
+        if guess is None and self._is_plain(entry, start):
+            taken = self._take(self._data, start, entry)
+            if taken.stop is not None or _fits(entry, taken):
                 notes = [*notes, "marked as encrypted and is not"]
-                if not _fits(entry, best) and best.stop is None:
-                    best = None
-        if best is None:
-            detail = "no password fits" if self._passwords else "no password is known"
-            yield skipped(_meta(entry), Reason.ENCRYPTED, detail)
-            return
-        yield from report(_meta(entry), best, [*notes, *_remarks(entry, best)])
+                yield from report(_meta(entry), taken, [*notes, *_remarks(entry, taken)])
+                return
+        detail = "no password fits" if self._passwords else "no password is known"
+        if guess is not None:
+            yield from report(_meta(entry), guess, [*notes, *_remarks(entry, guess)])
+            detail = "no password surely fits: the CRC-32 does not match"
+        yield skipped(_meta(entry), Reason.ENCRYPTED, detail)
 
     def _decrypted(self, entry: Entry, start: int) -> Iterator[Taken]:
         """What comes out of the member under each password that may be right."""

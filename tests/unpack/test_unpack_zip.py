@@ -71,7 +71,7 @@ CROOKED_BUT_READABLE: dict[str, tuple[bytes, list[bytes], str]] = {
     "member not listed": (
         make_zip([Entry(), HIDDEN]), [TEXT, HIDDEN.data], "not in the central directory"),
     "two archives in one file": (
-        make_zip(TWO[:1]) + make_zip(TWO[1:]), [TWO[1].data, TEXT], "not in the central directory"),
+        make_zip(TWO[:1]) + make_zip(TWO[1:]), [TEXT, TWO[1].data], "in another directory only"),
     "wrong CRC": (make_zip([Entry(crc=1)]), [TEXT], "CRC-32 does not match"),
     "size too small": (make_zip([Entry(size=5)]), [TEXT], "5 bytes are stated"),
     "size too big": (make_zip([Entry(size=1 << 31)]), [TEXT], "bytes are stated"),
@@ -153,6 +153,39 @@ def test_entries_of_the_same_data_are_taken_out_once() -> None:
     assert isinstance(member, Member)
     assert isinstance(again, Skipped)
     assert (again.name, again.detail) == ("again", "the same data as member 1")
+
+
+def test_entries_of_one_place_that_are_read_differently_are_all_taken_out() -> None:
+    packed = deflate(TEXT)
+    stored = Entry(method=0, data=packed)
+    data = make_zip([stored, Entry(written=False)])
+    assert [m.data for m in check_contract("ZIP", data).members] == [packed, TEXT]
+
+
+@pytest.mark.parametrize("local_method", [0, 8, 0x7777])
+def test_a_decoy_directory_does_not_hide_the_true_one(local_method: int) -> None:
+    decoy = make_zip([Entry(data=b"harmless" * 99, method=0)])
+    decoy, at = decoy[: decoy.index(b"PK\5\6")], decoy.index(b"PK\1\2")
+    true = bytearray(make_zip([Entry(name=b"e.exe", local_method=local_method)]))
+    directory, end = true.index(b"PK\1\2"), true.index(b"PK\5\6")
+    shift = len(decoy) + directory - at  # by which the stated offsets are too small
+    true[directory + 42 : directory + 46] = (len(decoy) - shift).to_bytes(4, "little")
+    true[end + 16 : end + 20] = at.to_bytes(4, "little")
+    data = decoy + true
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.read("e.exe") == TEXT
+    assert TEXT in [m.data for m in check_contract("ZIP", data).members]
+
+
+def test_a_stored_archive_keeps_its_members_to_itself() -> None:
+    inner = make_zip([Entry(name=b"inner")])
+    (member,) = check_contract("ZIP", make_zip([Entry(method=0, data=inner)])).members
+    assert (member.data, member.note) == (inner, "")
+
+
+def test_a_name_of_a_directory_hides_no_data() -> None:
+    entry = Entry(name=b"a/", method=0, packed_size=0, size=0, local_packed_size=len(TEXT))
+    assert TEXT in [m.data for m in check_contract("ZIP", make_zip([entry])).members]
 
 
 def test_a_local_header_that_is_not_there() -> None:

@@ -27,6 +27,7 @@ from tocsin.unpack.zip_directory import (
     holds_end_record,
     read_central,
     read_local,
+    reading_of,
 )
 from tocsin.unpack.zip_methods import (
     AES,
@@ -53,8 +54,8 @@ class ZipUnpacker:
 
     Members come in the order of their data in the file; their `position` is their place in
     the central directory, directories included, and goes on counting with members that are
-    not listed there. Entries of directories are passed over, and so is an entry whose data
-    is that of another one, but for its metadata.
+    not listed there. Entries of directories are passed over, and so is an entry that reads the
+    data of another one as that one does, but for its metadata.
     """
 
     types = frozenset({"ZIP", "ZIPSFX", "CRX", "OOXML_WORD", "OOXML_XL", "OOXML_PPT", "OOXML_HWP"})
@@ -64,8 +65,9 @@ class ZipUnpacker:
     ) -> Iterator[Member | Skipped]:
         """See `Unpacker.members`."""
         most = budget.limits.max_files * _ENTRIES_PER_FILE or None
-        listed = read_central(data, most)
-        archive = _Archive(data, budget, passwords)
+        central = read_central(data, most, budget.check_time)
+        listed = [*central.entries, *central.others]
+        archive = _Archive(data, budget, passwords, len(central.entries))
         for entry in sorted(listed, key=lambda entry: (entry.offset, entry.position)):
             yield from archive.listed(entry)
         found = len(listed)
@@ -76,6 +78,8 @@ class ZipUnpacker:
                 break
         if found and not listed:
             yield Skipped("", Reason.DAMAGED, "its directory is missing; members may be too")
+        if central.too_many:
+            raise LimitReached("more directories in one archive than are read (--max-files)")
         if not found and not holds_end_record(data):
             raise FormatError("not zip: neither a directory nor a member")
         if most is not None and found >= most:
@@ -85,14 +89,17 @@ class ZipUnpacker:
 class _Archive:
     """One archive while its members are taken out."""
 
-    def __init__(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> None:
+    def __init__(
+        self, data: bytes, budget: Budget, passwords: Sequence[bytes], believed: int
+    ) -> None:
         self._data = data
+        self._believed = believed
         self._budget = budget
         self._passwords = passwords
         self._occupied: list[tuple[int, int]] = []
         self._end = 0
-        self._last_offset = -1
-        self._last_position = 0
+        self._offset = -1
+        self._readings: dict[tuple[int, ...], int] = {}
 
     def listed(self, entry: Entry) -> Iterator[Member | Skipped]:
         """Take out an entry of the central directory, in each way it can be read."""
@@ -102,18 +109,23 @@ class _Archive:
             detail = "no local header where the directory says"
             yield skipped(_meta(entry), Reason.DAMAGED, detail)
             return
-        if entry.offset == self._last_offset:
-            detail = f"the same data as member {self._last_position}"
-            yield skipped(_meta(entry), Reason.DUPLICATE, detail)
+        if entry.offset != self._offset:
+            self._offset, self._readings = entry.offset, {}
+        same = self._readings.setdefault(reading_of(entry), entry.position)
+        if same != entry.position:
+            yield skipped(_meta(entry), Reason.DUPLICATE, f"the same data as member {same}")
             return
-        self._last_offset, self._last_position = entry.offset, entry.position
-        notes = ["overlaps another member"] if entry.offset < self._end else []
+        again = len(self._readings) > 1
+        notes = ["overlaps another member"] if again or entry.offset < self._end else []
+        if entry.position > self._believed:
+            notes.append("in another directory only")
         end = local.start + entry.packed_size
         self._occupied.append((entry.offset, end))
         self._end = max(self._end, end)
-        if _is_directory(entry):
-            return
-        yield from self._read(entry, local.start, notes)
+        if not _is_directory(entry):
+            yield from self._read(entry, local.start, notes)
+        if again or _is_directory(local.entry):
+            return  # as its local header says it was read already, or there is nothing
         if _contradicts(entry, local):
             yield from self._read(local.entry, local.start, ["read as its local header says"])
 

@@ -32,10 +32,15 @@ _ZIP64_EXTRA = 1
 _IN_ZIP64 = 0xFFFFFFFF
 _MOST_END_RECORDS = 64
 _MOST_DESCRIPTORS = 200_000
-_PLAUSIBLE_LOCAL = re.compile(
-    rb"PK\x03\x04[\x00-\x3f]...(?:[\x00-\x14]|[\x5d-\x63])\x00", re.DOTALL
-)
-"""A local header of a version up to 6.3 and a method in use: four bytes alone prove little."""
+_PLAUSIBLE_LOCAL = re.compile(rb"PK\x03\x04....(?:[\x00-\x14]|[\x5d-\x63])\x00", re.DOTALL)
+"""A local header of a method in use: four bytes alone prove little. No program minds the
+version."""
+
+_LEAST_ENTRIES_READ = 100_000
+_DIRECTORIES_READ = 4
+_MOST_OTHERS = 1_000_000
+_MOST_SHIFTS = 4
+"""How much is read of directories that contradict each other."""
 
 _HEADERS_BETWEEN_CHECKS = 1024
 
@@ -58,6 +63,7 @@ class Entry(NamedTuple):
         offset: where the local header begins in the file.
         position: place in the central directory counted from 1.
         extra: further fields, as stored.
+        comment: bytes of its comment.
     """
 
     name: bytes
@@ -70,6 +76,7 @@ class Entry(NamedTuple):
     offset: int
     position: int
     extra: bytes = b""
+    comment: int = 0
 
 
 class Local(NamedTuple):
@@ -122,30 +129,147 @@ def _widen(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int,
     return values[0], values[1], values[2]
 
 
-def read_central(data: bytes, most: int | None) -> list[Entry]:
-    """Read the central directory.
+class Directories(NamedTuple):
+    """What every directory lists that some program may believe.
+
+    Attributes:
+        entries: those of the directory that most programs believe, in its order.
+        others: what other directories list besides, where a local header proves it.
+        too_many: whether there is more than was looked at.
+    """
+
+    entries: list[Entry]
+    others: list[Entry]
+    too_many: bool = False
+
+
+def read_central(data: bytes, most: int | None, alive: Callable[[], None]) -> Directories:
+    """Read the central directories.
 
     Of several end records the last one whose directory holds an entry counts. Bytes in front
-    of the archive, which make every stated position too small, are allowed for.
+    of the archive, which make every stated position too small, are allowed for. Whatever else
+    may pass for a directory is read as well: a decoy must not hide the true one.
 
     Args:
         data: the file.
         most: entries to read at most, or None for all.
-
-    Returns:
-        The entries in the directory's order; none when there is no usable directory.
+        alive: called now and then; may raise to stop.
     """
-    end = len(data)
-    for _ in range(_MOST_END_RECORDS):
-        end = data.rfind(_END_SIGNATURE, 0, end)
-        if end < 0:
-            break
-        for start, shift in _directory_starts(data, end):
-            entries = list(islice(_central_entries(data, start, shift), most))
-            if entries:
-                return entries
-        end += len(_END_SIGNATURE) - 1
-    return []
+    return _Reading(data, most, alive).all()
+
+
+class _Reading:
+    """The directories of one file while they are read."""
+
+    def __init__(self, data: bytes, most: int | None, alive: Callable[[], None]) -> None:
+        self._data = data
+        self._most = most
+        self._alive = alive
+        self._left = max(_LEAST_ENTRIES_READ, (most or _MOST_OTHERS) * _DIRECTORIES_READ)
+        self._entries: list[Entry] = []
+        self._others: list[Entry] = []
+        self._known: set[tuple[int, ...]] = set()
+        self._read: set[tuple[int, int]] = set()
+        self._spans: dict[int, int] = {}
+        self._stored: list[Entry] | None = None
+        self._shifts = [0]
+
+    def all(self) -> Directories:
+        data = self._data
+        end = len(data)
+        last = True
+        for _ in range(_MOST_END_RECORDS):
+            end = data.rfind(_END_SIGNATURE, 0, end)
+            if end < 0:
+                break
+            comment = int.from_bytes(data[end + 20 : end + 22], "little")
+            believed = last or end + _END.size + comment == len(data)
+            for start, shift in _directory_starts(data, end):
+                self._add(start, shift, None if believed else end)
+            last = last and end + _END.size > len(data)
+            end += len(_END_SIGNATURE) - 1
+        self._runs()
+        return Directories(self._entries, self._others, self._left <= 0)
+
+    def _runs(self) -> None:
+        """Read what no end record leads to."""
+        data = self._data
+        at = data.find(_CENTRAL_SIGNATURE)
+        while at >= 0 and self._left > 0:
+            behind = self._spans.get(at)
+            if behind is None:
+                for shift in self._shifts[:_MOST_SHIFTS]:
+                    self._add(at, shift, at)
+                behind = self._spans.get(at, at + 1)
+            at = data.find(_CENTRAL_SIGNATURE, max(behind, at + 1))
+
+    def _add(self, start: int, shift: int, inside: int | None) -> None:
+        """Read one directory.
+
+        Args:
+            start: where it begins.
+            shift: by how much its positions are off.
+            inside: position by which to tell that it belongs to an archive that is a member,
+                and comes out with it; None when it is to be read all the same.
+        """
+        if (start, shift) in self._read or self._left <= 0:
+            return
+        self._read.add((start, shift))
+        if not self._data.startswith(_CENTRAL_SIGNATURE, max(start, 0)) or start < 0:
+            return
+        if inside is not None and self._is_in_member(start, inside):
+            return
+        self._alive()
+        entries = list(islice(_central_entries(self._data, start, shift), self._most))
+        self._left -= len(entries) + 1
+        if not entries:
+            return
+        first = not self._entries
+        if first:
+            self._entries = entries
+        for entry in entries:
+            key = reading_of(entry)
+            if first:
+                self._known.add(key)
+            elif key not in self._known and self._is_proved(entry):
+                self._known.add(key)
+                position = len(self._entries) + len(self._others) + 1
+                self._others.append(entry._replace(position=position))
+        if shift not in self._shifts:
+            self._shifts.append(shift)
+        size = sum(
+            _CENTRAL.size + len(each.name) + len(each.extra) + each.comment for each in entries
+        )
+        self._spans[start] = start + size
+
+    def _is_proved(self, entry: Entry) -> bool:
+        if len(self._others) >= (self._most or _MOST_OTHERS):
+            self._left = 0
+            return False
+        return self._data.startswith(LOCAL_SIGNATURE, entry.offset) and entry.offset >= 0
+
+    def _is_in_member(self, start: int, end: int) -> bool:
+        """Whether a listed member that is stored as it is holds a part of the file."""
+        if not self._entries:
+            return False
+        if self._stored is None:
+            stored = [each for each in self._entries if not (each.method or each.flags & ENCRYPTED)]
+            self._stored = sorted(stored, key=_offset)
+        number = bisect_left(self._stored, start, key=_offset) - 1
+        if number < 0:
+            return False
+        entry = self._stored[number]
+        local = read_local(self._data, entry.offset, entry.position)
+        return local is not None and end < local.start + entry.packed_size
+
+
+def _offset(entry: Entry) -> int:
+    return entry.offset
+
+
+def reading_of(entry: Entry) -> tuple[int, ...]:
+    """What decides which bytes come out of a member."""
+    return (entry.offset, entry.method, entry.flags, entry.packed_size, entry.size, entry.crc)
 
 
 def holds_end_record(data: bytes) -> bool:
@@ -161,28 +285,27 @@ def _directory_starts(data: bytes, end: int) -> Iterator[tuple[int, int]]:
     if end + _END.size > len(data):
         return
     *_, size, offset, _comment = _END.unpack_from(data, end)
-    wide = _read_end64(data, end) if _IN_ZIP64 in (size, offset) else None
-    after = end
-    if wide is not None:
-        after, size, offset = wide
-    yield offset, 0
-    yield after - size, after - size - offset
+    places = [(end, size, offset), *_read_end64(data, end)]
+    if _IN_ZIP64 in (size, offset):
+        places.reverse()
+    for after, length, at in places:
+        yield at, 0
+        yield after - length, after - length - at
 
 
-def _read_end64(data: bytes, end: int) -> tuple[int, int, int] | None:
-    """Position of the zip64 end record in front of an end record, its size and offset."""
+def _read_end64(data: bytes, end: int) -> Iterator[tuple[int, int, int]]:
+    """Position of each zip64 end record in front of an end record, its size and offset."""
     at = end - _LOCATOR64.size
     if at < 0:
-        return None
+        return
     signature, _disk, offset, _disks = _LOCATOR64.unpack_from(data, at)
     if signature != _LOCATOR64_SIGNATURE:
-        return None
-    for place in (offset, at - _END64.size):
+        return
+    for place in dict.fromkeys((offset, at - _END64.size)):
         if 0 <= place <= len(data) - _END64.size:
             record = _END64.unpack_from(data, place)
             if record[0] == _END64_SIGNATURE:
-                return place, record[-2], record[-1]
-    return None
+                yield place, record[-2], record[-1]
 
 
 def _central_entries(data: bytes, at: int, shift: int) -> Iterator[Entry]:
@@ -203,7 +326,10 @@ def _central_entries(data: bytes, at: int, shift: int) -> Iterator[Entry]:
         size, packed, offset = _widen(extra, size, packed, fields[-1])
         position += 1
         offset += shift
-        yield Entry(name, flags, method, time, crc, packed, size, offset, position, extra)
+        yield Entry(
+            *(name, flags, method, time, crc, packed, size, offset, position, extra),
+            comment=comment_size,
+        )
         at += name_size + extra_size + comment_size
 
 

@@ -14,6 +14,7 @@ from unpack_samples import MIXED, TEXT
 
 from tocsin.errors import FormatError, LimitReached
 from tocsin.unpack.interface import Limits, Reason
+from tocsin.unpack.stream import BEHIND
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "GZ": lambda data: gzip.compress(data, mtime=0),
@@ -42,8 +43,9 @@ def test_streams_are_joined(kind: str) -> None:
 
 
 @each_format
-def test_bytes_behind_are_noted(kind: str) -> None:
-    (member,) = check_contract(kind, PACK[kind](TEXT) + b"garbage").members
+def test_bytes_behind_are_noted_and_handed_on(kind: str) -> None:
+    member, after = check_contract(kind, PACK[kind](TEXT) + b"garbage").members
+    assert (after.name, after.data, after.position) == (BEHIND, b"garbage", 2)
     assert (member.data, member.complete) == (TEXT, True)
     assert member.note == "7 bytes follow the last stream"
 

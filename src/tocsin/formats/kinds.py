@@ -22,28 +22,56 @@ from tocsin.formats.text_kinds import TEXT_TYPES, encoded_kinds, yenc_kinds
 
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_BYTES = 22
+_ZIP64_LOCATOR_BYTES = 20
+_ZIP64_END_BYTES = 56
+_CENTRAL = b"PK\x01\x02"
 _CHROME = b"Cr24"
-_ZIP_END_REACH = _ZIP_END_BYTES + 0xFFFF
-"""A zip's end record is at most so many bytes, its comment included, from the file's end."""
+_MOST_ZIP_ENDS = 64
+"""End records that are looked at, the last ones of an object."""
 
 
 def _appended_zip(data: bytes) -> str | None:
     """A zip archive that stands behind other bytes, as in a self-extracting program.
 
     Returns:
-        "ZIP" when a zip's end record stands where it must, with the directory that it
-        describes before it; else None. A program that merely knows zip's magic numbers has
-        no such directory. Source: APPNOTE 4.3.12, 4.3.16.
+        "ZIP" when there is a zip's end record with the directory that it describes before it,
+        whatever follows; else None. A program that merely knows zip's magic numbers has no
+        such directory. Source: APPNOTE 4.3.12, 4.3.14 to 4.3.16.
     """
     if data.startswith(_CHROME):
         return None  # its zip is opened as what it is
-    end = data.rfind(_ZIP_END, max(0, len(data) - _ZIP_END_REACH))
-    if end < 0 or end + _ZIP_END_BYTES > len(data):
-        return None
-    directory = end - int.from_bytes(data[end + 12 : end + 16], "little")
-    if directory < 0 or directory == end or not data.startswith(b"PK\x01\x02", directory):
-        return None
-    return "ZIP"
+    end = len(data)
+    for _ in range(_MOST_ZIP_ENDS):
+        end = data.rfind(_ZIP_END, 0, end)
+        if end < 0:
+            return None
+        if end + _ZIP_END_BYTES <= len(data) and _ends_a_zip(data, end):
+            return "ZIP"
+        end += len(_ZIP_END) - 1
+    return "ZIP"  # so many ends without a directory are no accident
+
+
+def _ends_a_zip(data: bytes, end: int) -> bool:
+    size, offset = _number(data, end + 12, 4), _number(data, end + 16, 4)
+    if size and _is_directory(data, end - size, offset):
+        return True
+    locator = end - _ZIP64_LOCATOR_BYTES
+    if locator < 0 or not data.startswith(b"PK\x06\x07", locator):
+        return False
+    for record in (locator - _ZIP64_END_BYTES, _number(data, locator + 8, 8)):
+        if 0 <= record < len(data) and data.startswith(b"PK\x06\x06", record):
+            size, offset = _number(data, record + 40, 8), _number(data, record + 48, 8)
+            if size and _is_directory(data, record - size, offset):
+                return True
+    return False
+
+
+def _is_directory(data: bytes, *places: int) -> bool:
+    return any(0 <= at < len(data) and data.startswith(_CENTRAL, at) for at in places)
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "little")
 
 
 class At(NamedTuple):

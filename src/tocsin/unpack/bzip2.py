@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
 from tocsin.unpack.interface import Budget, Member, Skipped
-from tocsin.unpack.stream import Codec, Meta, decompress, report, take
+from tocsin.unpack.stream import Codec, Meta, behind, decompress, report, take
 
 _MAGIC = b"BZh"
 
@@ -30,19 +30,23 @@ class Bzip2Unpacker:
     def members(
         self, data: bytes, budget: Budget, passwords: Sequence[bytes]
     ) -> Iterator[Member | Skipped]:
-        """See `Unpacker.members`; there is exactly one member."""
+        """See `Unpacker.members`; there is one member, and what stands behind it."""
         if not _begins_stream(data, 0):
             raise FormatError("not bzip2: it does not begin with BZh and a digit")
         budget.charge_file()
         notes: list[str] = []
-        taken = take(_streams(data, notes), budget)
+        ends: list[int] = []
+        taken = take(_streams(data, notes, ends), budget)
         yield from report(Meta(name="", packed_size=len(data)), taken, notes)
+        for end in ends:
+            yield from behind(data, end, 2, budget)
 
 
-def _streams(data: bytes, notes: list[str]) -> Iterator[bytes]:
+def _streams(data: bytes, notes: list[str], ends: list[int]) -> Iterator[bytes]:
     at = 0
     while _begins_stream(data, at):
         at = yield from decompress(BZIP2, data, at, len(data))
+    ends.append(at)
     if at < len(data):
         notes.append(f"{len(data) - at} bytes follow the last stream")
 

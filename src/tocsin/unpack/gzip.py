@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator, Sequence
 from tocsin.errors import FormatError
 from tocsin.unpack.deflate import DEFLATE
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
-from tocsin.unpack.stream import Interrupted, Meta, decompress, report, take
+from tocsin.unpack.stream import Interrupted, Meta, behind, decompress, report, take
 
 _MAGIC = b"\x1f\x8b"
 _FIXED_HEADER = 10
@@ -31,8 +31,8 @@ _HAS_COMMENT = 0x10
 class GzipUnpacker:
     """Unpacks gzip.
 
-    Bytes after the last stream are not an error; zero bytes, which tapes leave, are not even
-    noted. The CRC is noted when it does not fit, and the data handed on.
+    Bytes after the last stream are no error but a member of their own; zero bytes, which tapes
+    leave, are not even noted. The CRC is noted when it does not fit, and the data handed on.
     """
 
     types = frozenset({"GZ"})
@@ -40,7 +40,7 @@ class GzipUnpacker:
     def members(
         self, data: bytes, budget: Budget, passwords: Sequence[bytes]
     ) -> Iterator[Member | Skipped]:
-        """See `Unpacker.members`; there is exactly one member."""
+        """See `Unpacker.members`; there is one member, and what stands behind it."""
         if data[:2] != _MAGIC:
             raise FormatError("not gzip: it does not begin with 1f 8b")
         budget.charge_file()
@@ -48,6 +48,8 @@ class GzipUnpacker:
         taken = take(streams, budget)
         meta = Meta(name=streams.name, packed_size=len(data), crc=streams.crc)
         yield from report(meta, taken, streams.notes)
+        if streams.end is not None:
+            yield from behind(data, streams.end, 2, budget)
 
 
 class _Streams:
@@ -57,6 +59,7 @@ class _Streams:
         name: file name the first header holds, or an empty string.
         crc: CRC-32 the trailer states, or None unless there is exactly one stream.
         notes: remarks that do not make the object incomplete.
+        end: where the last stream ends, or None when that was not reached.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -64,6 +67,7 @@ class _Streams:
         self.name = ""
         self.crc: int | None = None
         self.notes: list[str] = []
+        self.end: int | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         data = self._data
@@ -74,6 +78,7 @@ class _Streams:
                 self.name = name
             count += 1
             at = yield from self._stream(body, first=count == 1)
+        self.end = at
         if data.count(0, at) != len(data) - at:
             self.notes.append(f"{len(data) - at} bytes follow the last stream")
 

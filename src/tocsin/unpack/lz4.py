@@ -12,7 +12,7 @@ import lz4.frame
 
 from tocsin.errors import FormatError
 from tocsin.unpack.interface import MIB, Budget, Member, Reason, Skipped
-from tocsin.unpack.stream import Codec, Interrupted, Meta, decompress, report, take
+from tocsin.unpack.stream import Codec, Interrupted, Meta, behind, decompress, report, take
 
 _MAGIC = b"\x04\x22\x4d\x18"
 _LEGACY = b"\x02\x21\x4c\x18"
@@ -58,16 +58,19 @@ class Lz4Unpacker:
     def members(
         self, data: bytes, budget: Budget, passwords: Sequence[bytes]
     ) -> Iterator[Member | Skipped]:
-        """See `Unpacker.members`; there is exactly one member."""
+        """See `Unpacker.members`; there is one member, and what stands behind it."""
         if data[:4] not in (_MAGIC, _LEGACY) and data[1:4] != _SKIPPABLE:
             raise FormatError("not LZ4: it does not begin with a frame")
         budget.charge_file()
         notes: list[str] = []
-        taken = take(_frames(data, notes), budget)
+        ends: list[int] = []
+        taken = take(_frames(data, notes, ends), budget)
         yield from report(Meta(name="", packed_size=len(data)), taken, notes)
+        for end in ends:
+            yield from behind(data, end, 2, budget)
 
 
-def _frames(data: bytes, notes: list[str]) -> Iterator[bytes]:
+def _frames(data: bytes, notes: list[str], ends: list[int]) -> Iterator[bytes]:
     at = 0
     while at < len(data):
         mark = data[at : at + 4]
@@ -80,6 +83,7 @@ def _frames(data: bytes, notes: list[str]) -> Iterator[bytes]:
             yield b""
         else:
             break
+    ends.append(at)
     if data.count(0, at) != max(0, len(data) - at):
         notes.append(f"{len(data) - at} bytes follow the last frame")
 

@@ -34,7 +34,7 @@ from tocsin.unpack.sevenzip_library import (
     read_from,
 )
 from tocsin.unpack.sevenzip_passwords import SECONDS, find_password
-from tocsin.unpack.stream import Meta, Taken, copy, report, skipped, take
+from tocsin.unpack.stream import BEHIND, Meta, Taken, copy, report, skipped, take
 
 _FIRST_ROOM = 64 * MIB
 _MOST_ROOM = 128 * MIB
@@ -61,7 +61,6 @@ _DAMAGED = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 9 | 1 << 10
 """Of `kpv_ErrorFlags`: headers, start, end, data or checksums are wrong."""
 
 _CUT_OFF = 1 << 5
-_TAIL = "[behind the archive]"
 
 _UNKNOWN_PARTS = 1 << 7 | 1 << 8
 """Of `kpv_ErrorFlags`: a method or a feature is not known."""
@@ -396,7 +395,7 @@ class Work:
         tail = self._data[size:]
         if not tail.strip(b"\0\n"):
             return
-        meta = Meta(_TAIL, len(tail), len(tail), self.position)
+        meta = Meta(BEHIND, len(tail), len(tail), self.position)
         self.position += 1
         if len(tail) < self._reader.header:
             yield skipped(meta, Reason.DAMAGED, "truncated: a member's header is not whole")

@@ -25,6 +25,9 @@ file may consist of millions of empty streams."""
 _MOST_CAREFUL_STEPS = 2_000_000
 """Single bytes put in or taken out to save what precedes damage; a bzip2 block has 900,000."""
 
+BEHIND = "[behind the archive]"
+"""Name of what stands behind an archive."""
+
 DECODER_MEMORY = 256 * 1024 * 1024
 """Bytes a decoder may ask for its dictionary: four times what `xz -9` needs."""
 
@@ -161,6 +164,33 @@ def report(meta: Meta, taken: Taken, notes: Iterable[str] = ()) -> Iterator[Memb
         )
     if taken.stop is not None:
         raise taken.stop
+
+
+def behind(
+    data: bytes, start: int, position: int, budget: Budget, end: int | None = None
+) -> Iterator[Member | Skipped]:
+    """What stands behind an archive, where nothing should: one more member.
+
+    Args:
+        data: the whole container.
+        start: where the archive ends.
+        position: place of the member.
+        budget: what is charged.
+        end: where it goes on, or None when it does not.
+
+    Yields:
+        One value, or none where only zero bytes follow, as tapes leave them.
+    """
+    end = len(data) if end is None else end
+    size = end - start
+    if size <= 0 or data.count(0, start, end) == size:
+        return
+    meta = Meta(BEHIND, size, size, position)
+    if not budget.fits_file(size):
+        yield skipped(meta, Reason.LIMIT, _oversize(budget))
+        return
+    budget.charge_file()
+    yield from report(meta, take(copy(data, start, end), budget))
 
 
 def skipped(meta: Meta, reason: Reason, detail: str) -> Skipped:

@@ -12,7 +12,16 @@ from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
-from tocsin.unpack.stream import OUTPUT_CHUNK, Interrupted, Meta, copy, report, skipped, take
+from tocsin.unpack.stream import (
+    OUTPUT_CHUNK,
+    Interrupted,
+    Meta,
+    behind,
+    copy,
+    report,
+    skipped,
+    take,
+)
 from tocsin.unpack.tar_headers import (
     BLOCK,
     Extended,
@@ -64,6 +73,7 @@ class _Archive:
         _next: what extended headers say about the next member.
         _in_order: whether a bad block would be damage; behind the end of the archive and
             behind other damage it would not be news.
+        _loose: where blocks begin that belong to no member, or None.
     """
 
     def __init__(self, data: bytes, budget: Budget) -> None:
@@ -75,6 +85,7 @@ class _Archive:
         self._next = Extended()
         self._in_order = True
         self._blocks = 0
+        self._loose: int | None = None
 
     def members(self) -> Iterator[Member | Skipped]:
         """Go from block to block."""
@@ -88,10 +99,21 @@ class _Archive:
                 continue
             header = read_header(block)
             if header is None:
+                if self._loose is None:
+                    self._loose = self._at
                 yield from self._damage()
                 continue
+            yield from self._loose_bytes(self._at)
             self._in_order = True
             yield from self._entry(header)
+        yield from self._loose_bytes(len(data))
+
+    def _loose_bytes(self, end: int) -> Iterator[Member | Skipped]:
+        """Hand on blocks that belong to no member: behind the end of the archive, or between."""
+        start, self._loose = self._loose, None
+        if start is not None:
+            self._position += 1
+            yield from behind(self._data, start, self._position, self._budget, end)
 
     def _be_alive(self) -> None:
         self._blocks += 1

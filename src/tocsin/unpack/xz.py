@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from tocsin.errors import FormatError
 from tocsin.unpack.interface import Budget, Member, Skipped
-from tocsin.unpack.stream import DECODER_MEMORY, Codec, Meta, decompress, report, take
+from tocsin.unpack.stream import DECODER_MEMORY, Codec, Meta, behind, decompress, report, take
 
 _MAGIC = b"\xfd7zXZ\x00"
 
@@ -33,20 +33,24 @@ class XzUnpacker:
     def members(
         self, data: bytes, budget: Budget, passwords: Sequence[bytes]
     ) -> Iterator[Member | Skipped]:
-        """See `Unpacker.members`; there is exactly one member."""
+        """See `Unpacker.members`; there is one member, and what stands behind it."""
         if not data.startswith(_MAGIC):
             raise FormatError("not xz: it does not begin with fd 37 7a 58 5a 00")
         budget.charge_file()
         notes: list[str] = []
-        taken = take(_streams(data, notes), budget)
+        ends: list[int] = []
+        taken = take(_streams(data, notes, ends), budget)
         yield from report(Meta(name="", packed_size=len(data)), taken, notes)
+        for end in ends:
+            yield from behind(data, end, 2, budget)
 
 
-def _streams(data: bytes, notes: list[str]) -> Iterator[bytes]:
+def _streams(data: bytes, notes: list[str], ends: list[int]) -> Iterator[bytes]:
     at = 0
     while data.startswith(_MAGIC, at):
         at = yield from decompress(XZ, data, at, len(data))
         at = _skip_padding(data, at)
+    ends.append(at)
     if at < len(data):
         notes.append(f"{len(data) - at} bytes follow the last stream")
 

@@ -14,7 +14,15 @@ import zstandard
 
 from tocsin.errors import FormatError
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
-from tocsin.unpack.stream import DECODER_MEMORY, OUTPUT_CHUNK, Interrupted, Meta, report, take
+from tocsin.unpack.stream import (
+    DECODER_MEMORY,
+    OUTPUT_CHUNK,
+    Interrupted,
+    Meta,
+    behind,
+    report,
+    take,
+)
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"
@@ -32,17 +40,21 @@ class ZstdUnpacker:
     def members(
         self, data: bytes, budget: Budget, passwords: Sequence[bytes]
     ) -> Iterator[Member | Skipped]:
-        """See `Unpacker.members`; there is exactly one member."""
+        """See `Unpacker.members`; there is one member, and what stands behind it."""
         if not data.startswith(_MAGIC) and data[1:4] != _SKIPPABLE:
             raise FormatError("not Zstandard: it does not begin with a frame")
         budget.charge_file()
         notes: list[str] = []
-        taken = take(_all(data, notes), budget)
+        ends: list[int] = []
+        taken = take(_all(data, notes, ends), budget)
         yield from report(Meta(name="", packed_size=len(data)), taken, notes)
+        for end in ends:
+            yield from behind(data, end, 2, budget)
 
 
-def _all(data: bytes, notes: list[str]) -> Iterator[bytes]:
+def _all(data: bytes, notes: list[str], ends: list[int]) -> Iterator[bytes]:
     end = yield from frames(data, 0, len(data))
+    ends.append(end)
     if data.count(0, end) != len(data) - end:
         notes.append(f"{len(data) - end} bytes follow the last frame")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 
 import pytest
@@ -27,6 +28,21 @@ def test_a_zip_behind_other_bytes(before: bytes, comment: bytes) -> None:
 @pytest.mark.parametrize("after", [bytes(70_000), b"more than a comment may hold" * 5000])
 def test_a_zip_between_other_bytes(after: bytes) -> None:
     assert "ZIP" in kinds(b"MZ" + bytes(5000) + zipped() + after, "MSEXE")
+
+
+@pytest.mark.parametrize("behind", [bytes(70_000), b"x" * 70_000, b"PK\5\6" + b"x" * 99])
+def test_whatever_follows_it(behind: bytes) -> None:
+    assert "ZIP" in kinds(b"GIF89a" + zipped() + behind, "GIF")
+
+
+@pytest.mark.parametrize("room", [0, 8], ids=["before its locator", "elsewhere"])
+def test_a_zip_whose_end_is_a_zip64_one(room: int) -> None:
+    data = b"GIF89a" + zipped()
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    record = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, end - start, start)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, end, 1)
+    last = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    assert "ZIP" in kinds(data[:end] + record + bytes(room) + locator + last, "GIF")
 
 
 @pytest.mark.parametrize(

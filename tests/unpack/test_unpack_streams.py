@@ -51,6 +51,11 @@ def test_bytes_behind_are_noted_and_handed_on(kind: str) -> None:
 
 
 @each_format
+def test_zero_bytes_behind_are_no_member(kind: str) -> None:
+    assert len(check_contract(kind, PACK[kind](TEXT) + bytes(512)).members) == 1
+
+
+@each_format
 def test_truncated_data_gives_what_came_out(kind: str) -> None:
     data = random.Random(1).randbytes(1_500_000)
     packed = PACK[kind](data)

@@ -42,6 +42,13 @@ _DESTINATIONS = frozenset(
 )
 """Words that send what follows elsewhere."""
 
+_PADDING = b"\0\xff \r\n"
+_LONGEST_LABELS = 4096
+"""Bytes that a package's names take at most, unless one of them hides something."""
+
+_SHORTEST_REST = 32
+"""An empty picture behind an object's data takes 8 bytes. Source: MS-OLEDS 2.2.4."""
+
 _BETWEEN_CHECKS = 4096
 _MOST_TOKENS = 1_000_000
 """Words, braces and runs of digits that an object may consist of."""
@@ -166,10 +173,20 @@ def _inside(blob: bytes) -> list[tuple[str, int, int]]:
         return [("object", 0, len(blob)), ("compound file", at, len(blob))] if at > 0 else []
     package = read_package(blob, head.start)
     if package is not None and head.class_name.lower() == "package" and package.end <= len(blob):
-        return [(package.name, package.start, package.end)]
+        found = [(package.name, package.start, package.end)]
+        if package.start - head.start > _LONGEST_LABELS:
+            found.append(("before the package", head.start, package.start))
+        return found + _rest(blob, package.end)
     if head.end > len(blob):
         return [("object", 0, len(blob)), (head.class_name, head.start, len(blob))]
-    return [(head.class_name or "native data", head.start, head.end)]
+    return [(head.class_name or "native data", head.start, head.end), *_rest(blob, head.end)]
+
+
+def _rest(blob: bytes, start: int) -> list[tuple[str, int, int]]:
+    """What stands behind the data, as its picture does; padding is nothing."""
+    if len(blob) - start <= _SHORTEST_REST or not blob[start:].strip(_PADDING):
+        return []
+    return [("rest of the object", start, len(blob))]
 
 
 UNPACKER = RtfUnpacker()

@@ -176,7 +176,7 @@ def behind(
         start: where the archive ends.
         position: place of the member.
         budget: what is charged.
-        end: where it goes on, or None when it does not.
+        end: where what stands behind ends; the container's end when None.
 
     Yields:
         One value, or none where only zero bytes follow, as tapes leave them.

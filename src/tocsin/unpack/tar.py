@@ -73,7 +73,8 @@ class _Archive:
         _next: what extended headers say about the next member.
         _in_order: whether a bad block would be damage; behind the end of the archive and
             behind other damage it would not be news.
-        _loose: where blocks begin that belong to no member, or None.
+        _ended: whether zero blocks came since the last header.
+        _loose: where blocks begin that stand behind the end and are no header, or None.
     """
 
     def __init__(self, data: bytes, budget: Budget) -> None:
@@ -85,6 +86,7 @@ class _Archive:
         self._next = Extended()
         self._in_order = True
         self._blocks = 0
+        self._ended = False
         self._loose: int | None = None
 
     def members(self) -> Iterator[Member | Skipped]:
@@ -96,20 +98,22 @@ class _Archive:
             if block == _ZERO or not block.strip(b"\0"):
                 self._at += BLOCK
                 self._in_order = False
+                self._ended = True
                 continue
             header = read_header(block)
             if header is None:
-                if self._loose is None:
+                if self._ended and self._loose is None:
                     self._loose = self._at
                 yield from self._damage()
                 continue
             yield from self._loose_bytes(self._at)
             self._in_order = True
+            self._ended = False
             yield from self._entry(header)
         yield from self._loose_bytes(len(data))
 
     def _loose_bytes(self, end: int) -> Iterator[Member | Skipped]:
-        """Hand on blocks that belong to no member: behind the end of the archive, or between."""
+        """Hand on what stands behind the end of the archive and is no header."""
         start, self._loose = self._loose, None
         if start is not None:
             self._position += 1

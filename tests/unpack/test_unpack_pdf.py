@@ -487,3 +487,58 @@ def test_xdp_without_a_document() -> None:
 
 def test_base_is_healthy() -> None:
     assert healthy(make_pdf(BASE))
+
+
+# --- what is written so that readers differ ------------------------------------------------------
+
+
+def test_of_doubled_keys_the_last_and_the_first_are_believed() -> None:
+    packed = zlib.compress(PAYLOAD)
+    doubled = b"/Filter/ASCIIHexDecode/Filter/FlateDecode"
+    data = [member.data for member in opened(document({10: stream(packed, doubled)})).members]
+    assert PAYLOAD in data
+    doubled = b"/Filter/FlateDecode/Filter/ASCIIHexDecode"
+    data = [member.data for member in opened(document({10: stream(packed, doubled)})).members]
+    assert PAYLOAD in data
+    script = document({10: b"<</S/JavaScript/JS(first)/JS(second)>>"})
+    assert b"second" in {member.data for member in opened(script).members}
+
+
+def test_of_doubled_lengths_both_are_believed() -> None:
+    inner = b"decoy\nendstream " + PAYLOAD
+    text = b"<</Length 5/Length %d>>\nstream\n%s\nendstream" % (len(inner), inner)
+    data = {member.data for member in opened(document({10: text})).members}
+    assert any(PAYLOAD in each for each in data)
+
+
+def test_filters_behind_a_picture_are_not_passed_over() -> None:
+    names = b"/Filter[/DCTDecode/FlateDecode]"
+    outcome = opened(document({10: stream(zlib.compress(PAYLOAD), names)}))
+    (member,) = [member for member in outcome.members if member.name == "object 10 0"]
+    assert not member.complete
+    assert "behind DCTDecode" in member.note
+    picture = flate(PAYLOAD).replace(b"/Filter/FlateDecode", b"/Filter[/FlateDecode/DCTDecode]")
+    assert PAYLOAD in healthy(document({10: picture})).values()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"10 0" + b" " * 100 + b"obj",
+        b"10" + b"\n" * 5000 + b"0obj",
+        b"10 0%x\nobj",
+        b"10%x\n%y\n 0%z\nobj",
+        b"( %) 10 0%x\nobj",
+    ],
+)
+def test_headers_with_blanks_and_comments(header: bytes) -> None:
+    data = document({10: flate(PAYLOAD)}).replace(b"10 0 obj", header)
+    assert contents(opened(data))["object 10 0"] == PAYLOAD
+
+
+@pytest.mark.parametrize("unit", [b" obj", b"1 0%\n", b"%\n", b"0 obj%", b"1 ", b"\nobj% ", b" "])
+def test_hostile_headers_are_found_in_linear_time(unit: bytes) -> None:
+    data = document({}) + unit * (2_000_000 // len(unit)) + b"\nobj"
+    start = time.process_time()
+    check_contract("PDF", data, Limits(timeout=0))
+    assert time.process_time() - start < 10

@@ -38,7 +38,7 @@ from tocsin.unpack.pdf_crypt import Key, open_with, read_terms
 from tocsin.unpack.pdf_filters import Filter, decode
 from tocsin.unpack.pdf_objects import MOST_OBJECTS, Found, Objects
 from tocsin.unpack.pdf_parts import Parts, page_text
-from tocsin.unpack.pdf_streams import Kinds, Stream, crypt_filter_of, filters_of
+from tocsin.unpack.pdf_streams import Kind, Kinds, Stream, crypt_filter_of, filters_of
 from tocsin.unpack.pdf_syntax import Ref, Value, as_text, parse, windows
 from tocsin.unpack.stream import Meta, Taken, report, skipped, take
 
@@ -137,8 +137,9 @@ class _Document:
                 self._look_at(found.start, found.end, found.ref)
                 continue
             stream = self._described(found)
-            if stream.extent.end > stream.extent.start:
-                self._streams.append(stream)
+            self._note(stream)
+            if stream.kind.earlier is not None:
+                self._note(self._stream_of(found, stream.kind.earlier, stream.kind.earlier.length))
             self._look_at(min(stream.extent.end, found.end), found.end, found.ref)
             if stream.kind.filters is None and data.startswith(_MAGIC, stream.extent.start):
                 inner_until = stream.extent.end
@@ -146,12 +147,19 @@ class _Document:
     def _described(self, found: Found) -> Stream:
         data = self._data
         kind, length = self._kinds.read(data, found.start, found.stream)
-        if isinstance(length, Ref):
-            length = self._objects.value(length.number)
         if TELLTALE.search(data, found.start, found.stream) is not None:
             for dictionary in kind.dictionaries:
                 self._findings.look(dictionary, found.ref, found.ref.number)
+        return self._stream_of(found, kind, length)
+
+    def _stream_of(self, found: Found, kind: Kind, length: Value | None) -> Stream:
+        if isinstance(length, Ref):
+            length = self._objects.value(length.number)
         return Stream(found.ref, self._objects.extent(found, length), kind)
+
+    def _note(self, stream: Stream) -> None:
+        if stream.extent.end > stream.extent.start:
+            self._streams.append(stream)
 
     def _look_at(self, start: int, end: int, owner: Ref) -> None:
         """Look at the dictionaries in a stretch of the file that holds no stream."""

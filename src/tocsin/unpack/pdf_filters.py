@@ -64,11 +64,13 @@ def decode(data: bytes, start: int, end: int, filters: Iterable[Filter]) -> Iter
             has been yielded.
     """
     chunks = _pieces(data, start, end)
+    # Crypt was undone before, Identity is nothing to undo.
+    filters = [item for item in filters if item.name not in (b"Crypt", b"Identity")]
     for number, item in enumerate(filters):
         if item.name in PICTURES:
+            if number + 1 < len(filters):
+                chunks = _behind_picture(chunks, item.name)
             break
-        if item.name in (b"Crypt", b"Identity"):
-            continue  # undone before the filters, or nothing to undo
         known = _FILTERS.get(item.name)
         if known is None or number >= LONGEST_CHAIN:
             chunks = _unknown(chunks, item.name, number)
@@ -90,6 +92,11 @@ def _unknown(chunks: Iterable[bytes], name: bytes, number: int) -> Iterator[byte
         raise Interrupted(Reason.UNSUPPORTED, f"more than {LONGEST_CHAIN} filters")
     shown = name[:40].decode("latin-1")
     raise Interrupted(Reason.UNSUPPORTED, f"unknown filter {shown!r}")
+
+
+def _behind_picture(chunks: Iterable[bytes], name: bytes) -> Iterator[bytes]:
+    yield from chunks
+    raise Interrupted(Reason.UNSUPPORTED, f"filters behind {name.decode('latin-1')}")
 
 
 def _flate(chunks: Iterable[bytes], item: Filter) -> Iterator[bytes]:

@@ -22,7 +22,13 @@ MOST_OBJECTS = 2_000_000
 """Objects of one file that are looked for."""
 
 _HEADER = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]*\Z")
-_LONGEST_HEADER = 40
+_USUAL_HEADER = 40
+"""Bytes before `obj` that are looked at first; blanks and comments may make it longer."""
+
+_BLANKS = re.compile(rb"[\0\t\n\f\r ]{2,}")
+_BEFORE_COMMENT = re.compile(rb"[0-9][\0\t\f ]*+%")
+_LAST_DIGITS = re.compile(rb"[0-9]{1,10}\Z")
+_LINE_BLANKS = b"\0\t\f "
 _STREAM = re.compile(rb"stream(?:\r\n|\n|\r|)")
 _WHITESPACE = b"\0\t\n\f\r "
 _END_GAP = 16
@@ -102,21 +108,36 @@ class Objects:
         data = self._data
         find, header = data.find, _HEADER.search
         at = find(b"obj")
+        behind = 0  # the last `obj`
         steps = 0
         while at >= 0:
             steps += 1
             if steps % _BETWEEN_CHECKS == 0:
                 self._budget.check_time()
-            before = data[max(0, at - _LONGEST_HEADER) : at]
-            if before[-1:] in b"0123456789 \r\n\t\f\0" and (found := header(before)) is not None:
-                if len(self._starts) >= MOST_OBJECTS:
-                    self.overfull = True
+            before = data[max(0, at - _USUAL_HEADER) : at]
+            if before[-1:] in b"0123456789 \r\n\t\f\0":
+                found = header(before)
+                if found is not None:
+                    head = at - len(before) + found.start()
+                    full = self._add(int(found[1]), int(found[2]), head, at + 3)
+                else:
+                    ref = _unusual_header(data, behind, at, self._budget)
+                    full = ref is not None and self._add(*ref, at, at + 3)
+                if full:
                     return
-                self._numbers.append(int(found[1]))
-                self._generations.append(int(found[2]))
-                self._heads.append(at - len(before) + found.start())
-                self._starts.append(at + 3)
-            at = find(b"obj", at + 3)
+            behind = at + 3
+            at = find(b"obj", behind)
+
+    def _add(self, number: int, generation: int, head: int, start: int) -> bool:
+        """Note an object; returns whether there are too many."""
+        if len(self._starts) >= MOST_OBJECTS:
+            self.overfull = True
+            return True
+        self._numbers.append(number)
+        self._generations.append(generation)
+        self._heads.append(head)
+        self._starts.append(start)
+        return False
 
     def __iter__(self) -> Iterator[Found]:
         data = self._data
@@ -232,3 +253,57 @@ class Objects:
 _VALUE_TOKENS = 1000
 _LONGEST_VALUE = 4096
 """Bytes of an object that is looked up: a length, filters, parameters."""
+
+
+def _unusual_header(data: bytes, low: int, at: int, budget: Budget) -> Ref | None:
+    """Number and generation before `obj`, with any blanks and comments between them.
+
+    Args:
+        data: the file.
+        low: position behind the `obj` before, so that no byte is looked at twice.
+        at: position of the word `obj`.
+        budget: for the time.
+    """
+    tail = data[max(low, at - _USUAL_HEADER) : at]
+    bare = tail.rstrip(_WHITESPACE)
+    gap = tail[len(bare) :]
+    if bare and not bare[-1:].isdigit() and b"\n" not in gap and b"\r" not in gap:
+        return None  # no number, and no comment that ends
+    text = data[low:at].rstrip(_WHITESPACE)
+    ended = len(text) < at - low and data.find(b"\n", low + len(text), at) >= 0
+    ended = ended or data.find(b"\r", low + len(text), at) >= 0
+    if not text[-1:].isdigit() and not (ended and b"%" in text):
+        return None
+    text = _BLANKS.sub(_one_blank, text.replace(b"\r", b"\n"))
+    numbers: list[int] = []
+    end = len(text)
+    while len(numbers) < 2:
+        budget.check_time()
+        line = text.rfind(b"\n", 0, end) + 1
+        rest = text[line:end].rstrip(_LINE_BLANKS)
+        digits = _LAST_DIGITS.search(rest)
+        if digits is None and ended and b"%" in rest:
+            before = _BEFORE_COMMENT.search(rest)
+            rest = b"" if before is None else rest[: before.end() - 1].rstrip(_LINE_BLANKS)
+            if before is None and not text[line:end].lstrip(_LINE_BLANKS).startswith(b"%"):
+                return None
+            digits = _LAST_DIGITS.search(rest)
+        if digits is not None:
+            numbers.append(int(digits[0]))
+            following = line + digits.start()
+            if len(numbers) < 2 and following and text[following - 1] not in _WHITESPACE:
+                return None
+            end, ended = following, False
+        elif rest:
+            return None
+        if digits is None or not text[line:end].strip(_LINE_BLANKS):
+            if not line:
+                break
+            end, ended = line - 1, True
+    if len(numbers) < 2 or numbers[0] > 99_999:
+        return None
+    return Ref(numbers[1], numbers[0])
+
+
+def _one_blank(found: re.Match[bytes]) -> bytes:
+    return b"\n" if b"\n" in found[0] else b" "

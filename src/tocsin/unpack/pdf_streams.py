@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from tocsin.unpack.pdf_filters import FULL_NAMES, Filter
 from tocsin.unpack.pdf_objects import Extent
 from tocsin.unpack.pdf_predictors import Prediction
-from tocsin.unpack.pdf_syntax import Name, Ref, Value, parse
+from tocsin.unpack.pdf_syntax import Doubled, Name, Ref, Value, parse
 
 Lookup: TypeAlias = "Callable[[int], Value | None]"
 """Gives the value of an object by its number."""
@@ -31,6 +31,7 @@ class Kind(NamedTuple):
         first: where the objects of an object stream begin, else 0.
         objects: how many there are, else 0.
         note: what is wrong with it, or empty.
+        earlier: what it says by the first of doubled keys, or None when none is doubled.
     """
 
     dictionaries: list[dict[bytes, Value]]
@@ -42,6 +43,7 @@ class Kind(NamedTuple):
     first: int
     objects: int
     note: str
+    earlier: Kind | None = None
 
     @property
     def holds_objects(self) -> bool:
@@ -89,6 +91,8 @@ class Kinds:
             kind = self._kind(data, start, end)
             return kind, kind.length
         stated = _LENGTH.search(data, start, end)
+        if stated is not None and data.find(b"/Length", stated.end(), end) >= 0:
+            stated = None  # which one counts is seen only when the dictionary is read
         wording = data[start:end]
         if stated is not None:
             wording = data[start : stated.start(1)] + data[stated.end(1) : end]
@@ -100,9 +104,18 @@ class Kinds:
         return known, known.length if stated is None else int(stated[1])
 
     def _kind(self, data: bytes, start: int, end: int) -> Kind:
-        lookup = self._lookup
         parsed = parse(data, start, end, _DICTIONARY_TOKENS)
         found = next((value for value in parsed.values if isinstance(value, dict)), {})
+        note = "" if parsed.end >= end else "its dictionary is too long to be read"
+        kind = self._described(found, parsed.dictionaries, note)
+        if isinstance(found, Doubled):
+            kind = kind._replace(earlier=self._described(found.earlier, [], note))
+        return kind
+
+    def _described(
+        self, found: dict[bytes, Value], dictionaries: list[dict[bytes, Value]], note: str
+    ) -> Kind:
+        lookup = self._lookup
         filters = found.get(b"Filter")
         if filters is None and isinstance(found.get(b"F"), Name | list):
             filters = found[b"F"]
@@ -110,7 +123,7 @@ class Kinds:
         name, first, count = found.get(b"Type"), found.get(b"First"), found.get(b"N")
         both = first is not None and count is not None
         return Kind(
-            dictionaries=parsed.dictionaries,
+            dictionaries=dictionaries,
             length=found.get(b"Length"),
             filters=filters,
             parameters=parameters,
@@ -120,7 +133,7 @@ class Kinds:
             name=bytes(name) if isinstance(name, Name) else b"",
             first=_whole(first, lookup) if both else 0,
             objects=_whole(count, lookup) if both else 0,
-            note="" if parsed.end >= end else "its dictionary is too long to be read",
+            note=note,
         )
 
 

@@ -44,12 +44,29 @@ Value: TypeAlias = "bytes | int | float | Ref | list[Value] | dict[bytes, Value]
 """`Name` and `Word` are bytes of their own kind; any other bytes are a string."""
 
 
+class Doubled(dict[bytes, "Value"]):
+    """A dictionary in which a key stands more than once; the last value counts.
+
+    Readers that stop at the first are possible, though qpdf and most viewers take the last.
+
+    Attributes:
+        earlier: the same with the first value of each key.
+    """
+
+    __slots__ = ("earlier",)
+
+    def __init__(self, values: dict[bytes, Value], earlier: dict[bytes, Value]) -> None:
+        super().__init__(values)
+        self.earlier = earlier
+
+
 class Parsed(NamedTuple):
     """What a window of text holds.
 
     Attributes:
         values: what stands at the top, in order.
-        dictionaries: every dictionary, an inner one before the one around it.
+        dictionaries: every dictionary, an inner one before the one around it; one that is
+            `Doubled` also by its earlier values.
         end: position behind the last token.
     """
 
@@ -153,6 +170,8 @@ def _close(
     """
     if text == b">>":
         pairs = _pairs(values)
+        if isinstance(pairs, Doubled):
+            dictionaries.append(pairs.earlier)
         dictionaries.append(pairs)
         made: Value = pairs
     else:
@@ -166,15 +185,18 @@ def _close(
 
 def _pairs(values: Iterable[Value]) -> dict[bytes, Value]:
     found: dict[bytes, Value] = {}
+    earlier: dict[bytes, Value] = {}
     key: bytes | None = None
     for value in values:
         if key is None:
             if isinstance(value, Name):
                 key = value
         else:
-            found.setdefault(key, value)
+            if key in found:
+                earlier.setdefault(key, found[key])
+            found[key] = value
             key = None
-    return found
+    return Doubled(found, {**found, **earlier}) if earlier else found
 
 
 def _add_word(values: list[Value], text: bytes) -> None:

@@ -26,11 +26,13 @@ from packed_samples import (
 from unpack_contract import check_contract
 
 from tocsin.formats.packed import find_packed, packer
-from tocsin.unpack import find_unpackers
+from tocsin.unpack import emulator_cpu, emulator_pool, find_unpackers
+from tocsin.unpack import packed as packed_module
 from tocsin.unpack.emulate import Effort, Outcome, emulate
 from tocsin.unpack.emulator_cpu import Cpu, Kind
 from tocsin.unpack.emulator_image import read_image
-from tocsin.unpack.interface import Budget, Limits, Member, Remark
+from tocsin.unpack.emulator_pool import CpuLost
+from tocsin.unpack.interface import Budget, Limits, Member, Reason, Remark, Skipped
 from tocsin.unpack.packed import UNPACKER
 
 BRIEF = Limits(
@@ -338,6 +340,68 @@ def test_what_gives_nothing_is_remarked_on_and_not_incomplete() -> None:
     (remark,) = UNPACKER.members(stubborn(b"\xcc"), Budget(), ())
     assert isinstance(remark, Remark)
     assert "looks packed, could not be unpacked" in remark.detail
+
+
+def test_what_time_ran_out_for_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_module, "_SECONDS", 0.3)
+    monkeypatch.setattr(packed_module, "_SECONDS_IN_ALL", 0.4)
+    budget = Budget()
+    (first,) = UNPACKER.members(stubborn(b"\xeb\xfe"), budget, ())
+    assert isinstance(first, Skipped)
+    assert first.reason is Reason.LIMIT
+    assert "more than 0.3 seconds" in first.detail
+    (second,) = UNPACKER.members(packed(), budget, ())
+    assert isinstance(second, Skipped)
+    assert second.reason is Reason.LIMIT
+    assert "used up" in second.detail
+
+
+# --- where a processor can be made only once ------------------------------------------------
+
+
+class Broken:
+    """A processor that fails as icicle does when its own code fails."""
+
+    def __init__(self, vm: object) -> None:
+        self.vm = vm
+
+    def run(self) -> None:
+        raise type("PanicException", (BaseException,), {})("out of its mind")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.vm, name)
+
+
+@pytest.fixture
+def sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a worker that may open no file."""
+    emulator_pool.preload("i686")
+
+    def refused(*_: object) -> None:
+        raise CpuLost("no emulator: may open no file")
+
+    monkeypatch.setattr(emulator_pool, "make", refused)
+    monkeypatch.setattr(emulator_cpu, "make", refused)
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_used_up_processor_goes_on_where_none_can_be_made() -> None:
+    data = packed()
+    for _ in range(emulator_pool.MOST_USES + 2):
+        assert any(PAYLOAD in member.data for member in opened(data))
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_program_that_breaks_the_processor_costs_only_itself() -> None:
+    vm, uses = emulator_pool.POOL.idle["i686", False]
+    emulator_pool.POOL.idle["i686", False] = (Broken(vm), uses)  # type: ignore[assignment]
+    (skipped,) = UNPACKER.members(packed(), Budget(), ())
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason is Reason.UNSUPPORTED
+    assert "out of its mind" in skipped.detail
+    (_, uses) = emulator_pool.POOL.idle["i686", False]
+    emulator_pool.POOL.idle["i686", False] = (vm, uses)
+    assert any(PAYLOAD in member.data for member in opened(packed()))
 
 
 def test_a_processor_stops_at_what_it_has_not_executed_yet() -> None:

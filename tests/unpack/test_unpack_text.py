@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from unpack_contract import check_contract
 
 from tocsin.unpack import unpacker_of
-from tocsin.unpack.interface import Budget, Member, View
+from tocsin.unpack.interface import MIB, Budget, Member, View
 from tocsin.unpack.script_folding import _STEPS, folded
+from tocsin.unpack.script_items import MOST_BYTES as MOST_SCRIPT
 from tocsin.unpack.text import MOST_BYTES, normalise
 
 ALL_MARKS = frozenset(step[0] for step in _STEPS)
@@ -83,6 +84,14 @@ def test_encoded_command() -> None:
     contents = [member.data for member in members.values()]
     assert b"Write-Host 'the inner command'" in contents
     assert any(b'"hello"' in content for content in contents)
+
+
+@pytest.mark.parametrize("before", [MOST_SCRIPT - 700, MOST_SCRIPT - 10, MOST_BYTES + 10])
+def test_a_command_behind_megabytes_of_comments(before: int) -> None:
+    padding = b"# nothing to see here\n" * (before // 22)
+    _, members = found_in(padding + script() + padding[: 2 * MIB])
+    contents = [member.data for member in members.values()]
+    assert b"Write-Host 'the inner command'" in contents
 
 
 def test_short_base64_literal_and_deflated_one() -> None:

@@ -87,6 +87,9 @@ class Outcome(NamedTuple):
     stop: LimitReached | None = None
 
 
+TOO_LONG = "more than"
+"""Begins the reason when time or instructions ran out."""
+
 _CALLED = "it called "
 _HEAD, _OWN = 0x2000, 0x200
 _FEW = 64
@@ -256,9 +259,9 @@ class _Run:
     def _check_effort(self) -> None:
         self._check_time()
         if time.monotonic() > self._deadline:
-            raise _End(f"more than {self._effort.seconds:g} seconds")
+            raise _End(f"{TOO_LONG} {self._effort.seconds:g} seconds")
         if self._cpu.executed > self._effort.instructions:
-            raise _End(f"more than {self._effort.instructions} instructions")
+            raise _End(f"{TOO_LONG} {self._effort.instructions} instructions")
 
     def _check_quiet(self, stop: Stop) -> None:
         if self._cpu.read(stop.pc, 1) == b"\xf4":  # HLT, which icicle repeats for ever

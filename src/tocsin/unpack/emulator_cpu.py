@@ -20,7 +20,17 @@ from typing import NamedTuple
 
 from icicle import ExceptionCode, Icicle, MemoryProtection, RunStatus
 
-from tocsin.unpack.emulator_pool import MOST_USES, POOL, CpuError, make, peek, poke, protect
+from tocsin.unpack.emulator_pool import (
+    MOST_USES,
+    POOL,
+    CpuLost,
+    give_back,
+    is_panic,
+    make,
+    peek,
+    poke,
+    protect,
+)
 
 PAGE = 0x1000
 GRANULE = 0x40
@@ -148,9 +158,7 @@ class Cpu:
     def close(self) -> None:
         """Give the processor back, for the next program."""
         self._unwatch()
-        if self._uses + 1 < MOST_USES:
-            self._vm.reset()
-            POOL.idle[self._architecture, self._compiling] = (self._vm, self._uses + 1)
+        give_back(self._architecture, self._compiling, self._vm, self._uses + 1)
 
     # --- registers ------------------------------------------------------------------------
 
@@ -361,10 +369,10 @@ class Cpu:
         try:
             return self._vm.run()
         except BaseException as error:
-            if type(error).__name__ != "PanicException":  # of Rust; derives from BaseException
+            if not is_panic(error):
                 raise
             self._uses = MOST_USES
-            raise CpuError(f"the emulator failed: {error}") from error
+            raise CpuLost(f"the emulator failed: {error}") from error
 
     def _let_write(self, address: int) -> None:
         """Let an instruction write what may be executed, then forget all translated code."""

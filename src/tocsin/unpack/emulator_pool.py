@@ -18,11 +18,16 @@ _MOST_PAGES = 24 * 1024
 """Pages a program may write to; each costs twice its size (96 MiB make 192 MiB)."""
 
 MOST_USES = 32
-"""Programs after which a processor is made anew: compiled code is given back then only."""
+"""Programs after which a processor is made anew, where that can be done: compiled code is given
+back then only. It is little: 40 programs that compile much left 28 MiB."""
 
 
 class CpuError(FormatError):
     """The emulator itself came to its end; the program's state is lost or of no use."""
+
+
+class CpuLost(CpuError):
+    """There is no emulator, or it broke on this program; another might have unpacked it."""
 
 
 class _Pool(threading.local):
@@ -41,7 +46,7 @@ def make(architecture: str, compiling: bool) -> Icicle:
         made = Icicle(architecture, jit=compiling)
         made.mem_capacity = _MOST_PAGES
     except Exception as error:  # icicle raises Exception itself when it cannot read its files
-        raise CpuError(f"no emulator: {error}") from error
+        raise CpuLost(f"no emulator: {error}") from error
     return made
 
 
@@ -51,6 +56,31 @@ def preload(architecture: str) -> None:
         for compiling in (False, True):
             if (architecture, compiling) not in POOL.idle:
                 POOL.idle[architecture, compiling] = (make(architecture, compiling), 0)
+
+
+def give_back(architecture: str, compiling: bool, vm: Icicle, uses: int) -> None:
+    """Keep a processor for the next program.
+
+    One that is used up or broke is made anew. A process that is confined may be unable to; it
+    goes on with the old one, which a program that broke it on purpose must not take away from
+    those after it.
+    """
+    if uses >= MOST_USES:
+        with suppress(CpuLost):
+            POOL.idle[architecture, compiling] = (make(architecture, compiling), 0)
+            return
+    try:
+        vm.reset()
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        return
+    POOL.idle[architecture, compiling] = (vm, uses)
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether Rust code came to its end in a way of its own; such an error is no `Exception`."""
+    return type(error).__name__ == "PanicException"
 
 
 def peek(vm: Icicle, address: int, size: int) -> bytes:

@@ -2,7 +2,8 @@
 
 The programs that come out are rebuilt from memory (`pe_rebuild`). A program that looks packed
 (`formats.packed`) and gives nothing is remarked on, and is no incomplete scan: the file itself
-was scanned whole, and what clamscan cannot unpack it passes over in silence as well.
+was scanned whole, and what clamscan cannot unpack it passes over in silence as well. Where
+time, instructions or the emulator itself gave out, the scan is incomplete: there may be more.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from weakref import WeakKeyDictionary
 
 from tocsin.errors import FormatError
 from tocsin.formats.packed import packer
-from tocsin.unpack.emulate import Effort, Outcome, emulate
+from tocsin.unpack.emulate import TOO_LONG, Effort, Outcome, emulate
 from tocsin.unpack.emulator_image import Image, read_image
-from tocsin.unpack.emulator_pool import preload
-from tocsin.unpack.interface import Budget, Member, Remark, Skipped, Trait
+from tocsin.unpack.emulator_pool import CpuLost, preload
+from tocsin.unpack.interface import Budget, Member, Reason, Remark, Skipped, Trait
 from tocsin.unpack.pe_rebuild import rebuild
 from tocsin.unpack.stream import Meta, copy, report, take
 
@@ -67,7 +68,18 @@ class PackedUnpacker:
         del passwords
         try:
             image = read_image(data)
+        except FormatError as error:
+            yield _remark(data, str(error))
+            return
+        if _seconds_left(budget) < _LEAST_SECONDS:
+            detail = f"packed, and {_SECONDS_IN_ALL:g} seconds of emulation are used up"
+            yield Skipped("unpacked", Reason.LIMIT, detail)
+            return
+        try:
             outcome = _run(image, data, budget)
+        except CpuLost as error:
+            yield Skipped("unpacked", Reason.UNSUPPORTED, f"packed, not unpacked: {error}")
+            return
         except FormatError as error:
             yield _remark(data, str(error))
             return
@@ -79,16 +91,19 @@ class PackedUnpacker:
             yield from report(meta, take(found.chunks, budget))
         if outcome.stop is not None:
             raise outcome.stop
-        if not position:
+        if not position and outcome.end.startswith(TOO_LONG):
+            yield Skipped("unpacked", Reason.LIMIT, f"packed, and unpacking takes {outcome.end}")
+        elif not position:
             yield _remark(data, f"nothing was written and executed: {outcome.end}")
+
+
+def _seconds_left(budget: Budget) -> float:
+    return min(_SECONDS, _SECONDS_IN_ALL - _SPENT.get(budget, 0.0))
 
 
 def _run(image: Image, data: bytes, budget: Budget) -> Outcome:
     """Emulate a program in the time that is left."""
-    spent = _SPENT.get(budget, 0.0)
-    left = min(_SECONDS, _SECONDS_IN_ALL - spent)
-    if left < _LEAST_SECONDS:
-        raise FormatError(f"{_SECONDS_IN_ALL:g} seconds of emulation are used up")
+    spent, left = _SPENT.get(budget, 0.0), _seconds_left(budget)
     if image.wide:
         import_module("tocsin.unpack.emulator_x86_64")  # makes the processor
 

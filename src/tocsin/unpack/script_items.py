@@ -21,7 +21,10 @@ from tocsin.unpack.script_marks import script_marks
 from tocsin.unpack.stream import Interrupted, decompress
 
 MOST_BYTES = 8 * 1024 * 1024
-"""Bytes of a text in which scripts are looked for."""
+"""Bytes of a text in which scripts are looked for at a time."""
+
+OVERLAP = 256 * 1024
+"""Bytes that are looked at twice in a longer text, lest a command be cut in two."""
 
 MOST_PARTS = 200
 """Encoded commands and lists of one script that are handed out."""
@@ -46,11 +49,19 @@ def script_items(data: bytes, low: bytes, budget: Budget) -> Iterator[Member | S
         low: its normal form, in which marks are looked for.
         budget: what may be used up.
     """
-    if len(data) > MOST_BYTES:
-        return
     text = narrow(data)
     if b"\0" in text[:_HEAD]:
         return  # binary data, most of which `identify` takes for text as clamscan does
+    if len(text) <= MOST_BYTES:
+        yield from _items(text, low, budget)
+        return
+    for start in range(0, len(text) - OVERLAP, MOST_BYTES - OVERLAP):
+        budget.check_time()
+        piece = text[start : start + MOST_BYTES]
+        yield from _items(piece, piece.lower(), budget)
+
+
+def _items(text: bytes, low: bytes, budget: Budget) -> Iterator[Member | Skipped]:
     marks = script_marks(text, low)
     if not marks:
         return

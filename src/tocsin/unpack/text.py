@@ -31,14 +31,13 @@ class TextUnpacker:
 
     def members(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> Iterator[Item]:
         """See `Unpacker.members`."""
-        if len(data) > MOST_BYTES and not markup_inside(data):
-            return
-        normal = normalise(data)
+        large = len(data) > MOST_BYTES
+        normal = data.lower() if large else normalise(data)
         if markup_inside(data):
             from tocsin.unpack.html import markup_items  # most texts need none of it
 
             yield from markup_items(data, budget)
-        else:
+        elif not large:
             yield View("normalised", normal, "TEXT_ASCII")
         if may_be_script(data, normal):
             from tocsin.unpack.script_items import script_items

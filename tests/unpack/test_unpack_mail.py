@@ -330,6 +330,22 @@ def test_a_mail_without_files_gives_no_passwords() -> None:
     assert len(opened(HEAD + b"\nThe password is: abc\n").values) == 1
 
 
+def bounced(data: bytes) -> bytes:
+    return b"\n\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(data) + b"\n"
+
+
+def test_the_last_of_many_parts_in_a_text() -> None:
+    text = b"".join(bounced(b"%04d" % number + PROGRAM) for number in range(300))
+    inside = [opened(found.data) for found in opened(HEAD + b"\n" + text).members[1:]]
+    assert b"0299" + PROGRAM in [member.data for mail in inside for member in mail.members]
+
+
+def test_a_part_behind_many_megabytes_of_text() -> None:
+    mail = HEAD + b"\nnothing to see here\n" * (1 << 20) + bounced(PROGRAM)
+    last = opened(mail).members[-1]
+    assert contents(last.data) == [PROGRAM]
+
+
 # --- hostile input ------------------------------------------------------------------------
 
 
@@ -356,6 +372,9 @@ def _nested(depth: int) -> bytes:
         HEAD + b"Content-Transfer-Encoding: base64\n\n" + b"A=" * 1_000_000,
         HEAD + b"Content-Transfer-Encoding: quoted-printable\n\n" + b"= " * 1_000_000,
         HEAD + b"\n" + b"\ncontent-type: multipart" * 50_000,
+        HEAD + b"\n" + b"\ncontent-transfer-encoding: base64" * 50_000,
+        HEAD + b"\n" + b"\ncontent-transfer-encoding: base64\n\n" * 50_000,
+        HEAD + b"\n" + b"\n\ncontent-transfer-encoding: base64\n" * 50_000,
         HEAD + b"\n" + b"begin 644 a\n" * 100_000,
         HEAD + b"\n" + b"begin 644 a\n#86)C\n" * 50_000,
         HEAD + multipart([b"\n" + b"password:" * 100_000, file_part()]),
@@ -364,7 +383,7 @@ def _nested(depth: int) -> bytes:
         b"From a 1:00\n" + b"\n\nFrom a 1:00" * 100_000,
         b"Content-Disposition: x; filename=" + b"=?utf-8?q?a?= " * 20_000 + b"\n\nhello",
     ],
-    ids=range(20),
+    ids=range(23),
 )
 def test_time_stays_short(mail: bytes) -> None:
     start = time.process_time()

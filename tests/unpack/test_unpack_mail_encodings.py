@@ -172,6 +172,11 @@ def test_binhex_gives_both_forks() -> None:
     assert "BINHEX" in recognised(text)
 
 
+def test_the_last_of_many_files_in_binhex() -> None:
+    data = b"\n".join(binhexed(b"%04d" % number, b"") for number in range(1200))
+    assert contents("BINHEX", data)[-1] == b"1199"
+
+
 def test_binhex_cut_off_or_only_spoken_of() -> None:
     text = binhexed()
     (member,) = members("BINHEX", text[: len(text) // 2])

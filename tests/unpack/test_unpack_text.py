@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from unpack_contract import check_contract
 
 from tocsin.unpack import unpacker_of
-from tocsin.unpack.interface import MIB, Budget, Member, View
+from tocsin.unpack.interface import MIB, Budget, Limits, Member, View
 from tocsin.unpack.script_folding import _STEPS, folded
 from tocsin.unpack.script_items import MOST_BYTES as MOST_SCRIPT
 from tocsin.unpack.text import MOST_BYTES, normalise
@@ -103,6 +103,17 @@ def test_short_base64_literal_and_deflated_one() -> None:
     text = b"powershell IO.Compression.DeflateStream('" + base64.b64encode(packed) + b"')"
     _, members = found_in(text)
     assert any(b"text of the payload" in member.data for member in members.values())
+
+
+def test_a_deflated_literal_that_is_too_large_is_said_to_be() -> None:
+    deflate = zlib.compressobj(9, wbits=-15)
+    packed = deflate.compress(bytes(3_000_000)) + deflate.flush()
+    text = b"powershell IO.Compression.DeflateStream('" + base64.b64encode(packed) + b"')"
+    unpacker = unpacker_of("TEXT_ASCII")
+    assert unpacker is not None
+    limits = Limits(max_file_size=1_000_000)
+    notes = [str(item) for item in unpacker.members(text, Budget(limits), ())]
+    assert any("--max-file-size" in note for note in notes)
 
 
 def test_list_of_numbers() -> None:

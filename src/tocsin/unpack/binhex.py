@@ -20,7 +20,6 @@ _FOREIGN = bytes(set(range(256)) - set(_ALPHABET))
 _FIRST = re.compile(rb"[\r\n][\r\n \t]*:(?=[^\r\n]{20})")
 _REPEAT = 0x90
 _PIECE = 1024 * 1024
-_MOST_FILES = 1000
 _REACH = 4096
 
 
@@ -38,10 +37,7 @@ class BinhexUnpacker:
         """See `Unpacker.members`."""
         data = narrow(data)
         at, position = 0, 1
-        for _ in range(_MOST_FILES):
-            mark = data.find(BINHEX_MARK, at)
-            if mark < 0:
-                return
+        while (mark := data.find(BINHEX_MARK, at)) >= 0:
             budget.check_time()
             first = _FIRST.search(data, mark, mark + _REACH)
             if first is None:

@@ -43,7 +43,7 @@ class Effort(NamedTuple):
     """How much may be spent on one program.
 
     Attributes:
-        seconds: time.
+        seconds: processor time.
         instructions: instructions in all.
         quiet: instructions after the last place that was new.
         events: stops of the processor.
@@ -132,7 +132,7 @@ class _Run:
         self._image = image
         self._check_time = check_time
         self._effort = effort
-        self._deadline = time.monotonic() + effort.seconds
+        self._deadline = time.thread_time() + effort.seconds
         self._loaded = lay_out(image, data)
         self._last = self._loaded
         self._stack = 0
@@ -258,7 +258,7 @@ class _Run:
 
     def _check_effort(self) -> None:
         self._check_time()
-        if time.monotonic() > self._deadline:
+        if time.thread_time() > self._deadline:
             raise _End(f"{TOO_LONG} {self._effort.seconds:g} seconds")
         if self._cpu.executed > self._effort.instructions:
             raise _End(f"{TOO_LONG} {self._effort.instructions} instructions")

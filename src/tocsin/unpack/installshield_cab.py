@@ -25,7 +25,6 @@ _VOLUME = struct.Struct("<8sIIQQQQQQ")
 _OLD_FILE = struct.Struct("<IIHII20xI")
 _FILE = struct.Struct("<HQQQ16x16xIH12xIIBH")
 _CABINET_NUMBER = re.compile(rb"([0-9]{1,4})\.cab\Z")
-_MOST_FILES = 200_000
 _LONGEST_NAME = 1024
 
 _SPLIT, _VEILED, _PACKED, _INVALID = 1, 2, 4, 8
@@ -161,7 +160,7 @@ class Cabinets:
             int.from_bytes(data[base + at : base + at + 4], "little") for at in (0x1C, 0x28, 0x2C)
         )
         names = _Names(data, table, end, wide=self._major >= _WIDE_NAMES)
-        for index in range(min(count, _MOST_FILES, max(0, end - table) // 4)):
+        for index in range(min(count, max(0, end - table) // 4)):
             if self._major < _NEW_LAYOUT:
                 row = names.number(directories + index)
                 at = table + row

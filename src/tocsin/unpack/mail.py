@@ -35,12 +35,8 @@ from tocsin.unpack.stream import Meta, copy, report, skipped, take
 
 _MOST_TEXTS = 8
 _MOST_ENCODINGS = 3
-_MOST_EMBEDDED = 100
 _SHORTEST_PREAMBLE = 200
 """Bytes before the first part that are more than the usual line for old mail programs."""
-
-_LARGEST_TEXT = 16 * 1024 * 1024
-"""Bytes of a text that are searched for further messages."""
 
 _HEADER_REACH = 8192
 _PGP_REACH = 256
@@ -296,12 +292,9 @@ class _Message:
     def _embedded(self, plan: _Plan) -> Iterator[Item]:
         """Messages and parts that stand in a text with their headers, as bounces have them."""
         data, first, last = self._data, plan.part.start, plan.part.end
-        folded = data[first : min(last, first + _LARGEST_TEXT)].lower()
+        folded = data[first:last].lower()
         at = 0
-        for _ in range(_MOST_EMBEDDED):
-            place = _next_embedded(folded, at)
-            if place < 0:
-                return
+        while (place := _next_embedded(folded, at)) >= 0:
             self._budget.check_time()
             start = max(at, *(folded.rfind(end, at, place) + len(end) for end in _EMPTY_LINES))
             header = read_header(data, first + start, last)

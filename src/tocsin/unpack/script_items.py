@@ -8,7 +8,9 @@ is a text that is looked at in the same way, so several layers come off one afte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 
 from tocsin.formats.text_kinds import narrow
 from tocsin.unpack.deflate import DEFLATE
@@ -74,7 +76,9 @@ def _items(text: bytes, low: bytes, budget: Budget) -> Iterator[Member | Skipped
         yield from parts.member(name, content)
 
 
-def _hidden(text: bytes, marks: frozenset[str], budget: Budget) -> Iterator[tuple[str, bytes]]:
+def _hidden(
+    text: bytes, marks: frozenset[str], budget: Budget
+) -> Iterator[tuple[str, bytes | Iterable[bytes]]]:
     if "encoded" in marks:
         for found in _COMMAND.finditer(text):
             budget.check_time()
@@ -87,9 +91,9 @@ def _hidden(text: bytes, marks: frozenset[str], budget: Budget) -> Iterator[tupl
                 yield f"base64 at {found.start(1)}", _decoded(found[1])
     if "deflate" in marks:
         for found in _LONG.finditer(text):
-            inflated = _inflated(_decoded(found[1]), budget)
-            if inflated:
-                yield f"deflated at {found.start(1)}", inflated
+            inflated = _inflated(_decoded(found[1]))
+            if first := next(inflated, b""):
+                yield f"deflated at {found.start(1)}", chain([first], inflated)
     for number, content in enumerate(byte_lists(text), 1):
         yield f"bytes {number}", content
     plain = folded(text, budget.check_time)
@@ -101,18 +105,7 @@ def _decoded(text: bytes) -> bytes:
     return b"".join(base64_chunks(text, 0, len(text)))
 
 
-def _inflated(data: bytes, budget: Budget) -> bytes:
-    """A raw deflate stream's contents, as far as they can be had and the budget goes."""
-    out = []
-    size = 0
-    try:
-        for chunk in decompress(DEFLATE, data, 0, len(data)):
-            budget.check_time()
-            size += len(chunk)
-            room = budget.remaining_bytes
-            if not budget.fits_file(size) or (room is not None and size > room):
-                break
-            out.append(chunk)
-    except Interrupted:
-        pass  # what came out before the damage is enough
-    return b"".join(out)
+def _inflated(data: bytes) -> Iterator[bytes]:
+    """What comes out of a raw deflate stream, up to where it is damaged, if it is one at all."""
+    with suppress(Interrupted):
+        yield from decompress(DEFLATE, data, 0, len(data))

@@ -27,7 +27,6 @@ _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\n|\r|\Z)")
 _END_BASE64 = re.compile(rb"^====", re.MULTILINE)
 _LONGEST_LINE = 200
 _LINES_BETWEEN = 512
-_MOST_BLOCKS = 10_000
 
 
 class Block(NamedTuple):
@@ -165,10 +164,7 @@ def blocks(
     """
     places: list[tuple[int, int]] = []
     at = start
-    while len(places) < _MOST_BLOCKS:
-        block = find_block(data, at, end)
-        if block is None:
-            break
+    while (block := find_block(data, at, end)) is not None:
         budget.check_time()
         budget.charge_file()
         chunks = _Ended(block_chunks(data, block, end))

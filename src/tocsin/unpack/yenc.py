@@ -28,7 +28,6 @@ _ESCAPED = re.compile(rb"=(.)", re.DOTALL)
 _SHIFTED = bytes((byte - 42) & 255 for byte in range(256))
 _PLACEHOLDERS = tuple(bytes([(byte - 64) & 255]) for byte in range(256))
 _PIECE = 256 * 1024
-_MOST_PARTS = 10_000
 
 
 class _Part(NamedTuple):
@@ -69,11 +68,8 @@ def _files(data: bytes, budget: Budget) -> Iterator[list[_Part]]:
     """The files of a text, each as its parts."""
     file: list[_Part] = []
     at = 0
-    for _ in range(_MOST_PARTS):
+    while (part := _next_part(data, at)) is not None:
         budget.check_time()
-        part = _next_part(data, at)
-        if part is None:
-            break
         at = part.end
         if file and not _goes_on(file[-1], part):
             yield file

@@ -86,8 +86,8 @@ class View(NamedTuple):
     """The object itself, written in another form: its text normalised, its tags removed.
 
     It is matched like the object, as of its own type, and is no layer of its own: nothing is
-    looked for inside it, and it does not count as a container around anything. Its bytes are
-    charged with `charge_bytes`; it is not charged as an object.
+    looked for inside it, and it does not count as a container around anything. It is not charged:
+    no form is longer than a few times the object, whose bytes were.
 
     Attributes:
         name: which form, for the report: `normalised`.

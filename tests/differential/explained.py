@@ -281,4 +281,7 @@ CONTAINER_DIFFERENCES: tuple[ContainerDifference, ...] = (
         "what-a-container-says-of-its-members", r"clam\.exe\.mbox\.uu", r"C\..*\.(MAIL|ANY|\*)"
     ),
     ContainerDifference("what-a-container-says-of-its-members", r"clam_IS.*", r"C\..*"),
+    ContainerDifference(
+        "programs-as-they-unpack-themselves", r"clam\.ea06\.exe", r"Win\.Worm\.Autoit-6803981-0"
+    ),
 )

@@ -179,9 +179,8 @@ def _documents() -> Iterator[Path]:
         yield from sorted(TESTFILES.iterdir())
     for ending in DOCUMENTS:
         found = sorted(path for folder in FOLDERS for path in folder.rglob(f"*.{ending}"))
-        yield from [p for p in found if p.is_file() and p.stat().st_size < MAX_DOCUMENT][
-            :OF_EACH_KIND
-        ]
+        files = (path for path in found if path.is_file() and path.stat().st_size < MAX_DOCUMENT)
+        yield from islice(files, OF_EACH_KIND)
 
 
 @pytest.mark.slow

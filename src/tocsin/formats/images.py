@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from struct import Struct
 
 _BOOT = Struct("<11xHBHBHHBHHHII")
-_VOLUME_DESCRIPTORS = 32768
-_SECTOR = 2048
+VOLUME_DESCRIPTORS = 32768
+SECTOR = 2048
+_FIRST_DESCRIPTOR = 16
+_JOLIET = (b"%/@", b"%/C", b"%/E")
 _MOST_DESCRIPTORS = 32
 _BOOT_AREA = 16 * 1024
 """Bytes that a volume begins with; NTFS holds them as a file, and loaders bring them along."""
@@ -38,10 +40,12 @@ def find_images(data: bytes) -> Iterator[str]:
         data: the object. Of a disc for both PCs and old Macintoshes, HFS before HFS+ is left
             out: it leads to the same files.
     """
-    is_disc = data.startswith(b"CD001", _VOLUME_DESCRIPTORS + 1)
-    if len(data) > _VOLUME_DESCRIPTORS:
+    is_disc = data.startswith(b"CD001", VOLUME_DESCRIPTORS + 1)
+    if len(data) > VOLUME_DESCRIPTORS:
         if is_disc:
             yield "ISO9660"
+            if _has_joliet(data):
+                yield "ISO9660_PRIMARY"
         if _is_udf(data):
             yield "UDF"
     if len(data) > _BOOT_AREA:
@@ -76,13 +80,23 @@ def _behind_skippable(data: bytes) -> str | None:
 def _is_udf(data: bytes) -> bool:
     """Whether a sequence of descriptors names UDF. Source: ECMA-167 2/8.3, 3/9.1."""
     for number in range(_MOST_DESCRIPTORS):
-        at = _VOLUME_DESCRIPTORS + number * _SECTOR
+        at = VOLUME_DESCRIPTORS + number * SECTOR
         name = data[at + 1 : at + 6]
         if name in (b"NSR02", b"NSR03"):
             return True
         if name not in (b"CD001", b"BEA01"):
             return False
     return False
+
+
+def _has_joliet(data: bytes) -> bool:
+    places = range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + _MOST_DESCRIPTORS)
+    return any(is_joliet(data, number * SECTOR) for number in places)
+
+
+def is_joliet(data: bytes, at: int) -> bool:
+    """Whether a volume descriptor leads to a Joliet tree. Source: Joliet specification 1.0."""
+    return data.startswith(b"\2CD001", at) and data[at + 88 : at + 91] in _JOLIET
 
 
 def _is_fat(data: bytes) -> bool:

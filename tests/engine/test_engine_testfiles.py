@@ -38,10 +38,14 @@ def databases(folder: Path) -> tuple[Path, Path]:
     return digest, body
 
 
-def found_by_tocsin(database: Path) -> set[str]:
+def reports_by_tocsin(database: Path) -> list[dict]:
     command = [sys.executable, "-m", "tocsin.cli.main", "scan", "--json", "--db", database, FILES]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    reports = map(json.loads, done.stdout.splitlines())
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def found_by_tocsin(database: Path) -> set[str]:
+    reports = reports_by_tocsin(database)
     return {Path(r["path"]).name for r in reports if r["verdict"] == "infected"}
 
 
@@ -67,3 +71,10 @@ def test_digest_is_found_in_everything_that_is_not_packed(scan, tmp_path: Path) 
 def test_code_is_found_in_all(scan, tmp_path: Path) -> None:
     _, body = databases(tmp_path)
     assert set(names()) - scan(body) == set()
+
+
+def test_all_are_looked_at_wholly_but_one_that_is_nested_too_deep(tmp_path: Path) -> None:
+    (tmp_path / "nothing.ndb").write_text("Test.Nothing:0:*:00112233445566778899aabbccddeeff00\n")
+    reports = reports_by_tocsin(tmp_path / "nothing.ndb")
+    verdicts = {Path(r["path"]).name: r["verdict"] for r in reports if r["verdict"] != "clean"}
+    assert verdicts == {"clam_cache_emax.tgz": "incomplete"}

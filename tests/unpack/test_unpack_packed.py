@@ -31,6 +31,7 @@ from tocsin.unpack import packed as packed_module
 from tocsin.unpack.emulate import Effort, Outcome, emulate
 from tocsin.unpack.emulator_cpu import Cpu, Kind
 from tocsin.unpack.emulator_image import read_image
+from tocsin.unpack.emulator_instructions import stand_in
 from tocsin.unpack.emulator_pool import CpuLost
 from tocsin.unpack.interface import Budget, Limits, Member, Reason, Remark, Skipped
 from tocsin.unpack.packed import UNPACKER
@@ -298,6 +299,110 @@ def test_callbacks_run_before_the_entry_point() -> None:
     assert any(PAYLOAD in member.data for member in opened(data))
 
 
+# --- instructions that the emulator lacks ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "0fa2",  # cpuid
+        "0fc7f0",  # rdrand eax
+        "0fc7f8",  # rdseed eax
+        "0f00c8",  # str eax
+        "0f00c0",  # sldt eax
+        "83ec100f0104240f010c2483c410",  # sgdt [esp]; sidt [esp]
+        "0f38f00424",  # movbe eax, [esp]
+        "660f3800c1",  # pshufb xmm0, xmm1
+        "660f3a0fc103",  # palignr xmm0, xmm1, 3
+        "f20f38f1c3",  # crc32 eax, ebx
+        "660f38dcc1",  # aesenc xmm0, xmm1
+        "a12003fe7f",  # mov eax, [KUSER_SHARED_DATA.TickCount]
+    ],
+)
+def test_instructions_that_ask_who_runs_them_end_nothing(code: str) -> None:
+    assert unpacks(b"\x60" + bytes.fromhex(code) + b"\x61")
+
+
+@pytest.fixture
+def cpu(request: pytest.FixtureRequest) -> Iterator[Cpu]:
+    made = Cpu(getattr(request, "param", False))
+    made.map(0x10000, 0x2000)
+    yield made
+    made.close()
+
+
+def stepped(cpu: Cpu, code: str) -> bool | None:
+    data = bytes.fromhex(code)
+    cpu.write(0x10000, data)
+    faithful = stand_in(cpu, 0x10000)
+    assert cpu.pc == 0x10000 + len(data)
+    return faithful
+
+
+@pytest.mark.parametrize("cpu", [False, True], indirect=True)
+def test_crc32_is_that_of_the_processor(cpu: Cpu) -> None:
+    cpu.write(0x11000, b"123456789")
+    cpu.set("AX", 0xFFFFFFFF)
+    cpu.set("SI", 0x11000)
+    cpu.set("CX", 1)
+    assert stepped(cpu, "f20f38f106")  # crc32 eax, dword [esi]
+    assert stepped(cpu, "f20f38f14603" if cpu.wide else "f20f38f1448e00")
+    assert cpu.get("AX") == zlib_free_crc32c(b"1234" + (b"4567" if cpu.wide else b"5678"))
+
+
+def zlib_free_crc32c(data: bytes) -> int:
+    """CRC-32C without the last inversion, bit by bit. Source: RFC 3720, appendix B.4."""
+    crc = 0xFFFFFFFF
+    for bit in (byte >> place & 1 for byte in data for place in range(8)):
+        crc = crc >> 1 ^ (0x82F63B78 if crc & 1 != bit else 0)
+    return crc
+
+
+def test_crc32_of_the_standards_example() -> None:
+    assert zlib_free_crc32c(b"123456789") ^ 0xFFFFFFFF == 0xE3069283
+
+
+def test_movbe_and_cpuid(cpu: Cpu) -> None:
+    cpu.write(0x11000, bytes.fromhex("01020304"))
+    cpu.set("BX", 0x11000)
+    cpu.set("DX", 4)
+    assert stepped(cpu, "0f38f00c13") is True  # movbe ecx, [ebx+edx]
+    assert cpu.get("CX") == 0
+    cpu.set("DX", 0)
+    assert stepped(cpu, "0f38f00c13") is True
+    assert cpu.get("CX") == 0x01020304
+    assert stepped(cpu, "0f38f18b00010000") is True  # movbe [ebx+0x100], ecx
+    assert cpu.read(0x11100, 4) == bytes.fromhex("01020304")
+    cpu.set("AX", 0)
+    assert stepped(cpu, "0fa2") is True
+    names = (cpu.get("BX"), cpu.get("DX"), cpu.get("CX"))
+    assert struct.pack("<3I", *names) == b"GenuineIntel"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["660f3a0f4c2410ff", "c4e37d06c121", "c5fdefc9", "c4e27d18056789abcd", "660f380005cdab0000"],
+)
+def test_of_what_is_not_done_the_length_is_known(cpu: Cpu, code: str) -> None:
+    cpu.set("SP", 0x11000)
+    assert stepped(cpu, code) is False
+
+
+@pytest.mark.parametrize("code", ["0f0b", "0fff", "90", "c4010203", "f30f", "0f"])
+def test_what_raises_a_fault_goes_on_doing_so(cpu: Cpu, code: str) -> None:
+    cpu.write(0x11FF0 - len(code) // 2 + 0x10, bytes.fromhex(code))
+    assert stand_in(cpu, 0x12000 - len(code) // 2) is None
+
+
+def test_a_packed_program_that_cannot_be_unpacked_is_incomplete() -> None:
+    data = bytearray(packed(before=b"\xff\x15\0\0\0\0"))
+    at = data.index(b".text\0") if b".text\0" in data else 64 + 24 + 224
+    data[at : at + 5] = b"UPX0\0"
+    (item,) = UNPACKER.members(bytes(data), Budget(), ())
+    assert isinstance(item, Skipped)
+    assert item.reason is Reason.UNSUPPORTED
+
+
 # --- bounds -------------------------------------------------------------------------------
 
 
@@ -337,7 +442,13 @@ def test_the_clock_of_the_tree_ends_it_too() -> None:
 
 
 def test_what_gives_nothing_is_remarked_on_and_not_incomplete() -> None:
-    (remark,) = UNPACKER.members(stubborn(b"\xcc"), Budget(), ())
+    rows = [
+        Section(b".text", 0x1000, 0x1000, b"\xcc", 0x60000020),
+        Section(b".more", 0x2000, 0x1000, b"\xcc", 0xE0000020),
+    ]
+    data = program(rows, 0x2000)
+    assert list(find_packed(data)) == ["PACKED"]
+    (remark,) = UNPACKER.members(data, Budget(), ())
     assert isinstance(remark, Remark)
     assert "looks packed, could not be unpacked" in remark.detail
 

@@ -71,6 +71,7 @@ class _Listing:
         self._budget = Budget(scanner.options.limits)
         self._passwords = first_passwords(scanner.options, scanner.database)
         self._trouble: list[bytes] = []
+        self._around: list[bytes] = []
 
     def run(self, data: bytes) -> Iterator[Answer]:
         limits = self._scanner.options.limits
@@ -92,7 +93,10 @@ class _Listing:
                     answer, inner = self._answer(item, kind, place)
                     yield msgspec.structs.replace(answer, number=self._task.number)
                     if inner is not None and layer < self._task.layers:
-                        yield from self._open(inner, layer + 1)
+                        if inner.data not in (place.data, *self._around):  # which has no end
+                            self._around.append(place.data)
+                            yield from self._open(inner, layer + 1)
+                            self._around.pop()
             except (FormatError, LimitReached) as error:
                 where = place.way[-1][:1024] + b": " if place.way else b""
                 self._trouble.append(where + to_bytes(f"{kind}: {error}", LONGEST_NOTE))

@@ -97,6 +97,7 @@ class TreeScan:
         self._findings = findings
         self._budget = Budget(options.limits)
         self._opened: set[tuple[tuple[str, ...], int, int]] = set()
+        self._around: list[tuple[int, int]] = []
         self._passwords = first_passwords(options, database)
 
     def scan(self, data: bytes, layer: Layer) -> None:
@@ -169,12 +170,24 @@ class TreeScan:
         """Open an object in every way there is; the same bytes in the same place only once.
 
         A container that is there many times, as in a nest of archives made to be endless,
-        has nothing new inside the second time.
+        has nothing new inside the second time. One that stands inside itself is not entered
+        again; an archive is made so to be endless, but the memory of a packed program may
+        hold the program as it was.
         """
-        seen = (types, len(data), hash(data))
-        if seen in self._opened:
+        same = (len(data), hash(data))
+        if same in self._around and types[-1] != "MSEXE":
+            self._findings.skip(layer.name, "limit", "it contains itself, without end")
+        if same in self._around or (types, *same) in self._opened:
             return
-        self._opened.add(seen)
+        self._opened.add((types, *same))
+        self._around.append(same)
+        try:
+            self._open_each(data, layer, types, depth)
+        finally:
+            self._around.pop()
+
+    def _open_each(self, data: bytes, layer: Layer, types: tuple[str, ...], depth: int) -> None:
+        """Open an object in every way there is."""
         for kind, unpacker in find_unpackers(data, types[-1]):
             if kind in self._options.closed:
                 continue

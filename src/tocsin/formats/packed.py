@@ -163,17 +163,28 @@ def _looks_packed(head: _Head, data: bytes) -> bool:
         return head.entry < 1 << 31 and len(rows) > 1
     if not home.flags & _EXECUTE:
         return len(rows) > 1
-    reserved = any(
-        not row.raw_size and row.size >= _PAGE and row.flags & _EXECUTE and row.flags & _WRITE
-        for row in rows
-    )
-    if reserved:
+    if _has_reserved(rows):
         return True
     if not home.flags & _WRITE or home.flags & _DISCARDABLE:
         return False
     if home is not rows[0] or home.raw < _SECTOR:  # its code is in the headers
         return True
     return any(_is_random(row, data) for row in rows)
+
+
+def surely_packed(data: bytes) -> bool:
+    """Whether a program's sections say so by their names, or wait for code to be written."""
+    head = _head(data)
+    if head is None:
+        return False
+    return any(row.name in NAMES for row in head.rows) or _has_reserved(head.rows)
+
+
+def _has_reserved(rows: tuple[_Row, ...]) -> bool:
+    return any(
+        not row.raw_size and row.size >= _PAGE and row.flags & _EXECUTE and row.flags & _WRITE
+        for row in rows
+    )
 
 
 def _is_random(row: _Row, data: bytes) -> bool:

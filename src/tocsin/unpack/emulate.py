@@ -21,6 +21,7 @@ from tocsin.unpack.emulator_faults import RETURN, Faults
 from tocsin.unpack.emulator_functions import call
 from tocsin.unpack.emulator_hints import install
 from tocsin.unpack.emulator_image import Image, callbacks, imports, lay_out
+from tocsin.unpack.emulator_instructions import stand_in
 from tocsin.unpack.emulator_pool import CpuError
 from tocsin.unpack.emulator_windows import PROCESS, Windows
 
@@ -78,6 +79,7 @@ class Outcome(NamedTuple):
         end: why it ended, in words.
         instructions: how many were executed.
         stop: the bound of the whole tree that was hit, or None.
+        unsure: whether the program came upon an instruction that was not carried out.
     """
 
     dumps: tuple[Dump, ...]
@@ -85,6 +87,7 @@ class Outcome(NamedTuple):
     end: str
     instructions: int
     stop: LimitReached | None = None
+    unsure: bool = False
 
 
 TOO_LONG = "more than"
@@ -137,6 +140,7 @@ class _Run:
         self._last = self._loaded
         self._stack = 0
         self._previous = 0
+        self._unsure = False
         self._entered: set[int] = set()
         self._ran: set[int] = set()
         self._dumps: list[Dump] = []
@@ -214,7 +218,8 @@ class _Run:
     def _outcome(
         self, blocks: tuple[tuple[int, bytes], ...], end: str, stop: LimitReached | None
     ) -> Outcome:
-        return Outcome(tuple(reversed(self._dumps[-2:])), blocks, end, self._cpu.executed, stop)
+        dumps = tuple(reversed(self._dumps[-2:]))
+        return Outcome(dumps, blocks, end, self._cpu.executed, stop, self._unsure)
 
     def _take_rest(self, end: str) -> None:
         """Keep the last two places, or one and what the image was when it went wrong.
@@ -251,10 +256,17 @@ class _Run:
                     return
                 self._fetch(stop)
             elif stop.kind is Kind.BROKEN:
+                self._unsure = True
                 raise _End("an instruction that the emulator does not know")
-            else:
+            elif stop.kind is not Kind.INVALID or not self._stand_in(stop):
                 self._fault(stop)
-        raise _End("too many events")
+        raise _End(f"{TOO_LONG} {self._effort.events} events")
+
+    def _stand_in(self, stop: Stop) -> bool:
+        """Carry out what the processor does not, or step over it."""
+        faithful = stand_in(self._cpu, stop.pc)
+        self._unsure |= faithful is False
+        return faithful is not None
 
     def _check_effort(self) -> None:
         self._check_time()

@@ -29,6 +29,18 @@ PROCESS = 0x7FFD0000
 
 _PEB, _TEB, _LDR, _TEXT = PROCESS, PROCESS + 0x1000, PROCESS + 0x2000, PROCESS + 0x4000
 _PROCESS_SIZE = 0x10000
+_SHARED = 0x7FFE0000
+_SHARED_ROWS = {
+    0x000: struct.pack("<II", 0x01000000, 0x0FA00000),
+    0x008: struct.pack("<III", 0x9A3298A0, 0x15, 0x15),
+    0x014: struct.pack("<III", 0x8F2A7C00, 0x01CF1234, 0x01CF1234),
+    0x030: "C:\\Windows\0".encode("utf-16-le"),
+    0x264: struct.pack("<III", 1, 1, 6),
+    0x270: struct.pack("<I", 1),
+    0x320: struct.pack("<III", 0x10000, 0, 0),
+}
+"""KUSER_SHARED_DATA: ticks, times, Windows 6.1. Source: ntddk.h."""
+
 _HEAP, _HEAP_END = 0x60000000, 0x70000000
 _MORE_LIBRARIES = 0x71000000
 _MOST_LIBRARIES = 48
@@ -76,6 +88,9 @@ class Windows:
         stack = next((start for start in _STACKS if cpu.map(start, _STACK_SIZE)), 0)
         self.stack_top = stack + _STACK_TOP
         cpu.map(PROCESS, _PROCESS_SIZE)
+        if cpu.map(_SHARED, PAGE):
+            for place, row in _SHARED_ROWS.items():
+                cpu.write(_SHARED + place, row)
         for name in LIBRARIES:
             self._add_library(name)
         self._write_process(size, entry, stack)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from tocsin.errors import FormatError
-from tocsin.formats.packed import packer
+from tocsin.formats.packed import packer, surely_packed
 from tocsin.unpack.emulate import TOO_LONG, Effort, Outcome, emulate
 from tocsin.unpack.emulator_image import Image, read_image
 from tocsin.unpack.emulator_pool import CpuLost, preload
@@ -92,6 +92,9 @@ class PackedUnpacker:
             raise outcome.stop
         if not position and outcome.end.startswith(TOO_LONG):
             yield Skipped("unpacked", Reason.LIMIT, f"packed, and unpacking takes {outcome.end}")
+        elif not position and (outcome.unsure or surely_packed(data)):
+            detail = f"packed, and could not be unpacked: {outcome.end}"
+            yield Skipped("unpacked", Reason.UNSUPPORTED, detail)
         elif not position:
             yield _remark(data, f"nothing was written and executed: {outcome.end}")
 

@@ -164,6 +164,12 @@ def test_gzip_ending_in_zero_bytes_is_not_worth_a_note() -> None:
     assert check_contract("GZ", gzip.compress(TEXT) + bytes(512)).members[0].note == ""
 
 
+def test_gzip_padding_between_streams() -> None:
+    packed = gzip.compress(TEXT)
+    (member,) = check_contract("GZ", packed + bytes(100) + packed).members
+    assert (member.data, member.note) == (TEXT * 2, "")
+
+
 def test_gzip_second_stream_damaged() -> None:
     (member,) = check_contract("GZ", gzip.compress(TEXT) + _gzip_header(0) + b"\xff" * 9).members
     assert (member.data, member.complete) == (TEXT, False)

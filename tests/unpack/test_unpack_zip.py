@@ -94,6 +94,9 @@ CROOKED_BUT_READABLE: dict[str, tuple[bytes, list[bytes], str]] = {
         [deflate(TEXT), TEXT], "read as its local header says"),
     "encrypted by one header only": (
         make_zip([Entry(flags=1, local_flags=0)]), [TEXT, TEXT], "read as its local header says"),
+    "listed as a folder": (
+        make_zip([Entry(name=b"a/", size=0, packed_size=0, local_packed_size=len(deflate(TEXT)))]),
+        [TEXT], "read as its local header says"),
     "marked as encrypted, deflated": (
         make_zip([Entry(flags=1)]), [TEXT], "marked as encrypted and is not"),
     "marked as encrypted, stored": (

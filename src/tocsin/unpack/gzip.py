@@ -9,6 +9,7 @@ Source: RFC 1952.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 
@@ -18,6 +19,7 @@ from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.stream import Interrupted, Meta, behind, decompress, report, take
 
 _MAGIC = b"\x1f\x8b"
+_NOT_NUL = re.compile(rb"[^\0]")
 _FIXED_HEADER = 10
 _TRAILER = 8
 _LONGEST_NAME = 4096
@@ -78,6 +80,9 @@ class _Streams:
                 self.name = name
             count += 1
             at = yield from self._stream(body, first=count == 1)
+            padded = _NOT_NUL.search(data, at)
+            if padded is not None and data.startswith(_MAGIC, padded.start()):
+                at = padded.start()  # Python's gzip goes on there
         self.end = at
         if data.count(0, at) != len(data) - at:
             self.notes.append(f"{len(data) - at} bytes follow the last stream")

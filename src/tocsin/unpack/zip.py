@@ -274,6 +274,8 @@ def _contradicts(entry: Entry, local: Local) -> bool:
     other = local.entry
     if other.method != entry.method or (other.flags ^ entry.flags) & ENCRYPTED:
         return True
+    if _is_directory(entry):
+        return True  # and the local header is none's: programs that read streams believe it
     sized = other.method == STORED and not other.flags & DESCRIPTOR
     return sized and 0 < other.packed_size != entry.packed_size
 

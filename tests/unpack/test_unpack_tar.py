@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 
 import pytest
@@ -9,7 +10,9 @@ from unpack_contract import check_contract
 from unpack_samples import TEXT, File, make_tar, pax, python_tar, tar_entry
 
 from tocsin.errors import FormatError, LimitReached
-from tocsin.unpack.interface import Limits, Reason, Skipped
+from tocsin.formats.identify import identify
+from tocsin.unpack import find_unpackers
+from tocsin.unpack.interface import Budget, Limits, Reason, Skipped
 
 V7 = b"\0" * 8
 LONG = "d/" * 120 + "name"
@@ -125,6 +128,23 @@ def test_truncated_archive(kept: int) -> None:
 def test_truncated_header() -> None:
     outcome = check_contract("POSIX_TAR", make_tar([File(), NEXT])[:1700])
     assert [s.detail for s in outcome.skipped] == ["truncated header at byte 1536"]
+
+
+def _names_that_are_marks() -> list[bytes]:
+    return [b"GIFs/a", b"MMX/a", b"II*/a", b"BMW.txt", b"MZ/a", b"From: me", b"begin 644 a", b"ID3"]
+
+
+@pytest.mark.parametrize("name", _names_that_are_marks())
+@pytest.mark.parametrize("fmt", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT])
+def test_a_first_name_that_is_another_types_mark(name: bytes, fmt: int) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=fmt) as archive:
+        info = tarfile.TarInfo(name.decode())
+        info.size = len(TEXT)
+        archive.addfile(info, io.BytesIO(TEXT))
+    data = out.getvalue()
+    found = [unpacker for kind, unpacker in find_unpackers(data, identify(data)) if "TAR" in kind]
+    assert [m.data for u in found for m in u.members(data, Budget(), ())] == [TEXT]
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 511, b"x" * 2000, bytes(1024)])

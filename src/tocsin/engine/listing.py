@@ -93,13 +93,18 @@ class _Listing:
                     answer, inner = self._answer(item, kind, place)
                     yield msgspec.structs.replace(answer, number=self._task.number)
                     if inner is not None and layer < self._task.layers:
-                        if inner.data not in (place.data, *self._around):  # which has no end
-                            self._around.append(place.data)
-                            yield from self._open(inner, layer + 1)
-                            self._around.pop()
+                        yield from self._open_inner(inner, place, layer + 1)
             except (FormatError, LimitReached) as error:
                 where = place.way[-1][:1024] + b": " if place.way else b""
                 self._trouble.append(where + to_bytes(f"{kind}: {error}", LONGEST_NOTE))
+
+    def _open_inner(self, inner: _Place, outer: _Place, layer: int) -> Iterator[MemberAnswer]:
+        """Open a member, unless it is one of the objects that it stands in, without end."""
+        if inner.data in (outer.data, *self._around):
+            return
+        self._around.append(outer.data)
+        yield from self._open(inner, layer)
+        self._around.pop()
 
     def _answer(
         self, item: Member | Skipped | View | Remark, kind: str, place: _Place

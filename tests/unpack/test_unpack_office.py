@@ -289,6 +289,20 @@ def _patched(data: bytes, at: int, value: int) -> bytes:
     return data[:at] + pack("<I", value) + data[at + 4 :]
 
 
+@pytest.mark.parametrize("size", [10, 5000])
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_stream_that_is_marked_as_deleted(size: int, kept: bool) -> None:
+    hidden = (b"hidden " * 1000)[:size]
+    data = bytearray(compound({"Shown": b"x" * 5000, "Hidden": hidden}))
+    entry = data.index("Hidden".encode("utf-16-le"))
+    data[entry + 66] = 0
+    if not kept:
+        data[entry + 116 : entry + 120] = b"\xf0\xff\0\0"
+    outcome = check_contract("MSOLE2", bytes(data))
+    assert (hidden in [member.data for member in outcome.members]) is kept
+    assert not outcome.skipped
+
+
 def test_chains_that_go_round_in_a_circle_end() -> None:
     data = compound({"a": b"a" * 6000, "b": b"b" * 6000})
     fat = 512 * (1 + int.from_bytes(data[76:80], "little"))

@@ -32,7 +32,7 @@ _ENTRY_BYTES = 128
 
 _MOST_ENTRIES = 200_000
 
-_STORAGE, _STREAM, _ROOT = 1, 2, 5
+_UNUSED, _STORAGE, _STREAM, _ROOT = 0, 1, 2, 5
 _END = 0xFFFFFFFE
 _DEEPEST = 24
 """Storages of a path that are written out; Office nests four or so."""
@@ -163,8 +163,10 @@ class CompoundFile:
                 self._storages[number] = (name, holder[number])
             if kind == _ROOT and number == 0:
                 self._root = (start, size)
-            elif kind == _STREAM and size:
-                self.streams.append(Entry(number, holder[number], name, start, size))
+                continue
+            entry = Entry(number, holder[number], name, start, size)
+            if size and (kind == _STREAM or (kind == _UNUSED and self._is_whole(entry))):
+                self.streams.append(entry)
 
     def _tree(self, entries: list[tuple[bytes, int, int, int, int, int, int, int]]) -> array[int]:
         """For each entry the storage that holds it, or -1; each is visited once."""
@@ -185,6 +187,20 @@ class CompoundFile:
             if kind == _STORAGE:
                 waiting.append((child, number))
         return holder
+
+    def _is_whole(self, entry: Entry) -> bool:
+        """Whether a stream that was marked as deleted is still there to its last byte."""
+        if entry.size >= self._cutoff:
+            wanted = (entry.size + (1 << self._shift) - 1) >> self._shift
+            if wanted > self._sectors:
+                return False
+            chain, circle = self._chain(self._fat, entry.start, wanted)
+            ends = chain and chain[-1] < len(self._fat) and self._fat[chain[-1]] == _END
+            return bool(ends) and not circle and len(chain) == wanted
+        try:
+            return sum(map(len, self._mini_chunks(entry))) == entry.size
+        except Interrupted:
+            return False
 
     def end(self) -> int:
         """Where the last sector in use ends; what stands behind it belongs to no stream."""

@@ -64,7 +64,9 @@ CROOKED_BUT_READABLE: dict[str, tuple[bytes, list[bytes], str]] = {
     "data in front, positions not corrected": (make_zip(TWO, prefix=b"MZ stub" * 9), [], ""),
     "data in front, positions corrected": (
         make_zip(TWO, prefix=b"MZ stub" * 9, shift=63), [], ""),
-    "data behind": (make_zip(TWO) + b"PK trailing" * 9, [], ""),
+    "data behind": (
+        make_zip(TWO) + b"PK trailing" * 9, [*(e.data for e in TWO), b"PK trailing" * 9], ""),
+    "zero bytes behind": (make_zip(TWO) + bytes(999), [], ""),
     "no directory": (make_zip(TWO, directory=False), [], "not in the central directory"),
     "directory cut off": (make_zip(TWO)[:-70], [], "not in the central directory"),
     "directory position wrong": (make_zip(TWO, shift=9), [], ""),

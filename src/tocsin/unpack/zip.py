@@ -16,7 +16,7 @@ from itertools import islice
 
 from tocsin.errors import FormatError, LimitReached
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
-from tocsin.unpack.stream import Meta, Taken, report, skipped, take
+from tocsin.unpack.stream import Meta, Taken, behind, report, skipped, take
 from tocsin.unpack.zip_directory import (
     DESCRIPTOR,
     ENCRYPTED,
@@ -37,6 +37,9 @@ from tocsin.unpack.zip_methods import (
     STORED,
     method_name,
 )
+
+_CUT_OFF = 46
+"""Bytes behind an archive that may be an entry of its directory that is cut off."""
 
 _ENTRIES_PER_FILE = 8
 """Directory entries read for each object there may be: directories and members that cannot
@@ -76,6 +79,9 @@ class ZipUnpacker:
             yield from archive.found(entry)
             if most is not None and found >= most:
                 break
+        end = max(central.end, archive.end)
+        if listed and len(data) - end > _CUT_OFF:
+            yield from behind(data, end, found + 1, budget)
         if found and not listed:
             yield Skipped("", Reason.DAMAGED, "its directory is missing; members may be too")
         if central.too_many:
@@ -100,6 +106,11 @@ class _Archive:
         self._end = 0
         self._offset = -1
         self._readings: dict[tuple[int, ...], int] = {}
+
+    @property
+    def end(self) -> int:
+        """Where the last member of the directory ends."""
+        return self._end
 
     def listed(self, entry: Entry) -> Iterator[Member | Skipped]:
         """Take out an entry of the central directory, in each way it can be read."""

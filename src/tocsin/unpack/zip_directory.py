@@ -49,6 +49,10 @@ DESCRIPTOR = 0x0008
 STRONGLY_ENCRYPTED = 0x0040
 
 
+_LONGEST_COMMENT = 1024
+"""Bytes of an archive's comment; in a longer one something may hide."""
+
+
 class Entry(NamedTuple):
     """A member as one header describes it.
 
@@ -136,11 +140,13 @@ class Directories(NamedTuple):
         entries: those of the directory that most programs believe, in its order.
         others: what other directories list besides, where a local header proves it.
         too_many: whether there is more than was looked at.
+        end: where the last directory ends, with the records that close it.
     """
 
     entries: list[Entry]
     others: list[Entry]
     too_many: bool = False
+    end: int = 0
 
 
 def read_central(data: bytes, most: int | None, alive: Callable[[], None]) -> Directories:
@@ -189,7 +195,8 @@ class _Reading:
             last = last and end + _END.size > len(data)
             end += len(_END_SIGNATURE) - 1
         self._runs()
-        return Directories(self._entries, self._others, self._left <= 0)
+        end = _behind_end_records(data, max(self._spans.values(), default=0))
+        return Directories(self._entries, self._others, self._left <= 0, end)
 
     def _runs(self) -> None:
         """Read what no end record leads to."""
@@ -275,6 +282,18 @@ def reading_of(entry: Entry) -> tuple[int, ...]:
 def holds_end_record(data: bytes) -> bool:
     """Whether there is an end record, as an archive without members has."""
     return _END_SIGNATURE in data
+
+
+def _behind_end_records(data: bytes, at: int) -> int:
+    """Where the records end that close a directory, and a comment of ordinary length."""
+    if data.startswith(b"PK\6\6", at):
+        at += 12 + int.from_bytes(data[at + 4 : at + 12], "little")
+    if data.startswith(b"PK\6\7", at):
+        at += 20
+    if data.startswith(_END_SIGNATURE, at):
+        comment = int.from_bytes(data[at + 20 : at + 22], "little")
+        at += _END.size + (comment if comment <= _LONGEST_COMMENT else 0)
+    return at
 
 
 def _directory_starts(data: bytes, end: int) -> Iterator[tuple[int, int]]:

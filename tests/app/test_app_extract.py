@@ -111,6 +111,11 @@ def test_list_names_what_was_stored(tmp_path: Path) -> None:
     assert json.loads(line) == {"member": ["a.zip", "../\\xff"], "file": "a.zip.d/_", "size": 1}
 
 
+@pytest.mark.parametrize("name", [b"-rf", b"~", b"~root/a", b"dir/--exec=x"])
+def test_names_that_programs_and_shells_obey_are_changed(name: bytes) -> None:
+    assert not [part for part in safe_parts([name]) if part.startswith(("-", "~"))]
+
+
 def test_folder_that_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "something").touch()
     with pytest.raises(UsageError, match="not empty"):

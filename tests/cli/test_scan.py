@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -488,3 +489,15 @@ def test_an_unreadable_path_does_not_end_the_command() -> None:
     (argument,) = [parameter for parameter in command.params if parameter.name == "paths"]
     assert argument.type.readable is False
     assert argument.type.exists is False
+
+
+def test_a_full_disk_behind_the_output_is_no_defect(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / "a.txt").write_text("harmless")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "tocsin.cli.main", "scan", tmp_path]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
+    assert "defect" not in done.stderr

@@ -104,8 +104,7 @@ def _library(package: str, module: str, purpose: str) -> tuple[State, str, str]:
 def _database() -> tuple[State, str, str]:
     from tocsin.database.cache import open_database
 
-    database = open_database()
-    count = sum(database.counts.values())
+    count = open_database().signature_count
     return State.OK, f"{count:,} of tocsin's own, indexed for this processor", ""
 
 

@@ -69,7 +69,8 @@ def _safe(piece: str) -> str:
     stem = _shortened(_plain(stem[:_LONGEST_PART]), _LONGEST_PART)
     plain = f"{stem}.{_plain(ending)}" if ending else stem
     plain = plain.strip(" .")
-    if plain.partition(".")[0].lower() in _RESERVED or plain == INDEX_NAME:
+    reserved = plain.partition(".")[0].lower() in _RESERVED or plain == INDEX_NAME
+    if reserved or plain.startswith(("-", "~")):  # which programs and shells obey
         plain = f"_{plain}"
     return plain
 
@@ -105,7 +106,8 @@ class Extraction:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._root = os.open(folder, _FOLDER_FLAGS)
         except OSError as error:
-            raise UsageError(f"{folder}: {error.strerror}; name an empty or new folder") from None
+            why = "a link, which is not followed" if folder.is_symlink() else error.strerror
+            raise UsageError(f"{folder}: {why}; name an empty or new folder") from None
         if os.listdir(self._root):
             os.close(self._root)
             raise UsageError(f"{folder} is not empty; name an empty or new folder")

@@ -76,6 +76,10 @@ def run() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
+    except OSError as error:  # a full disk behind the output, most of all
+        what = f"{error.filename}: " if error.filename else ""
+        click.echo(f"tocsin: {printable(what + (error.strerror or str(error)))}", err=True)
+        sys.exit(2)
     except Exception as error:
         if os.environ.get("TOCSIN_DEBUG"):
             raise

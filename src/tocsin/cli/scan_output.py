@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.cli.progress import Meter
-from tocsin.cli.sizes import human_size, human_time, printable
+from tocsin.cli.sizes import counted, human_size, human_time, printable
 from tocsin.engine.report import Level, Report, Verdict
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class TextOutput:
         totals = run.totals
         rate = human_size(totals.bytes / max(totals.seconds, 0.001))
         rows = [
-            ("scanned", f"{totals.files:,} files, {human_size(totals.bytes)}"),
+            ("scanned", f"{counted(totals.files, 'file')}, {human_size(totals.bytes)}"),
             ("time", f"{human_time(totals.seconds)} ({rate}/s)"),
         ]
         for verdict, count in totals.verdicts.items():
@@ -153,10 +153,7 @@ class TextOutput:
     def _database_rows(self) -> list[tuple[str, str]]:
         if self._database is None:
             return []
-        counts = self._database.counts
-        kinds = ("file-digest", "section-digest", "import-digest", "body", "logical", "container")
-        total = sum(counts.get(kind, 0) for kind in (*kinds, "yara"))
-        rows = [("signatures", f"{total:,}")]
+        rows = [("signatures", f"{self._database.signature_count:,}")]
         unevaluated = sum(self._database.unevaluated.values())
         if unevaluated:
             rows.append(

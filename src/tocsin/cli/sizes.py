@@ -36,6 +36,11 @@ def human_size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: `1 file`, `1,200 files`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def human_time(seconds: float) -> str:
     """A duration for people: `0.21 s`, `3 min 05 s`."""
     if seconds < 60:

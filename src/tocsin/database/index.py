@@ -32,6 +32,17 @@ class Name(NamedTuple):
     pua: bool
 
 
+_FINDING = (
+    "file-digest",
+    "section-digest",
+    "import-digest",
+    "body",
+    "logical",
+    "container",
+    "yara",
+)
+
+
 class Index:
     """An opened machine index.
 
@@ -67,6 +78,11 @@ class Index:
     def counts(self) -> dict[str, int]:
         """Signatures taken, by kind."""
         return dict(self._meta["counts"])
+
+    @property
+    def signature_count(self) -> int:
+        """Signatures that something can be found by; passwords and file types are none."""
+        return sum(self.counts.get(kind, 0) for kind in _FINDING)
 
     @property
     def unevaluated(self) -> dict[str, int]:

@@ -31,7 +31,10 @@ ROOTS = frozenset(
 )
 """Packages of which a worker may ask for a module."""
 
-_ALWAYS = ("tocsin.formats.pe", "tocsin.formats.elf", "tocsin.formats.zip_kind", "encodings.utf_16")
+_ALWAYS = (
+    *("tocsin.formats.pe", "tocsin.formats.elf", "tocsin.formats.zip_kind", "encodings.utf_16"),
+    "tocsin.unpack.text",
+)
 
 _OWN_ROOMS = ("", "database", "engine", "formats", "signatures", "unpack")
 

@@ -33,6 +33,7 @@ SMALLEST_SCRIPT = 64
 """Bytes of a script that are worth a look of their own."""
 
 _CLOSING_TAG = re.compile(rb"</script[^>]*>?\s*\Z", re.IGNORECASE)
+_LONGEST_CLOSING_TAG = 4096
 
 
 class HtmlUnpacker:
@@ -50,8 +51,16 @@ class HtmlUnpacker:
         yield from markup_items(data, budget)
 
 
-def markup_items(data: bytes, budget: Budget) -> Iterator[Item]:
-    """Everything that comes out of a page in 8-bit characters."""
+def markup_items(data: bytes, budget: Budget, *, unclosed: bool = True) -> Iterator[Item]:
+    """Everything that comes out of a page in 8-bit characters.
+
+    Args:
+        data: the page.
+        budget: what may be used up.
+        unclosed: whether a script without its closing tag counts. Where the page stands in a
+            text it does not: that may be a script itself, whose own `<script>` would have it
+            looked at once more for each of them, and the text is looked at as a script anyway.
+    """
     if len(data) <= MOST_BYTES:
         forms = Forms(data, budget.check_time)
         yield View("without comments", forms.page, "HTML")
@@ -61,22 +70,29 @@ def markup_items(data: bytes, budget: Budget) -> Iterator[Item]:
             script = normalise_scripts(forms.scripts, budget.check_time)
             yield View("scripts", script, "HTML")
             yield View("scripts as text", script, "TEXT_ASCII")
-        yield from _scripts(forms.scripts, budget)
+        yield from _scripts(forms.scripts, budget, unclosed)
     yield from embedded(data, budget)
 
 
-def _scripts(scripts: Iterable[bytes], budget: Budget) -> Iterator[Member | Skipped]:
+def _scripts(
+    scripts: Iterable[bytes], budget: Budget, unclosed: bool
+) -> Iterator[Member | Skipped]:
     """A page's scripts as texts, each by itself."""
     parts = Parts(budget)
     for number, script in enumerate(scripts, 1):
-        text = _CLOSING_TAG.sub(b"", script)
-        if len(text) < SMALLEST_SCRIPT:
+        text = _without_closing_tag(script)
+        if len(text) < SMALLEST_SCRIPT or not (unclosed or len(text) < len(script)):
             continue
         if parts.position >= MOST_SCRIPTS:
             detail = f"more than {MOST_SCRIPTS} scripts in one page"
             yield Skipped("", Reason.LIMIT, detail)
             return
         yield from parts.member(f"script {number}", text, type_name="TEXT_ASCII")
+
+
+def _without_closing_tag(script: bytes) -> bytes:
+    found = _CLOSING_TAG.search(script, max(0, len(script) - _LONGEST_CLOSING_TAG))
+    return script if found is None else script[: found.start()]
 
 
 def narrowed(data: bytes) -> bytes:

@@ -34,7 +34,13 @@ _NOT_NUL = re.compile(rb"[^\0]")
 _LAST_BLANK = re.compile(rb".*[\s]", re.DOTALL)
 
 _SCRIPT_FORM = bytes.maketrans(b"'", b'"')
+_SCRIPT_RUN = re.compile(rb"(?:[^<&\x80-\xff]++|<[^\s!/>'])++")
+"""What the contents of a script or style have no states for; a quote behind `<` stays one."""
+
 _TEXT_RUN = re.compile(rb"[^<&\x80-\xff]+")
+_BARE_REFERENCES = re.compile(rb"(?:&(?:#(?=[^xX;0-9])|(?=[^#;\w:-])))++")
+"""References without a name or number, as the states leave them behind."""
+
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _BLANK_RUN = re.compile(rb"\s+")
 _UNSEEN_RUN = re.compile(rb"[\x00-\x20]+")
@@ -44,7 +50,6 @@ _ARGUMENT = re.compile(rb"[^\s=>]+")
 _VALUE = re.compile(rb"[^\s>&'\"\x80-\xff]+")
 _ENTITY = re.compile(rb"[A-Za-z0-9_:-]+")
 _DATA_BEGINS = (b"data:", b'"data:')
-_NOTHING_YET = (b"", b'"')
 _DATA = re.compile(rb"[^&'\"\s>]+")
 _STOPS = {0xE38082, 0xEFBC8E, 0xEFB992}
 _BEHIND_A1 = b"CDO"
@@ -150,11 +155,11 @@ class _Page:
         self._state, self._next = self._skip, state
 
     def _skip(self, piece: bytes, at: int) -> int:
-        blank = _BLANK_RUN.match(piece, at)
-        if blank is not None:
-            return blank.end()
+        if piece[at] in _BLANKS:
+            blank = _BLANK_RUN.match(piece, at)
+            return at + 1 if blank is None else blank.end()
         self._state = self._next
-        return at
+        return self._state(piece, at)
 
     def _trim(self, piece: bytes, at: int) -> int:
         blank = _BLANK_RUN.match(piece, at)
@@ -173,7 +178,12 @@ class _Page:
     # --- between tags ---------------------------------------------------------------------
 
     def _plain(self, piece: bytes, at: int) -> int:
-        if not (self._inside or self._high_in_value):
+        if self._inside:
+            run = _SCRIPT_RUN.match(piece, at)
+            if run is not None:
+                self.page += run[0].lower().translate(_SCRIPT_FORM, _BLANKS)
+                return run.end()
+        elif not self._high_in_value:
             end = self._stretch(piece, at)
             if end > at:
                 return end
@@ -186,6 +196,10 @@ class _Page:
             return at + 1
         if byte == 0x26:
             self._space_text()
+            bare = _BARE_REFERENCES.match(piece, at)
+            if bare is not None:
+                self.page += bare[0].replace(b"&#", b"\0")
+                return bare.end()
             self._state, self._next = self._reference, self._plain
             return at + 1
         if byte >= 0x80:
@@ -282,8 +296,7 @@ class _Page:
             self.page += b">"
             self._go(self._process)
             return at + 1
-        run = _NAME.match(piece, at)
-        if run is None:
+        if byte in _BLANKS:
             self._argument.clear()
             self._go(self._process if self._inside else self._arguments_of)
             return at
@@ -291,6 +304,8 @@ class _Page:
             self.page += piece[at : at + 1].lower()
             self._state = self._plain
             return at + 1
+        run = _NAME.match(piece, at)
+        assert run is not None
         name = run[0].lower()
         self.page += name
         self._tag += name[: LONGEST_NAME - len(self._tag)]
@@ -341,7 +356,9 @@ class _Page:
         self._arguments.setdefault(bytes(self._argument), value)
 
     def _extend(self, more: bytes) -> None:
-        self._value += more[: LONGEST_NAME - len(self._value)]
+        room = LONGEST_NAME - len(self._value)
+        if room > 0:
+            self._value += more[:room]
 
     def _value_of(self, piece: bytes, at: int) -> int:
         value = self._value
@@ -403,9 +420,7 @@ class _Page:
             return at + 1
         run = _VALUE.match(piece, at)
         part = piece[at : at + 1] if run is None else run[0]
-        if len(self._value) < 6 and (
-            bytes(self._value) not in _NOTHING_YET or part.startswith(b"data:")
-        ):
+        if len(self._value) < 6 and (self._value + part[:6]).startswith(_DATA_BEGINS):
             part = part[:1]
         self.page += part.lower()
         self._extend(part)

@@ -13,19 +13,36 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import lru_cache
 
-from tocsin.unpack.javascript_tokens import KEYWORDS, Kind, Token, number, tokens, unescaped, utf8
-
-CHECK_EVERY = 4096
+from tocsin.unpack.javascript_left import Left
+from tocsin.unpack.javascript_tokens import (
+    LETTERS_AND_DIGITS,
+    OTHERS,
+    PACKER_NAMES,
+    Kind,
+    Token,
+    is_complete,
+    made,
+    texts,
+    unescaped,
+    utf8,
+)
 
 _MOST_PACKERS = 64
 _PACKERS = (b"(p,a,c,k,e,r)", b"(p,a,c,k,e,d)")
-_PACKER_NAMES = (b"p", b"a", b"c", b"k", b"e")
 _PACKER_ARGUMENTS = 6
 _PACKER_TOKENS = 13
 _PERCENT = re.compile(rb"%(?:u([0-9a-fA-F]{4})(?=.)|([0-9a-fA-F]{2}))", re.DOTALL)
 _WORD = re.compile(rb"[0-9A-Za-z]+")
 _BLANKS = bytes.maketrans(b"\t\n\v\f\r", b"     ")
-_CLOSING = Token(Kind.OTHER, b")")
+_OPENING, _CLOSING = OTHERS[b"("], OTHERS[b")"]
+_PLUS, _DOT, _COMMA, _SEMICOLON = OTHERS[b"+"], OTHERS[b"."], OTHERS[b","], OTHERS[b";"]
+_BLOCK, _BLOCK_END = OTHERS[b"{"], OTHERS[b"}"]
+_BRACKET, _BRACKET_END = OTHERS[b"["], OTHERS[b"]"]
+_EMPTY_LIST = (_BRACKET, _BRACKET_END, _CLOSING)
+_FUNCTION, _VAR = OTHERS[b"function"], OTHERS[b"var"]
+_END = Token(Kind.END, b"")
+_SHORT = 64
+"""Bytes of a token that is remembered, lest it be made anew wherever it stands."""
 
 
 class _State(Enum):
@@ -37,17 +54,22 @@ class _State(Enum):
     DECLARATION = 5
 
 
+_BASE = _State.BASE
+_MARK, _NAME, _TEXT = Kind.MARK, Kind.NAME, Kind.TEXT
+_OPERATOR = Kind.OPERATOR
+
+
 class _Scope:
     """Names of one function: their numbers, None for those merely used."""
 
-    __slots__ = ("blocks", "brackets", "last", "names", "number", "parent", "state")
+    __slots__ = ("blocks", "brackets", "dotted", "names", "number", "parent", "state")
 
     def __init__(self, number: int, parent: _Scope | None) -> None:
         self.number = number
         self.parent = parent
         self.names: dict[bytes, int] = {}
         self.state = _State.BASE
-        self.last = b""
+        self.dotted = False  # whether a full stop was the last thing in it
         self.brackets = 0
         self.blocks = 0
 
@@ -61,16 +83,50 @@ class _Scope:
         return None
 
 
+class _Joined:
+    """Strings between which plus signs stand, put together when the last of them is known.
+
+    Attributes:
+        out: the tokens, whose last but one may be the string that others are added to.
+    """
+
+    def __init__(self, out: list[Token]) -> None:
+        self.out = out
+        self._place = -1
+        self._parts: list[bytes] = []
+
+    def add(self, token: Token) -> bool:
+        """Add a string, to the one before a plus if there is one: whether that was so."""
+        out = self.out
+        if not (len(out) > 1 and out[-1] is _PLUS and out[-2].kind is Kind.TEXT):
+            out.append(token)
+            return False
+        out.pop()
+        place = len(out) - 1
+        if place != self._place:
+            self.finish()
+            self._place, self._parts = place, [out[place].text]
+        self._parts.append(token.text)
+        return True
+
+    def finish(self) -> None:
+        """Write the last string."""
+        if self._place >= 0:
+            self.out[self._place] = Token(Kind.TEXT, b"".join(self._parts))
+            self._place = -1
+
+
 class _Script:
     """One script: its tokens and scopes."""
 
     def __init__(self, alive: Callable[[], None]) -> None:
         self._alive = alive
-        self._steps = 0
         self._declared = 0
         self._packers = 0
-        self._left = b""
-        self._names: dict[bytes, Token] = {}
+        self._left = Left()
+        self._made: dict[bytes, Token | None] = dict(OTHERS)
+        self._members: dict[bytes, Token] = {}
+        self._names: set[bytes] = set()
         self._scopes = [_Scope(0, None)]
         self.current = self._scopes[0]
         self.tokens: list[Token] = []
@@ -78,118 +134,144 @@ class _Script:
     def parse(self, script: bytes) -> None:
         """Take in the whole script, then fold what it hides."""
         self._read(script, self.tokens)
-        if self._left[:1] in (b'"', b"'"):
-            left, self._left = self._left, b""
-            self._string(self.tokens, unescaped(left[1:]))
+        if self._left.is_string():
+            left = self._left.take()
+            joined = _Joined(self.tokens)
+            joined.add(Token(Kind.TEXT, unescaped(left[1:])))
+            joined.finish()
         opened = 0
         for token in self.tokens:
-            if token.kind is Kind.OTHER:
-                if token.text == b"(":
-                    opened += 1
-                elif token.text == b")" and opened:
-                    opened -= 1
+            if token is _OPENING:
+                opened += 1
+            elif token is _CLOSING and opened:
+                opened -= 1
         self.tokens += [_CLOSING] * opened
         names = self._names
         if b"unescape" in names:
             self._fold_unescape()
-        if b"eval" in names or b"dF" in names or all(name in names for name in _PACKER_NAMES):
+        if b"eval" in names or b"dF" in names or names.issuperset(PACKER_NAMES):
             self._decode()
 
     # --- reading --------------------------------------------------------------------------
 
     def _read(self, script: bytes, out: list[Token]) -> None:
-        script, self._left = self._left + script, b""
-        for group, text in tokens(script):
-            self._steps += 1
-            if not self._steps % CHECK_EVERY:
-                self._alive()
-            if group == "name":
-                out.append(self._name(text))
-                continue
-            scope = self.current
-            if group == "mark":
-                self._mark(text, out)
-            elif group == "string":
-                if self._string(out, text):
-                    continue
-            elif group == "left":
-                self._left = text
-                return
-            elif group == "number":
-                out.append(number(text))
-            else:
-                out.append(_other(text))
-            scope.last = text if group == "mark" else b""
+        if self._left.takes(script):
+            return
+        script = self._left.take() + script
+        joined = _Joined(out)
+        for batch, at_end in texts(script):
+            self._alive()
+            if not is_complete(batch[-1], at_end):
+                self._left.put(batch.pop())
+            self._take(batch, joined)
+        joined.finish()
 
-    def _string(self, out: list[Token], text: bytes) -> bool:
-        """Add a string, to the one before a plus if there is one: whether that was so."""
-        joined = len(out) > 1 and out[-1] == _PLUS and out[-2].kind is Kind.TEXT
-        if joined:
-            out.pop()
-            text = out.pop().text + text
-        out.append(Token(Kind.TEXT, text))
-        return joined
-
-    def _name(self, text: bytes) -> Token:
+    def _take(self, batch: Iterable[bytes], joined: _Joined) -> None:
+        """Take in complete tokens, each by its text."""
+        known, out = self._made, joined.out
         scope = self.current
-        last, scope.last = scope.last, b""
-        if text in KEYWORDS:
-            if text == b"function":
-                inner = _Scope(len(self._scopes), scope)
-                self._scopes.append(inner)
-                self.current = inner
-                inner.state = _State.FUNCTION_NAME
-                return Token(Kind.FUNCTION, text, inner.number)
-            if text == b"var":
-                scope.state = _State.VAR
-            return _other(text)
-        if last == b".":
-            return Token(Kind.MEMBER, text)
+        dotted = scope.dotted
+        for text in batch:
+            try:
+                token = known[text]
+            except KeyError:
+                token = made(text)
+                if len(text) <= _SHORT:
+                    known[text] = token
+            if token is None:
+                continue
+            kind = token.kind
+            if kind is _MARK:
+                out.append(token)
+                if token is _BRACKET:
+                    scope.brackets += 1
+                elif token is _BLOCK and scope.state is _BASE:
+                    scope.blocks += 1
+                elif token.scope or scope.state is not _BASE:
+                    scope.dotted = False
+                    self._mark(token, scope, out)
+                    scope = self.current
+            elif kind is _OPERATOR:
+                out.append(token)
+                if token is _DOT:
+                    dotted = True
+                    continue
+            elif kind is _NAME:
+                if dotted or token.scope or scope.state is not _BASE:
+                    token = self._name(token, scope, dotted)
+                out.append(token)
+            elif kind is _TEXT:
+                if joined.add(token):
+                    continue
+            elif token is _FUNCTION:
+                scope.dotted = False
+                out.append(self._function(scope))
+                scope = self.current
+            else:
+                out.append(token)
+                if token is _VAR:
+                    scope.state = _State.VAR
+            dotted = False
+        scope.dotted = dotted
+
+    def _function(self, outer: _Scope) -> Token:
+        inner = _Scope(len(self._scopes), outer)
+        self._scopes.append(inner)
+        self.current = inner
+        inner.state = _State.FUNCTION_NAME
+        return Token(Kind.FUNCTION, _FUNCTION.text, inner.number)
+
+    def _member(self, name: bytes) -> Token:
+        found = self._members.get(name)
+        if found is None:
+            found = self._members[name] = Token(Kind.MEMBER, name)
+        return found
+
+    def _name(self, token: Token, scope: _Scope, dotted: bool) -> Token:
+        if dotted:
+            return self._member(token.text)
         state = scope.state
-        if state in (_State.VAR, _State.DECLARATION):
-            self._declare(scope, text)
-            scope.state = _State.INITIALISER
-            scope.brackets = 0
-        elif state is _State.FUNCTION_NAME:
-            self._declare(scope, text)
-            scope.state = _State.PARAMETERS
-        return self._names.get(text) or self._names.setdefault(text, Token(Kind.NAME, text))
+        if state is not _BASE:
+            if state in (_State.VAR, _State.DECLARATION):
+                self._declare(scope, token.text)
+                scope.state = _State.INITIALISER
+                scope.brackets = 0
+            elif state is _State.FUNCTION_NAME:
+                self._declare(scope, token.text)
+                scope.state = _State.PARAMETERS
+        if token.scope:
+            self._names.add(token.text)
+        return token
 
     def _declare(self, scope: _Scope, name: bytes) -> None:
         scope.names[name] = self._declared
         self._declared += 1
 
-    def _mark(self, text: bytes, out: list[Token]) -> None:
-        scope = self.current
+    def _mark(self, mark: Token, scope: _Scope, out: list[Token]) -> None:
         state = scope.state
-        if text == b"(":
-            if state in (_State.FUNCTION_NAME, _State.PARAMETERS):
-                scope.state = _State.DECLARATION
-        elif text == b")":
-            if state is _State.PARAMETERS:
-                scope.state = _State.BASE
-        elif text == b"{":
+        if mark is _BLOCK:
             if state in (_State.FUNCTION_NAME, _State.PARAMETERS, _State.DECLARATION):
-                scope.state = _State.BASE
+                scope.state = _BASE
             scope.blocks += 1
-        elif text == b"}":
+        elif mark is _BLOCK_END:
             scope.blocks = max(0, scope.blocks - 1)
             if not scope.blocks and scope.parent is not None:
-                out.append(_other(text))
                 out.append(_END)
                 self.current = scope.parent
-                self.current.last = b"}"
-                return
-        elif text == b"[":
-            scope.brackets += 1
-        elif text == b"]":
+                self.current.dotted = False
+        elif mark is _BRACKET_END:
             scope.brackets = max(0, scope.brackets - 1)
-        elif text == b",":
-            if state is _State.INITIALISER and not (scope.brackets or scope.blocks):
+        elif mark is _OPENING:
+            if state in (_State.FUNCTION_NAME, _State.PARAMETERS):
+                scope.state = _State.DECLARATION
+        elif mark is _CLOSING:
+            if state is _State.PARAMETERS:
+                scope.state = _BASE
+        elif not (scope.brackets or scope.blocks):
+            if mark is _SEMICOLON:
+                scope.state = _BASE
+            elif state is _State.INITIALISER:
                 scope.state = _State.VAR
-        elif text == b";" and not (scope.brackets or scope.blocks):
-            scope.state = _State.BASE
-        out.append(_other(text))
 
     # --- folding --------------------------------------------------------------------------
 
@@ -203,7 +285,7 @@ class _Script:
                 token.kind is Kind.NAME
                 and token.text == b"unescape"
                 and at + 4 <= count
-                and given[at + 1] == _OPENING
+                and given[at + 1] is _OPENING
                 and given[at + 2].kind is Kind.TEXT
             ):
                 out.append(Token(Kind.TEXT, percent_decoded(given[at + 2].text)))
@@ -224,7 +306,12 @@ class _Script:
         while rest or late:
             if not rest:
                 rest, late = late[::-1], []
-            token = rest[-1]
+            token = rest.pop()
+            kind = token.kind
+            if kind is _MARK or kind is _OPERATOR or (kind is _NAME and not _is_call(token, rest)):
+                done.append(token)
+                continue
+            rest.append(token)
             size = len(rest)
             taken = 1
             new: list[Token] | None = None
@@ -234,8 +321,8 @@ class _Script:
                     self._unpack(rest, done)
                     continue
                 self._enter(token)
-            elif token.kind is Kind.NAME and size > 2 and rest[-2] == _OPENING:
-                if token.text == b"eval" and size > 3 and rest[-4] == _CLOSING:
+            elif token.kind is Kind.NAME and size > 2 and rest[-2] is _OPENING:
+                if token.text == b"eval" and size > 3 and rest[-4] is _CLOSING:
                     if rest[-3].kind is Kind.TEXT:
                         new, taken = self._evaluated(rest[-3].text), 4
                 elif token.text == b"dF" and rest[-3].kind is Kind.TEXT and rest[-3].text:
@@ -245,7 +332,7 @@ class _Script:
                 done.append(rest.pop())
                 continue
             del rest[-min(taken, size) :]
-            if rest and rest[-1] == _SEMICOLON:
+            if rest and rest[-1] is _SEMICOLON:
                 rest.pop()
             rest += new[::-1]
             if rest:
@@ -277,7 +364,7 @@ class _Script:
             if found is not None:
                 begin, end, packed = found
                 stop = len(rest) - end
-                if stop > 0 and rest[stop - 1] == _SEMICOLON:
+                if stop > 0 and rest[stop - 1] is _SEMICOLON:
                     stop -= 1
                 rest[max(0, stop) : len(rest) - begin] = self._evaluated(packed)[::-1]
         done.append(rest.pop())
@@ -288,48 +375,44 @@ class _Script:
     def written(self) -> bytes:
         """The script in its normal form."""
         out: list[bytes] = []
-        last = 0
+        spaced = False  # whether a letter or digit stands last
         self.current = self._scopes[0]
         for token in self.tokens:
-            kind, text, _ = token
-            if kind is Kind.NAME:
+            kind, text = token.kind, token.text
+            if kind is _MARK or kind is _OPERATOR:
+                out.append(text)
+                spaced = False
+                continue
+            if kind is _NAME:
                 known = self.current.look_up(text)
                 if known is not None:
                     text = b"n%03d" % known
-                first, after = 0x61, 0x61
-            elif kind is Kind.TEXT:
-                out.append(b'"' + text + b'"')
-                last = 0x22
-                continue
-            elif kind in (Kind.INTEGER, Kind.FLOAT):
-                first, after = 0x30, 0x30
+                first = last = True
+            elif kind is _TEXT:
+                text = b'"' + text + b'"'
+                first = last = False
             elif kind is Kind.END:
                 self._enter(token)
                 continue
+            elif kind is Kind.INTEGER or kind is Kind.FLOAT:
+                first = last = True
             else:
                 if kind is Kind.FUNCTION:
                     self._enter(token)
-                first, after = (text[0], text[-1]) if text else (0, 0)
-            if last in _ALNUM and first in _ALNUM:
+                first = text[:1] in LETTERS_AND_DIGITS
+                last = text[-1:] in LETTERS_AND_DIGITS
+            if first and spaced:
                 out.append(b" ")
             out.append(text)
-            last = after
+            spaced = last
         return b"".join(out).lower().translate(_BLANKS)
 
 
-_ALNUM = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-_PLUS = Token(Kind.OTHER, b"+")
-_OPENING = Token(Kind.OTHER, b"(")
-_SEMICOLON = Token(Kind.OTHER, b";")
-_COMMA = Token(Kind.OTHER, b",")
-_END = Token(Kind.END, b"")
-_EMPTY_LIST = (Token(Kind.OTHER, b"["), Token(Kind.OTHER, b"]"), _CLOSING)
-
-
-@lru_cache(maxsize=256)
-def _other(text: bytes) -> Token:
-    """A token that means nothing by itself: an operator, a mark or a keyword."""
-    return Token(Kind.OTHER, text)
+def _is_call(name: Token, rest: Sequence[Token]) -> bool:
+    """Whether a name that hides something is called with a string; `rest` is from behind."""
+    return bool(
+        name.scope and len(rest) > 1 and rest[-1] is _OPENING and rest[-2].kind is Kind.TEXT
+    )
 
 
 def percent_decoded(text: bytes) -> bytes:
@@ -344,9 +427,13 @@ def _percent(found: re.Match[bytes]) -> bytes:
 
 def _shifted(text: bytes) -> bytes:
     """What the encoder of scriptasylum.com hides; its last character is the distance."""
-    distance = (text[-1] - 0x30) & 0xFF
-    table = bytes((byte - distance) & 0xFF for byte in range(256))
+    table = _shift((text[-1] - 0x30) & 0xFF)
     return percent_decoded(percent_decoded(text[:-1]).translate(table))
+
+
+@lru_cache(maxsize=256)
+def _shift(distance: int) -> bytes:
+    return bytes((byte - distance) & 0xFF for byte in range(256))
 
 
 def _packed_call(ahead: Sequence[Token], name: bytes) -> tuple[int, int, bytes] | None:
@@ -371,14 +458,14 @@ def _packed_call(ahead: Sequence[Token], name: bytes) -> tuple[int, int, bytes] 
         return None
     if name:
         while at + 2 < count and not (
-            ahead[at] == Token(Kind.NAME, name) and ahead[at + 1] == _OPENING
+            ahead[at].kind is Kind.NAME and ahead[at].text == name and ahead[at + 1] is _OPENING
         ):
             at += 1
         if at + 2 >= count:
             return None
         at += 2
     else:
-        while at < count and ahead[at] != _OPENING:
+        while at < count and ahead[at] is not _OPENING:
             at += 1
         at += 1
     arguments: list[int] = []
@@ -386,7 +473,7 @@ def _packed_call(ahead: Sequence[Token], name: bytes) -> tuple[int, int, bytes] 
         arguments.append(at)
         at += 1
         stop = _COMMA if len(arguments) < _PACKER_ARGUMENTS else _CLOSING
-        while at < count and ahead[at] != stop:
+        while at < count and ahead[at] is not stop:
             at += 1
         at += 1
     if len(arguments) < _PACKER_ARGUMENTS:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
 
 
 class Kind(IntEnum):
@@ -22,36 +21,47 @@ class Kind(IntEnum):
     TEXT = 2
     INTEGER = 3
     FLOAT = 4
-    OTHER = 5
-    FUNCTION = 6
-    END = 7
+    KEYWORD = 5
+    OPERATOR = 6
+    MARK = 7
+    FUNCTION = 8
+    END = 9
 
 
-class Token(NamedTuple):
-    """One token.
+class Token:
+    """One token; a plain class, since scripts have millions.
 
     Attributes:
         kind: what it is.
         text: as it is written out; of a string the value.
-        scope: of `function` the number of the scope that it opens.
+        scope: of `function` the number of the scope that it opens; 1 of a mark that opens or
+            closes a block or a list, and of a name that may hide a script.
     """
 
-    kind: Kind
-    text: bytes
-    scope: int = 0
+    __slots__ = ("kind", "scope", "text")
+
+    def __init__(self, kind: Kind, text: bytes, scope: int = 0) -> None:
+        self.kind = kind
+        self.text = text
+        self.scope = scope
 
 
 _OPERATORS = (
-    rb">>>=|===|!==|>>>|<<=|>>=|==|!=|<=|>=|&&|\|\||\+\+|--|<<|>>|[-+*/%&^|]=|[-!%&*+/:<=>?^|~]"
+    *(b">>>=", b"===", b"!==", b">>>", b"<<=", b">>=", b"==", b"!=", b"<=", b">=", b"&&", b"||"),
+    *(b"++", b"--", b"<<", b">>", b"-=", b"+=", b"*=", b"/=", b"%=", b"&=", b"^=", b"|="),
+    *(b"-", b"!", b"%", b"&", b"*", b"+", b"/", b":", b"<", b"=", b">", b"?", b"^", b"|", b"~"),
 )
+_NESTING = (b"[", b"]", b"{", b"}")
+_MARKS = (b"(", b")", b",", b";")
 _SCANNER = re.compile(
-    rb"(?P<name>[$A-Z_a-z](?:[$\w]|\\u)*+(?:\\(?!u))?+|\\(?:u(?:[$\w]|\\u)*+(?:\\(?!u))?+)?+)"
-    rb"|(?P<mark>[\[\](){},.;])"
-    rb'|(?P<double>"[^"]*+(?:(?<=\\)"[^"]*+)*+"?)'
-    rb"|(?P<single>'[^']*+(?:(?<=\\)'[^']*+)*+'?)"
-    rb"|(?P<comment>//[^\n ]*+|/\*.*?(?:\*/|\Z))"
-    rb"|(?P<number>[0-9]++(?:\.(?:[0-9]|[eE][-+0-9])*+(?:[eE](?=.))?+)?+)"
-    rb"|(?P<operator>" + _OPERATORS + rb")",
+    rb"[$A-Z_a-z](?:[$\w]|\\u)*+(?:\\(?!u))?+|\\(?:u(?:[$\w]|\\u)*+(?:\\(?!u))?+)?+"
+    rb"|[\[\](){},.;]"
+    rb'|"[^"]*+(?:(?<=\\)"[^"]*+)*+"?'
+    rb"|'[^']*+(?:(?<=\\)'[^']*+)*+'?"
+    rb"|//[^\n ]*+|/\*.*?(?:\*/|\Z)"
+    rb"|[0-9]++(?:\.(?:[0-9]|[eE][-+0-9])*+(?:[eE](?=.))?+)?+"
+    rb"|<(?:<=?|=)?+|>(?:>(?:>=?+|=)?+|=)?+|[=!](?:==?+)?+"
+    rb"|&[&=]?+|\|[|=]?+|\+[+=]?+|-[-=]?+|[*/%^]=?+|[:?~]",
     re.DOTALL | re.ASCII,
 )
 KEYWORDS = frozenset(
@@ -61,6 +71,28 @@ KEYWORDS = frozenset(
     b"import int interface long native package private protected public short static super "
     b"synchronized throws transient volatile".split()
 )
+_DIGITS = b"0123456789"
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_NAME_STARTS = _LETTERS + b"$_\\"
+LETTERS_AND_DIGITS = frozenset(bytes((byte,)) for byte in _LETTERS + _DIGITS)
+
+PACKER_NAMES = (b"p", b"a", b"c", b"k", b"e")
+HIDING = frozenset((b"eval", b"dF", b"unescape", *PACKER_NAMES))
+"""Names without which nothing is hidden in a script that could be put in."""
+
+OTHERS = {
+    **{text: Token(Kind.KEYWORD, text) for text in KEYWORDS},
+    **{text: Token(Kind.OPERATOR, text) for text in (b".", *_OPERATORS)},
+    **{text: Token(Kind.MARK, text) for text in _MARKS},
+    **{text: Token(Kind.MARK, text, 1) for text in _NESTING},
+}
+"""Tokens that mean nothing by themselves; there is one of each, so they are told by identity."""
+
+PIECE = 32 * 1024
+"""Bytes of a script that are taken apart together."""
+
+_UNSURE = 2
+"""Tokens that what follows may change: of `1.5e` the `e` is a name when nothing follows."""
 
 _ESCAPES = {0x30: 1, 0x62: 8, 0x74: 9, 0x6E: 10, 0x76: 11, 0x66: 12, 0x72: 13}
 _ESCAPE = re.compile(rb"\\(?:x(..)|u(....)|x.?\Z|u|(.))", re.DOTALL)
@@ -68,35 +100,63 @@ _FLOAT = re.compile(rb"[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")
 _HEX = {char: int(chr(char), 16) for char in b"0123456789abcdefABCDEF"}
 
 
-def tokens(script: bytes) -> Iterator[tuple[str, bytes]]:
-    """The tokens of a script, each as its group and text.
+def texts(script: bytes) -> Iterator[tuple[list[bytes], bool]]:
+    """The texts of a script's tokens as they stand, a piece at a time; comments are among them.
+
+    The last two of a piece are looked at again with the next one, since they may have been cut.
+    They are found again from behind: what is left out between tokens ends none.
 
     Yields:
-        `name`, `mark`, `string`, `number` or `operator`, and the text (of strings the value);
-        at last `left` with what is not known to be complete, if there is such a thing.
+        The texts, and whether the last one ends the script.
     """
-    end = len(script)
-    for found in _SCANNER.finditer(script):
-        group = found.lastgroup
-        text = found[0]
-        if group == "name":
-            if found.end() == end and not text.endswith(b"\\"):
-                yield "left", text
-                return
-            yield "name", text.removesuffix(b"\\").replace(b"\\u", b"\\")
-        elif group in ("double", "single"):
-            if len(text) < 2 or text[-1] != text[0] or (len(text) > 2 and text[-2] == 0x5C):
-                yield "left", text
-                return
-            yield "string", unescaped(text[1:-1])
-        elif group == "comment":
-            if text.startswith(b"/*") and (len(text) < 4 or not text.endswith(b"*/")):
-                yield "left", b"/*"
-        elif group == "number" and found.end() == end:
-            yield "left", text
-        else:
-            assert group is not None
-            yield group, text
+    at, size, room = 0, len(script), PIECE
+    while at < size:
+        end = min(at + room, size)
+        found = _SCANNER.findall(script, at, end)
+        if end == size:
+            if found:
+                yield found, script.endswith(found[-1])
+            return
+        if len(found) <= _UNSURE:
+            room *= 2
+            continue
+        for _ in range(_UNSURE):
+            end = script.rfind(found.pop(), at, end)
+        at, room = end, PIECE
+        if found:
+            yield found, False
+
+
+def is_complete(text: bytes, at_end: bool) -> bool:
+    """Whether a token can be taken as it is, whatever may follow.
+
+    Args:
+        text: the token.
+        at_end: whether it is the last thing in its script.
+    """
+    first = text[0]
+    if first in b"\"'":
+        return len(text) >= 2 and text[-1] == first and (len(text) == 2 or text[-2] != 0x5C)
+    if text.startswith(b"/*"):
+        return len(text) >= 4 and text.endswith(b"*/")
+    if first in _DIGITS:
+        return not at_end
+    return not (at_end and first in _NAME_STARTS) or text.endswith(b"\\")
+
+
+def made(text: bytes) -> Token | None:
+    """The token of a complete text, None for a comment; names are not told from members."""
+    first = text[0]
+    if first in _NAME_STARTS:
+        name = text.removesuffix(b"\\").replace(b"\\u", b"\\")
+        return OTHERS.get(name) or Token(Kind.NAME, name, int(name in HIDING))
+    if first in b"\"'":
+        return Token(Kind.TEXT, unescaped(text[1:-1]))
+    if text.startswith((b"//", b"/*")):
+        return None
+    if first in _DIGITS:
+        return number(text)
+    return OTHERS[text]
 
 
 def unescaped(text: bytes) -> bytes:

@@ -36,7 +36,7 @@ class TextUnpacker:
         if markup_inside(data):
             from tocsin.unpack.html import markup_items  # most texts need none of it
 
-            yield from markup_items(data, budget)
+            yield from markup_items(data, budget, unclosed=False)
         elif not large:
             yield View("normalised", normal, "TEXT_ASCII")
         if may_be_script(data, normal):

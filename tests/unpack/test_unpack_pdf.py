@@ -542,3 +542,288 @@ def test_hostile_headers_are_found_in_linear_time(unit: bytes) -> None:
     start = time.process_time()
     check_contract("PDF", data, Limits(timeout=0))
     assert time.process_time() - start < 10
+
+
+FLATED = zlib.compress(PAYLOAD)
+ROWS = zlib.compress(b"".join(b"\0" + PAYLOAD[at : at + 4] for at in range(0, len(PAYLOAD), 4)))
+EMBEDDED = b"/Type/EmbeddedFile"
+
+
+def _file(entries: bytes, data: bytes = FLATED, tail: bytes = b"") -> bytes:
+    """A stream whose length stands behind the entries, and what stands before its data."""
+    return b"<<%s%s/Length %d%s>>\nstream\n%s\nendstream" % (
+        EMBEDDED,
+        entries,
+        len(data),
+        tail,
+        data,
+    )
+
+
+TWO_WAYS: dict[str, list[tuple[int, bytes]]] = {
+    "comment before a filter": [
+        (10, _file(b"/Filter 11 0 R")),
+        (11, b"%" + b"a" * 5000 + b"\n/FlateDecode"),
+    ],
+    "header in a comment before a filter": [
+        (10, _file(b"/Filter 11 0 R")),
+        (11, b"[%9 0 obj\n/FlateDecode]"),
+    ],
+    "comment before parameters": [
+        (10, _file(b"/Filter/FlateDecode/DecodeParms 11 0 R", ROWS)),
+        (11, b"%" + b"a" * 5000 + b"\n<</Predictor 15/Columns 4>>"),
+    ],
+    "filter superseded by none": [
+        (10, _file(b"/Filter 11 0 R")),
+        (11, b"/FlateDecode"),
+        (11, b"[]"),
+    ],
+    "filter superseded by null": [
+        (10, _file(b"/Filter 11 0 R")),
+        (11, b"/FlateDecode"),
+        (11, b"null"),
+    ],
+    "filter superseded by another": [
+        (10, _file(b"/Filter[11 0 R]")),
+        (11, b"/FlateDecode"),
+        (11, b"/ASCIIHexDecode"),
+    ],
+    "filter that no table names": [(10, _file(b"/Filter 11 0 R", PAYLOAD)), (11, b"/RL")],
+    "parameters superseded": [
+        (10, _file(b"/Filter/FlateDecode/DecodeParms 11 0 R", ROWS)),
+        (11, b"<</Predictor 15/Columns 4>>"),
+        (11, b"null"),
+    ],
+    "parameters that no table names": [
+        (10, _file(b"/Filter/FlateDecode/DecodeParms 11 0 R")),
+        (11, b"<</Predictor 15/Columns 4>>"),
+    ],
+    "columns superseded": [
+        (10, _file(b"/Filter/FlateDecode/DecodeParms<</Predictor 15/Columns 11 0 R>>", ROWS)),
+        (11, b"4"),
+        (11, b"5"),
+    ],
+    "columns doubled": [
+        (
+            10,
+            _file(b"/Filter/FlateDecode/DecodeParms<</Predictor 15/Columns 4/Columns 5>>", ROWS),
+        ),
+    ],
+    "parameters in an object stream": [
+        (10, _file(b"/Filter/FlateDecode/DecodeParms 12 0 R", ROWS)),
+        (11, object_stream({12: b"<</Predictor 15/Columns 4>>"})),
+    ],
+    "object stream that shadows a filter": [
+        (10, _file(b"/Filter 12 0 R")),
+        (12, b"/FlateDecode"),
+        (11, object_stream({12: b"[/ASCIIHexDecode]"})),
+    ],
+    "reference to a reference": [
+        (10, _file(b"/Filter 11 0 R")),
+        (11, b"12 0 R"),
+        (12, b"/FlateDecode"),
+    ],
+    "end in a string": [(10, _file(b"/Filter/FlateDecode/X(endstream)"))],
+    "end in a comment": [(10, _file(b"/Filter/FlateDecode%endstream\n"))],
+    "header in a comment": [(10, _file(b"/Filter/FlateDecode%9 0 obj\n"))],
+    "header in a string": [(10, _file(b"/Filter/FlateDecode/X( 9 0 obj)"))],
+    "header among the keys": [(10, _file(b"/Filter/FlateDecode/X 9 0 obj 1"))],
+    "beginning in a string": [(10, _file(b"/X(>>stream\n)/Filter/FlateDecode"))],
+    "beginning in a comment": [(10, _file(b"%>>stream\n/Filter/FlateDecode"))],
+    "beginning in a dictionary": [(10, _file(b"/X<<>>stream 1/Filter/FlateDecode"))],
+    "comment behind the dictionary": [
+        (10, _file(b"/Filter/FlateDecode").replace(b">>\nstream", b">>%endstream\n%x\nstream"))
+    ],
+    "bracket too many": [(10, _file(b"]/X 9 0 obj/Filter/FlateDecode"))],
+    "no digits": [(10, _file(b"/X<%9 0 obj\n/Filter/FlateDecode"))],
+    "brace as a value": [
+        (10, _file(b"/X{/Filter/FlateDecode/DecodeParms 12 0 R{}", ROWS)),
+        (12, b"<</Predictor 15/Columns 4>>"),
+    ],
+    "abbreviation beside the key": [(10, _file(b"/F/Fl/Filter/ASCIIHexDecode"))],
+    "abbreviation that is ignored": [(10, _file(b"/Filter/FlateDecode/DP<</Predictor 15>>"))],
+    "length in a string": [
+        (
+            10,
+            b"<</X(/Length 5>)/#4cength %d>>\nstream\n%s\nendstream"
+            % (len(b"decoy\nendstream" + PAYLOAD), b"decoy\nendstream" + PAYLOAD),
+        )
+    ],
+    "length superseded": [
+        (10, stream(b"decoy\nendstream" + PAYLOAD, b"", b"11 0 R")),
+        (11, b"%d" % len(b"decoy\nendstream" + PAYLOAD)),
+        (11, b"5"),
+    ],
+    "end that only readers of lengths pass": [
+        (
+            10,
+            b"<</Length %d>>\nstream\n%s\nno such word\nendobj 11 0 obj null\nendobj"
+            % (len(PAYLOAD) + 15, b"decoy\nendstream" + PAYLOAD),
+        )
+    ],
+    "blanks behind the word": [
+        (10, _file(b"", b"MZ" + PAYLOAD).replace(b"stream\n", b"stream \t\r\n"))
+    ],
+    "many nothings": [(10, _file(b"/Filter[%s/FlateDecode]" % (b"/Crypt" * 20)))],
+}
+"""Objects whose payload is seen only in one of several readings."""
+
+
+def doubled_document(objects: list[tuple[int, bytes]]) -> bytes:
+    """A document in which numbers may be there twice."""
+    more = b"".join(b"%d 0 obj\n%s\nendobj\n" % item for item in objects)
+    return document({}).replace(b"xref\n0", more + b"xref\n0", 1)
+
+
+@pytest.mark.parametrize("what", TWO_WAYS)
+def test_every_reading_is_handed_out(what: str) -> None:
+    data = [member.data for member in opened(doubled_document(TWO_WAYS[what])).members]
+    assert any(each.startswith(b"MZ") and PAYLOAD in each for each in data) or (
+        "length" in what and any(PAYLOAD in each for each in data)
+    )
+    assert len(data) == len(set(data))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"10 0 obj <</X( 9 0 obj % )/S/JavaScript/JS(evil)>>endobj",
+        b"10 0 obj <</S/JavaScript/JS(fine; 9 0 obj 'evil')>>endobj",
+        b"10 0 obj <</S/JavaScript/X]/Y 9 0 obj %\n/JS(evil)>>endobj",
+        b"10 0 obj <</JS 11 0 R>>endobj 11 0 obj (fine; 9 0 obj 'evil')endobj",
+        b"10 0 obj <</JS 11 0 R>>endobj 11 0 obj %9 0 obj\n(evil)endobj",
+    ],
+)
+def test_scripts_past_what_looks_like_a_header(text: bytes) -> None:
+    data = document({}).replace(b"xref\n0", text + b"\nxref\n0", 1)
+    members = [m.data for m in opened(data).members if m.name.startswith("JavaScript")]
+    assert any(b"evil" in script for script in members)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"10 %obj\n0 obj",
+        b"10 0 %obj\nobj",
+        b"10%x\r%obj\r%5 0 obj\r0%y\r%z\robj",
+        b"(1%) 10 0%x\nobj",
+        b"10 00000000000 obj",
+    ],
+)
+def test_headers_with_words_in_comments(header: bytes) -> None:
+    data = document({10: flate(PAYLOAD)}).replace(b"10 0 obj", header)
+    assert contents(opened(data))["object 10 0"] == PAYLOAD
+
+
+def test_stream_behind_a_header_that_is_none() -> None:
+    data = document({10: flate(b"first"), 11: flate(PAYLOAD)}).replace(b"11 0 obj", b"11 x obj")
+    assert PAYLOAD in [member.data for member in opened(data).members]
+
+
+@pytest.mark.parametrize("value", [b"", b"null", b"[]", b"12 0 R"])
+def test_filter_that_is_not_there(value: bytes) -> None:
+    objects = [(11, value)] if value else []
+    packed = opened(doubled_document([(10, _file(b"/Filter 11 0 R")), *objects]))
+    assert PAYLOAD in [member.data for member in packed.members]
+    hexed = opened(doubled_document([(10, _file(b"/Filter 11 0 R", FLATED.hex().encode()))]))
+    assert [member.name for member in hexed.members if not member.complete] == ["object 10 0"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"CCITTFaxDecode", b"CCF", b"JBIG2Decode", b"JPXDecode", b"DCTDecode"]
+)
+def test_picture_that_is_a_file_or_a_script_is_told_of(name: bytes) -> None:
+    ways = (
+        {10: stream(PAYLOAD, b"/Type/EmbeddedFile/Filter/" + name)},
+        {10: stream(PAYLOAD, b"/Filter/" + name), 11: b"<</F(a)/EF<</F 10 0 R>>>>"},
+        {10: stream(PAYLOAD, b"/Filter/" + name), 11: b"<</S/JavaScript/JS 10 0 R>>"},
+        {10: stream(PAYLOAD, b"/Type/ObjStm/N 1/First 4/Filter/" + name)},
+    )
+    for objects in ways:
+        (member,) = (m for m in opened(document(objects)).members if m.data == PAYLOAD)
+        assert "no picture" in member.note
+
+
+def test_more_readings_than_are_tried_are_told_of() -> None:
+    many = [(11, b"/Filter%d" % number) for number in range(100)]
+    outcome = opened(doubled_document([(10, _file(b"/Filter 11 0 R", PAYLOAD)), *many]))
+    assert any(not member.complete for member in outcome.members)
+    places = b"[%s]" % (b"11 0 R " * 30)
+    many = [(11, b"/AHx"), (11, b"/A85")]
+    outcome = opened(doubled_document([(10, _file(b"/Filter" + places, b"x")), *many]))
+    assert any("ways" in skip.detail for skip in outcome.skipped) or any(
+        "ways" in member.note for member in outcome.members
+    )
+
+
+def test_objects_that_reach_into_one_another_too_much_are_told_of() -> None:
+    text = b"".join(b"%d 0 obj<</A(%d\n" % (number, number) for number in range(100_000))
+    outcome = check_contract("PDF", HEADER + text, Limits(timeout=0))
+    assert any("reach into one another" in skip.detail for skip in outcome.skipped)
+
+
+def test_document_within_a_stream_hides_nothing_that_is_encrypted() -> None:
+    real = written_by_pikepdf(revision=4, object_streams=False)
+    cover = b"900 0 obj<</Length %d>>stream\n%%PDF-1.4\n"
+    end = b"\nendstream endobj\n"
+    at = real.index(b"1 0 obj")
+    until = real.rindex(b"xref\n", 0, real.rindex(b"startxref"))
+    inner = real[at:until]
+    data = real[:at] + cover % (len(inner) + 9) + inner + end + real[until:]
+    assert PAYLOAD in [member.data for member in opened(data).members]
+
+
+def test_two_encryptions_are_both_believed() -> None:
+    real = written_by_pikepdf(revision=4, object_streams=False)
+    other = written_by_pikepdf(revision=3, aes=False, metadata=False)
+    trailer = other[other.rindex(b"trailer") : other.rindex(b"startxref")]
+    at = int(trailer.split(b"/Encrypt ")[1].split()[0])
+    encrypt = other[other.index(b"%d 0 obj" % at) :].split(b"endobj")[0].split(b"obj", 1)[1]
+    decoy = b"999 0 obj%sendobj\ntrailer <</Root 1 0 R/Size 9/Encrypt 999 0 R>>\n" % encrypt
+    for data in (real + decoy + b"startxref\n0\n%%EOF", HEADER + decoy + real):
+        assert PAYLOAD in [member.data for member in opened(data).members]
+
+
+@pytest.mark.parametrize("name", [b"StmF", b"CFM"])
+def test_method_of_encryption_that_is_not_known(name: bytes) -> None:
+    """qpdf takes it for AES."""
+    real = written_by_pikepdf(revision=4, object_streams=False)
+    old = {b"StmF": b"/StmF /StdCF", b"CFM": b"/CFM /AESV2"}[name]
+    assert old in real
+    data = real.replace(old, old[:-2] + b"99")
+    assert PAYLOAD in [member.data for member in opened(data).members]
+
+
+NEW_HOSTILE = {
+    "strings over headers": b"1 0 obj<</A(\n",
+    "brackets over headers": b"1 0 obj<<[\n",
+    "odd digits": b"1 0 obj<</A<z\n",
+    "comments over headers": b"1 0 obj%",
+    "values over headers": b"5 0 obj[%9 0 obj\n",
+    "comments with headers": b"%5 0 obj\n",
+    "comments with words": b"%obj\n",
+    "numbers in comments": b"%1 0\n",
+    "starts of comments": b"1 0%",
+    "streams in a region": b"<<>>stream\nx endstream ",
+    "streams that are not sound": b"1 0 obj<</A(>>stream\nx endstream ",
+    "streams of many readings": b"1 0 obj<</Filter 5 0 R/Length 6 0 R>>stream\nx endstream "
+    b"5 0 obj/A 5 0 obj[/A85] 6 0 obj 1 ",
+    "lengths that lie": b"1 0 obj<</Length 999999>>stream\nx endstream ",
+    "closing brackets": b">>]",
+    "nested strings": b"1 0 obj<</A((((",
+    "references only": b"5 0 obj 5 0 R endobj 1 0 obj<</Filter 5 0 R>>stream\nx endstream ",
+}
+
+
+@pytest.mark.parametrize("what", NEW_HOSTILE)
+def test_every_search_is_linear(what: str) -> None:
+    """Twice the data take about twice the time, and not much of it."""
+    taken = []
+    for size in (500_000, 1_000_000):
+        unit = NEW_HOSTILE[what]
+        data = HEADER + b"1 0 obj<<>>" + unit * (size // len(unit)) + b"\nobj"
+        start = time.process_time()
+        check_contract("PDF", data, Limits(timeout=0, max_files=0, max_scan_size=0))
+        taken.append(time.process_time() - start)
+    assert taken[1] < 10
+    assert taken[1] < 3.2 * taken[0] + 0.3

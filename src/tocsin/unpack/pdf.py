@@ -9,6 +9,10 @@ What comes out of a document:
 - the text of pages together as one, where clamscan makes one a page;
 - remarks on what it does: programs launched, forms sent, scripts, what acts by itself.
 
+What readers may understand differently is taken out in each of its readings: doubled keys,
+several objects of one number, headers and ends within strings and comments. Where there may be
+more readings than are tried, that is said.
+
 Objects are found by their headers (`pdf_objects`) and decoded here, not by qpdf, though its
 library is at hand: qpdf goes where the cross-reference table leads, decodes a stream at once
 however big it gets, and walking its objects in Python takes longer than finding them.
@@ -35,11 +39,19 @@ from tocsin.formats.identify import identify
 from tocsin.unpack.interface import Budget, Item, Member, Reason, Remark, Skipped, Trait
 from tocsin.unpack.pdf_actions import TELLTALE, Findings, Text, is_string
 from tocsin.unpack.pdf_crypt import Key, open_with, read_terms
-from tocsin.unpack.pdf_filters import Filter, decode
-from tocsin.unpack.pdf_objects import MOST_OBJECTS, Found, Objects
+from tocsin.unpack.pdf_filters import PICTURES, Filter, decode, looks_packed
+from tocsin.unpack.pdf_objects import MOST_OBJECTS, UNREADABLE, Found, Objects
 from tocsin.unpack.pdf_parts import Parts, page_text
-from tocsin.unpack.pdf_streams import Kind, Kinds, Stream, crypt_filter_of, filters_of
-from tocsin.unpack.pdf_syntax import Ref, Value, as_text, parse, windows
+from tocsin.unpack.pdf_streams import (
+    Chain,
+    Kind,
+    Kinds,
+    Readings,
+    Stream,
+    crypt_filter_of,
+    readings_of,
+)
+from tocsin.unpack.pdf_syntax import Ref, Value, as_text, blanks_end, parse, windows
 from tocsin.unpack.stream import Meta, Taken, report, skipped, take
 
 _MAGIC = b"%PDF-"
@@ -49,6 +61,16 @@ _MOST_REMARKS = 100
 _LONGEST_SHOWN = 300
 _MOST_KEPT = 100_000
 """Objects out of object streams that are remembered to be looked up."""
+
+_LONGEST_KEPT = 1000
+"""Bytes of such an object, unless it is a string."""
+
+_MOST_KEPT_BYTES = 16 * 1024 * 1024
+_KEPT_TOKENS = 500
+_MOST_OTHERS = 100_000
+"""Objects that are read in a second way."""
+
+_DEFLATE = Filter(b"FlateDecode")
 
 
 class PdfUnpacker:
@@ -77,12 +99,16 @@ class _Document:
         self._budget = budget
         self._passwords = passwords
         self._findings = Findings()
-        self._kinds = Kinds(objects.value)
+        self._kinds = Kinds(objects.values)
         self._streams: list[Stream] = []
+        self._others: list[Found] = []
+        self._inner_ends: dict[int, int] = {}
         self._key: Key | None = None
-        self._kept: dict[int, Value] = {}
+        self._kept: dict[int, list[bytes]] = {}
+        self._kept_room = _MOST_KEPT_BYTES
         self._position = 0
-        self._seen: set[tuple[bytes, tuple[Filter, ...]]] = set()
+        self._seen: set[tuple[bytes, Chain]] = set()
+        self._outputs: set[bytes] = set()
         self._joining = False
         self._joined = Parts("joined streams", "", budget)
         self._pages = Parts("text of pages", "TEXT_ASCII", budget)
@@ -92,14 +118,15 @@ class _Document:
         yield from self._complaints()
         keys: list[Key | None] = [None]
         if self._findings.encryptions:
-            key = self._unlock()
-            if key is None or key.password:
+            found = self._unlock()
+            if not found or any(key.password for key in found):
                 yield Remark(Trait.ENCRYPTED_DOCUMENT, "it opens with a password only")
-            if key is None and not self._findings.plain_trailers:
+            if not found and not self._findings.plain_trailers:
                 yield Skipped("document", Reason.ENCRYPTED, "no password fits", encrypted=True)
                 return
             # Where trailers disagree on encryption, so may viewers.
-            keys = [key] if not self._findings.plain_trailers else [None, key]
+            plain = self._findings.plain_trailers or any(key.hides_identity for key in found)
+            keys = [None, *found] if plain else [*found]
         room = self._budget.remaining_files
         self._joining = room is not None and len(self._streams) > room // 2
         try:
@@ -116,9 +143,10 @@ class _Document:
         yield from self._remarks()
 
     def _all_streams(self) -> Iterator[Item]:
-        for stream in self._streams:
-            if stream.kind.holds_objects:
-                yield from self._object_stream(stream)
+        for referring in (False, True):  # to filters that may be in other object streams
+            for stream in self._streams:
+                if stream.kind.holds_objects and (stream.kind.readings is None) == referring:
+                    yield from self._object_stream(stream)
         for stream in self._streams:
             if not stream.kind.holds_objects:
                 yield from self._stream(stream)
@@ -127,39 +155,87 @@ class _Document:
 
     def _survey(self) -> None:
         """Find all streams, and look at the dictionaries of all objects."""
-        data = self._data
         self._look_at(0, self._objects.first, Ref(0, 0))
-        inner_until = 0
-        for found in self._objects:
-            if found.start < inner_until:
-                continue  # in a document within this one, which is opened for itself
+        self._survey_objects(inner=False)
+        if self._findings.encryptions:
+            # What is within a stream may be encrypted as an object of this document.
+            self._objects.begin_anew()
+            self._survey_objects(inner=True)
+        self._objects.begin_anew()
+        for found in sorted(self._others, key=lambda other: other.stream):
             if found.stream < 0:
                 self._look_at(found.start, found.end, found.ref)
+            else:
+                self._survey_stream(found, several=True)
+
+    def _survey_objects(self, *, inner: bool) -> None:
+        """Survey objects: either those in documents within this one, or all others.
+
+        Those are left out at first, because such a document is opened for itself.
+        """
+        inner_until = 0
+        for found in self._objects:
+            if (found.start < inner_until) != inner:
+                if inner:
+                    inner_until = max(inner_until, self._inner_ends.get(found.start, 0))
+                elif found.end > inner_until:
+                    self._look_behind(found, inner_until)
                 continue
-            stream = self._described(found)
-            self._note(stream)
-            if stream.kind.earlier is not None:
-                self._note(self._stream_of(found, stream.kind.earlier, stream.kind.earlier.length))
-            self._look_at(min(stream.extent.end, found.end), found.end, found.ref)
-            if stream.kind.filters is None and data.startswith(_MAGIC, stream.extent.start):
-                inner_until = stream.extent.end
+            if found.stream < 0:
+                self._look_at(found.start, found.end, found.ref)
+                self._also_as_written(found)
+                continue
+            self._survey_stream(found)
+            if not inner:
+                inner_until = max(inner_until, self._inner_ends.get(found.start, 0))
 
-    def _described(self, found: Found) -> Stream:
-        data = self._data
-        kind, length = self._kinds.read(data, found.start, found.stream)
-        if TELLTALE.search(data, found.start, found.stream) is not None:
-            for dictionary in kind.dictionaries:
+    def _survey_stream(self, found: Found, *, several: bool = False) -> None:
+        """Note a stream, and what stands between it and the next header."""
+        self._look_behind(found, self._survey_one(found, several=several))
+
+    def _look_behind(self, found: Found, end: int) -> None:
+        """Look at what stands between the end of a stream and the next header."""
+        while end < found.end:
+            further = self._objects.behind(found, end)
+            self._look_at(end, found.end if further is None else further.start, found.ref)
+            if further is None:
+                return
+            end = self._survey_one(further, several=False)
+
+    def _survey_one(self, found: Found, *, several: bool) -> int:
+        """Note a stream; returns where it ends."""
+        kind, length = self._kinds.read(self._data, found.start, found.stream)
+        if TELLTALE.search(self._data, found.start, found.stream) is not None:
+            for dictionary in (item for each in (kind, *kind.others) for item in each.dictionaries):
                 self._findings.look(dictionary, found.ref, found.ref.number)
-        return self._stream_of(found, kind, length)
+        several = several or not kind.sound or bool(kind.others)
+        if not kind.sound:
+            self._also_as_written(found)
+        end = self._note(found, kind, length, several=several)
+        for other in kind.others:
+            self._note(found, other, other.length, several=several)
+        return end
 
-    def _stream_of(self, found: Found, kind: Kind, length: Value | None) -> Stream:
-        if isinstance(length, Ref):
-            length = self._objects.value(length.number)
-        return Stream(found.ref, self._objects.extent(found, length), kind)
+    def _also_as_written(self, found: Found) -> None:
+        """Remember an object that is another one for who follows the notation."""
+        for other in self._objects.as_written(found):
+            if len(self._others) < _MOST_OTHERS:
+                self._others.append(other)
+            else:
+                self._objects.tangled = True
 
-    def _note(self, stream: Stream) -> None:
-        if stream.extent.end > stream.extent.start:
-            self._streams.append(stream)
+    def _note(self, found: Found, kind: Kind, length: Value | None, *, several: bool) -> int:
+        """Note a stream in each of its extents; returns where the shortest of them ends."""
+        values = self._objects.values(length.number) if isinstance(length, Ref) else [length]
+        lengths = [value for value in values if isinstance(value, int)]
+        extents = self._objects.extents(found, lengths)
+        several = several or len(extents) > 1
+        for extent in extents:
+            if extent.end > extent.start:
+                self._streams.append(Stream(found.ref, extent, kind, several))
+            if kind.filters == (None,) and self._data.startswith(_MAGIC, extent.start):
+                self._inner_ends[found.start] = extent.end
+        return min(extent.end for extent in extents)
 
     def _look_at(self, start: int, end: int, owner: Ref) -> None:
         """Look at the dictionaries in a stretch of the file that holds no stream."""
@@ -174,27 +250,41 @@ class _Document:
         """What of the file could not be read."""
         if self._objects.overfull:
             yield Skipped("document", Reason.LIMIT, f"more than {MOST_OBJECTS} objects")
+        if self._objects.tangled:
+            yield Skipped("document", Reason.LIMIT, "its objects reach into one another too much")
         if not self._data.startswith(_MAGIC):
             return
         if self._data.rfind(b"startxref") < self._objects.last:
             yield Skipped("document", Reason.DAMAGED, "truncated: its end is missing")
 
-    def _unlock(self) -> Key | None:
-        """Find the key of an encrypted document."""
-        for value in self._findings.encryptions:
-            encrypt = self._objects.value(value.number) if isinstance(value, Ref) else value
-            if not isinstance(encrypt, dict):
-                continue
+    def _unlock(self) -> list[Key]:
+        """Find the keys of an encrypted document: one, unless its trailers disagree."""
+        found: list[Key] = []
+        tried: list[dict[bytes, Value]] = []
+        for encrypt in self._encryptions():
             resolved = {
-                key: self._objects.value(item.number) or b"" if isinstance(item, Ref) else item
+                key: next(reversed(self._objects.values(item.number)), b"")
+                if isinstance(item, Ref)
+                else item
                 for key, item in encrypt.items()
             }
+            if resolved in tried:
+                continue
+            tried.append(resolved)
             for identifier in self._findings.identifiers or [b""]:
                 terms = read_terms(resolved, identifier)
                 key = None if terms is None else open_with(terms, self._candidates())
                 if key is not None:
-                    return key
-        return None
+                    found.append(key)
+                    break
+        return found
+
+    def _encryptions(self) -> Iterator[dict[bytes, Value]]:
+        for value in self._findings.encryptions:
+            values = self._objects.values(value.number) if isinstance(value, Ref) else [value]
+            for encrypt in reversed(values):
+                if isinstance(encrypt, dict):
+                    yield encrypt
 
     def _candidates(self) -> Iterator[bytes]:
         yield b""
@@ -204,10 +294,17 @@ class _Document:
 
     # --- taking out ------------------------------------------------------------------------
 
-    def _lookup(self, number: int) -> Value | None:
-        if number in self._kept:
-            return self._kept[number]
-        return self._objects.value(number)
+    def _lookup(self, number: int) -> list[Value]:
+        """The values of a number in the file and in object streams, the likeliest last."""
+        found = [*self._objects.values(number)]
+        for text in self._kept.get(number, ()):
+            parsed = parse(text, 0, len(text), _KEPT_TOKENS, first=True)
+            found += parsed.values[:1]
+            if not parsed.sound:
+                found.append(UNREADABLE)
+        if self._kept_room <= 0:
+            found.insert(0, UNREADABLE)
+        return found
 
     def _plain(self, text: Text) -> bytes:
         """A string as it is without encryption."""
@@ -215,41 +312,92 @@ class _Document:
             return text.value
         return self._key.string(text.value, text.owner)
 
-    def _filters(self, stream: Stream) -> tuple[Filter, ...]:
+    def _readings(self, stream: Stream) -> Readings:
         kind = stream.kind
-        if kind.undone is not None:
-            return kind.undone
-        return filters_of(kind.filters, kind.parameters, self._lookup)
+        if kind.readings is not None:
+            return kind.readings
+        return readings_of(kind.filters, kind.parameters, self._lookup)
 
-    def _taken(self, stream: Stream) -> Taken | None:
+    def _all_taken(self, stream: Stream) -> Iterator[Taken]:
+        """Decode a stream's data in each reading; what was taken out before is left out."""
+        readings = self._readings(stream)
+        several = stream.several or len(readings.chains) > 1
+        for chain in readings.chains:
+            for data, start, end in self._forms(stream, chain):
+                note = stream.kind.note or readings.note
+                ways = [chain]
+                if not any(item.name != b"Crypt" for item in chain):
+                    if looks_packed(data, start, end):
+                        ways = [*ways, (*chain, _DEFLATE)][len(readings.chains) > 1 :]
+                        several = True
+                    elif readings.lost:
+                        note = "its filter is not to be found"
+                for way in ways:
+                    taken = self._taken(stream, (data, start, end), way, note)
+                    if taken is not None and not (several and self._came_out(taken)):
+                        yield taken
+
+    def _came_out(self, taken: Taken) -> bool:
+        """Whether another reading gave the same."""
+        mark = blake2b(taken.data, digest_size=16).digest()
+        known = mark in self._outputs
+        self._outputs.add(mark)
+        return known and taken.reason in (None, Reason.DAMAGED)
+
+    def _taken(
+        self, stream: Stream, place: tuple[bytes, int, int], chain: Chain, note: str
+    ) -> Taken | None:
         """Decode a stream's data; None when the same were taken out before."""
-        start, end, cut = stream.extent
-        data = self._data
-        if self._key is not None and stream.kind.name != b"XRef":
-            data = self._decrypted(stream)
-            start, end = 0, len(data)
-        filters = self._filters(stream)
-        mark = blake2b(memoryview(data)[start:end], digest_size=16).digest(), filters
+        data, start, end = place
+        mark = blake2b(memoryview(data)[start:end], digest_size=16).digest(), chain
         if mark in self._seen:
             return None
         self._seen.add(mark)
         self._budget.check_time()
         if not self._joining or stream.kind.holds_objects:
             self._budget.charge_file()
-        taken = take(decode(data, start, end, filters), self._budget)
-        if taken.reason is None and stream.kind.note:
-            return taken._replace(reason=Reason.UNSUPPORTED, note=stream.kind.note)
-        if taken.reason is None and cut:
+        taken = take(decode(data, start, end, chain), self._budget)
+        picture = next((item.name for item in chain if item.name in PICTURES), None)
+        if picture is not None and self._is_no_picture(stream):
+            note = f"{picture.decode('latin-1')} of what is no picture"
+        if taken.reason is None and note:
+            return taken._replace(reason=Reason.UNSUPPORTED, note=note)
+        if taken.reason is None and stream.extent.cut:
             return taken._replace(reason=Reason.DAMAGED, note="truncated")
         return taken
 
-    def _decrypted(self, stream: Stream) -> bytes:
-        assert self._key is not None
-        data = self._data[stream.extent.start : stream.extent.end]
-        if stream.kind.name == b"Metadata" and not self._key.covers_metadata:
-            return data
-        own = crypt_filter_of(stream.kind, self._lookup)
-        return self._key.stream(data, stream.ref, own, file=stream.kind.name == b"EmbeddedFile")
+    def _is_no_picture(self, stream: Stream) -> bool:
+        """Whether a stream is a file, a script or objects: no picture whatever its filter."""
+        kind = stream.kind
+        special = kind.holds_objects or kind.name in (b"EmbeddedFile", b"XRef")
+        return special or self._is_named(stream)
+
+    def _is_named(self, stream: Stream) -> bool:
+        """Whether a stream is called a file or a script."""
+        findings, number = self._findings, stream.ref.number
+        return number in findings.file_names or number in findings.script_refs
+
+    def _forms(self, stream: Stream, chain: Chain) -> Iterator[tuple[bytes, int, int]]:
+        """A stream's data without encryption: where they are, in what, in each reading."""
+        start, end, _ = stream.extent
+        key, kind = self._key, stream.kind.name
+        plain = kind == b"XRef" or (
+            kind == b"Metadata" and key is not None and not key.covers_metadata
+        )
+        if key is None or plain:
+            yield self._data, start, end
+        if key is None or (plain and not self._is_named(stream)):
+            return
+        data = self._data[start:end]
+        own = crypt_filter_of(chain)
+        files = {kind == b"EmbeddedFile"}
+        if key.files_differ and stream.ref.number in self._findings.file_names:
+            files = {True, False}
+        for file in files:
+            if key.is_guessed(own, file=file):
+                yield data, 0, len(data)
+            out = key.stream(data, stream.ref, own, file=file)
+            yield out, 0, len(out)
 
     def _meta(self, name: str, packed_size: int) -> Meta:
         self._position += 1
@@ -268,16 +416,17 @@ class _Document:
             shown = as_text(self._plain(file_name)).decode("utf-8", "surrogateescape")
             name = shown or name
         size = stream.extent.end - stream.extent.start
-        taken = self._taken(stream)
-        if taken is None:
-            if file_name is not None:
-                yield skipped(self._meta(name, size), Reason.DUPLICATE, "the same as another")
-            return
-        is_script = number in self._findings.script_refs
-        if is_script and (script := as_text(taken.data)) is not taken.data:
-            self._budget.charge_bytes(max(0, len(script) - len(taken.data)))
-            taken = taken._replace(data=script)
-        yield from self._handed_on(name, size, taken, script=is_script, own=file_name is not None)
+        any_taken = False
+        for taken in self._all_taken(stream):
+            any_taken = True
+            is_script = number in self._findings.script_refs
+            if is_script and (script := as_text(taken.data)) is not taken.data:
+                self._budget.charge_bytes(max(0, len(script) - len(taken.data)))
+                taken = taken._replace(data=script)
+            named = file_name is not None
+            yield from self._handed_on(name, size, taken, script=is_script, own=named)
+        if file_name is not None and not any_taken and not stream.several:
+            yield skipped(self._meta(name, size), Reason.DUPLICATE, "the same as another")
 
     def _handed_on(
         self, name: str, size: int, taken: Taken, *, script: bool = False, own: bool = False
@@ -325,18 +474,16 @@ class _Document:
     def _object_stream(self, stream: Stream) -> Iterator[Item]:
         """Hand on an object stream, and look at the objects in it."""
         size = stream.extent.end - stream.extent.start
-        taken = self._taken(stream)
-        if taken is None:
-            return
-        self._look_inside(stream, taken.data)
         name = f"object {stream.ref.number} {stream.ref.generation}"
-        yield from report(self._meta(name, size), taken)
+        for taken in self._all_taken(stream):
+            self._look_inside(stream, taken.data)
+            yield from report(self._meta(name, size), taken)
 
     def _look_inside(self, stream: Stream, text: bytes) -> None:
         """Look at the objects of an object stream. Source: ISO 32000-1, 7.5.7."""
         first = stream.kind.first
         heads = text[:first].split()[: 2 * stream.kind.objects]
-        places = [(first, stream.ref.number)]
+        places = [(0, stream.ref.number)]
         for head in zip(heads[::2], heads[1::2], strict=False):
             if all(part.isdigit() and len(part) < 16 for part in head):
                 places.append((first + int(head[1]), int(head[0])))
@@ -345,20 +492,24 @@ class _Document:
         any_telltale = TELLTALE.search(text) is not None
         for (start, number), (end, _) in pairwise(places):
             self._budget.check_time()
-            if len(self._kept) < _MOST_KEPT:
-                self._keep(number, text, start, end)
+            self._keep(number, text, start, end)
             if any_telltale and TELLTALE.search(text, start, end) is not None:
                 for parsed in windows(text, start, end):
                     for dictionary in parsed.dictionaries:
                         self._findings.look(dictionary, None, number)
 
     def _keep(self, number: int, text: bytes, start: int, end: int) -> None:
-        """Remember an object that is no dictionary: others may refer to its value."""
-        if text[start : start + 2] == b"<<":
+        """Remember an object that others may refer to."""
+        if self._kept_room <= 0:
             return
-        values = parse(text, start, end, 50).values
-        if values:
-            self._kept[number] = values[0]
+        start = blanks_end(text, start, end)
+        if not text.startswith((b"(", b"<"), start) or text.startswith(b"<<", start):
+            end = min(end, start + _LONGEST_KEPT)
+        kept = self._kept.setdefault(number, [])
+        value = text[start:end]
+        if value not in kept:
+            kept.append(value)
+            self._kept_room -= len(value) + _MOST_KEPT_BYTES // _MOST_KEPT
 
     # --- scripts, addresses, remarks ---------------------------------------------------------
 
@@ -366,9 +517,10 @@ class _Document:
         """Strings that are objects of their own."""
         for number in sorted(numbers):
             self._budget.check_time()
-            kept = self._kept.get(number)
-            if is_string(kept):
-                yield Text(kept, None)
+            for text in self._kept.get(number, ()):
+                for value in parse(text, 0, len(text), _KEPT_TOKENS, first=True).values:
+                    if is_string(value):
+                        yield Text(value, None)
             for owner, value in self._objects.all_values(number):
                 if is_string(value):
                     yield Text(value, owner)

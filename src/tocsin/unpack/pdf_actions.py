@@ -152,8 +152,12 @@ class Findings:
 
     def _trailer(self, found: dict[bytes, Value]) -> None:
         if b"Encrypt" in found and found[b"Encrypt"] != b"null":
-            if len(self.encryptions) < _MOST_TRAILERS:
+            if found[b"Encrypt"] in self.encryptions:
+                pass
+            elif len(self.encryptions) < _MOST_TRAILERS:
                 self.encryptions.append(found[b"Encrypt"])
+            else:
+                self.full = True
         else:
             self.plain_trailers += 1
         identifier = found.get(b"ID")

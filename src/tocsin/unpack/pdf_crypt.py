@@ -143,8 +143,9 @@ def _crypt_filters(encrypt: dict[bytes, Value]) -> dict[bytes, Method]:
     filters = encrypt.get(b"CF")
     if isinstance(filters, dict):
         for name, item in filters.items():
-            if isinstance(item, dict):
-                found[name] = _METHODS.get(_bytes(item, b"CFM"), Method.NONE)
+            method = _bytes(item, b"CFM") or b"None" if isinstance(item, dict) else b""
+            if method in _METHODS:
+                found[name] = _METHODS[method]
     return found
 
 
@@ -161,6 +162,25 @@ class Key:
         self.password = password
         self._terms = terms
         self._key = key
+
+    @property
+    def files_differ(self) -> bool:
+        """Whether embedded files are encrypted otherwise than streams."""
+        return self._terms.files != self._terms.streams
+
+    @property
+    def hides_identity(self) -> bool:
+        """Whether what is to be left as it is has been given a method nevertheless."""
+        return self._terms.filters.get(b"Identity") is not Method.NONE
+
+    def is_guessed(self, crypt_filter: bytes | None, *, file: bool) -> bool:
+        """Whether the method of a stream is not stated, so that some leave it as it is."""
+        return self._filter(crypt_filter, file=file) not in self._terms.filters
+
+    def _filter(self, crypt_filter: bytes | None, *, file: bool) -> bytes:
+        if crypt_filter is not None:
+            return crypt_filter
+        return self._terms.files if file else self._terms.streams
 
     @property
     def covers_metadata(self) -> bool:
@@ -180,11 +200,11 @@ class Key:
             crypt_filter: the crypt filter it names itself, or None.
             file: whether it is an embedded file.
         """
-        usual = self._terms.files if file else self._terms.streams
-        return self._decrypt(data, owner, usual if crypt_filter is None else crypt_filter)
+        return self._decrypt(data, owner, self._filter(crypt_filter, file=file))
 
     def _decrypt(self, data: bytes, owner: Ref, crypt_filter: bytes) -> bytes:
-        method = self._terms.filters.get(crypt_filter, Method.NONE)
+        usual = Method.AES256 if self._terms.revision >= 5 else Method.AES128
+        method = self._terms.filters.get(crypt_filter, usual)  # as qpdf guesses
         if method is Method.NONE or not data:
             return data
         if method is Method.AES256:

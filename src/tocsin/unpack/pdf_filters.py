@@ -29,6 +29,9 @@ LONGEST_CHAIN = 32
 
 _INPUT_CHUNK = 64 * 1024
 _WHITESPACE = b"\0\t\n\f\r "
+_TRIED = 4096
+"""Bytes by which it is told whether data are packed."""
+
 _LONG_A85 = 2000
 _NO_A85 = bytes(set(range(256)) - set(range(0x21, 0x76)) - set(b"z~"))
 
@@ -40,11 +43,13 @@ class Filter(NamedTuple):
         name: its full name.
         early: whether LZW widens its codes one code early.
         prediction: the predictor whose work is undone afterwards, or None.
+        crypt: how its data are encrypted, when its name is Crypt.
     """
 
     name: bytes
     early: bool = True
     prediction: Prediction | None = None
+    crypt: bytes = b""
 
 
 def decode(data: bytes, start: int, end: int, filters: Iterable[Filter]) -> Iterator[bytes]:
@@ -165,6 +170,23 @@ def _rescued(saved: zlib._Decompress | None, piece: bytes) -> bytes:
     except zlib.error:
         pass
     return bytes(out)
+
+
+def looks_packed(data: bytes, start: int, end: int) -> bool:
+    """Whether data begin as Deflate in a zlib wrapping does, and go on like that.
+
+    Args:
+        data: what holds them.
+        start: where they begin.
+        end: where they end.
+    """
+    head = data[start : min(end, start + 2)]
+    if len(head) < 2 or head[0] & 0x8F != 8 or int.from_bytes(head, "big") % 31:
+        return False
+    try:
+        return bool(zlib.decompressobj().decompress(data[start : min(end, start + _TRIED)], _TRIED))
+    except zlib.error:
+        return False
 
 
 def _ascii_hex(chunks: Iterable[bytes], item: Filter) -> Iterator[bytes]:

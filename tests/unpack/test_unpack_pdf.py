@@ -773,6 +773,19 @@ def test_document_within_a_stream_hides_nothing_that_is_encrypted() -> None:
     assert PAYLOAD in [member.data for member in opened(data).members]
 
 
+@pytest.mark.parametrize("what", ["parameters", "length"])
+def test_document_within_a_stream_may_refer_to_what_is_outside(what: str) -> None:
+    text = _file(b"/Filter/FlateDecode/DecodeParms 12 0 R", ROWS)
+    outer = {12: b"<</Predictor 15/Columns 4>>"}
+    if what == "length":
+        text = stream(b"decoy\nendstream" + PAYLOAD, b"", b"12 0 R")
+        outer = {12: b"%d" % len(b"decoy\nendstream" + PAYLOAD)}
+    inner = HEADER + b"11 0 obj" + text + b"endobj\n"
+    found = [member.data for member in opened(document({10: stream(inner), **outer})).members]
+    assert inner in found
+    assert any(PAYLOAD in each for each in found if each != inner)
+
+
 def test_two_encryptions_are_both_believed() -> None:
     real = written_by_pikepdf(revision=4, object_streams=False)
     other = written_by_pikepdf(revision=3, aes=False, metadata=False)

@@ -161,6 +161,9 @@ class _Document:
             # What is within a stream may be encrypted as an object of this document.
             self._objects.begin_anew()
             self._survey_objects(inner=True)
+        elif self._inner_ends:
+            self._objects.begin_anew()
+            self._survey_tied()
         self._objects.begin_anew()
         for found in sorted(self._others, key=lambda other: other.stream):
             if found.stream < 0:
@@ -188,6 +191,18 @@ class _Document:
             self._survey_stream(found)
             if not inner:
                 inner_until = max(inner_until, self._inner_ends.get(found.start, 0))
+
+    def _survey_tied(self) -> None:
+        """Note streams in a document within this one that refer to what may stand outside."""
+        inner_until = 0
+        for found in self._objects:
+            if found.start < inner_until and found.stream >= 0:
+                kind, length = self._kinds.read(self._data, found.start, found.stream)
+                for each in (kind, *kind.others):
+                    referred = each.length if each is not kind else length
+                    if each.readings is None or isinstance(referred, Ref):
+                        self._note(found, each, referred, several=True, tied=True)
+            inner_until = max(inner_until, self._inner_ends.get(found.start, 0))
 
     def _survey_stream(self, found: Found, *, several: bool = False) -> None:
         """Note a stream, and what stands between it and the next header."""
@@ -224,16 +239,35 @@ class _Document:
             else:
                 self._objects.tangled = True
 
-    def _note(self, found: Found, kind: Kind, length: Value | None, *, several: bool) -> int:
-        """Note a stream in each of its extents; returns where the shortest of them ends."""
+    def _note(
+        self,
+        found: Found,
+        kind: Kind,
+        length: Value | None,
+        *,
+        several: bool,
+        tied: bool = False,
+    ) -> int:
+        """Note a stream in each of its extents; returns where the shortest of them ends.
+
+        Args:
+            found: its object.
+            kind: what its dictionary says.
+            length: its length, or a reference to it.
+            several: whether there are other readings of it.
+            tied: whether to leave out what comes out alike without what is referred to.
+        """
         values = self._objects.values(length.number) if isinstance(length, Ref) else [length]
         lengths = [value for value in values if isinstance(value, int)]
         extents = self._objects.extents(found, lengths)
         several = several or len(extents) > 1
         for extent in extents:
+            alike = tied and kind.readings is not None
+            if alike and self._data.find(b"endstream", extent.start, extent.end) < 0:
+                continue
             if extent.end > extent.start:
                 self._streams.append(Stream(found.ref, extent, kind, several))
-            if kind.filters == (None,) and self._data.startswith(_MAGIC, extent.start):
+            if not tied and kind.filters == (None,) and self._data.startswith(_MAGIC, extent.start):
                 self._inner_ends[found.start] = extent.end
         return min(extent.end for extent in extents)
 

@@ -142,7 +142,22 @@ def odd_mails(plant: Planter) -> dict[str, bytes]:
     short = b"Content-Type: text/plain\n\n" + plant.text()
     flat = b"Content-Transfer-Encoding: base64\n\n"
     bounce = b"Hi. This is the qmail-send program\n\n--- Below is a copy.\n\n"
+    long = b"ARC-Seal: i=1;" + b"\n ".join([b"a" * 70] * 30) + b"\n"
+    longer = b"X-A: b\nX-B: " + b"b" * 1500 + b"\n"
+    encodings = b"".join(b"Content-Transfer-Encoding: x%d\n" % number for number in range(4))
     return {
+        "long-header.eml": long + _parts(short, _file(plant)),
+        "long-header-one-part.eml": longer + _START + _file(plant),
+        "far-type.eml": b"X-A: b\nFrom: a@b\n" + longer + _file(plant),
+        "far-received.eml": longer + b"Received: from a\n" + _file(plant),
+        "behind-text.txt": b"words and more\n" * 300 + _parts(short, _file(plant)),
+        "behind-binary.bin": bytes(range(256)) * 9 + b"\n" + _parts(short, _file(plant)),
+        "blank-lines.eml": b"\n\n" + long + _parts(short, _file(plant)),
+        "utf8-mark.eml": b"\xef\xbb\xbf" + long + _parts(short, _file(plant)),
+        "many-fields.eml": _parts(short, _file(plant, b"Content-ID: <a>\n" * 250)),
+        "many-encodings.eml": _parts(short, _file(plant, encodings)),
+        "large-header.eml": b"X-A: %s\n" % b"\n ".join([b"a" * 900] * 5000) + _parts(_file(plant)),
+        "long-boundary.eml": _parts(short, _file(plant)).replace(b"XX", b"B" * 1100),
         "after-the-end.eml": _parts(short, end=b"--XX--\n\n--XX\n" + _file(plant) + b"--XX--\n"),
         "no-end.eml": _parts(_file(plant), end=b""),
         "two-types.eml": two_types + b"--XX\n" + _file(plant) + b"--XX--\n",

@@ -18,7 +18,7 @@ from mail_samples import (
     signed,
     yencoded,
 )
-from unpack_samples import encrypted_entry, make_zip
+from unpack_samples import Entry, encrypted_entry, make_zip
 
 import tocsin
 from tocsin.engine.object_scan import ObjectScanner
@@ -71,6 +71,51 @@ def test_an_encoded_program_is_found_in_a_mail(tmp_path: Path, mail: bytes, way:
     digest = f"{hashlib.sha256(PROGRAM).hexdigest()}:{len(PROGRAM)}:Program"
     report = scanned(tmp_path, f"a.hsb {digest}", mail)
     assert f"mail!/{way}" in {detection.object for detection in report.detections}
+
+
+WORDS = b"words that nothing but a mail reader takes out\n"
+LONG = b"ARC-Seal: i=1;" + b"\n ".join([b"a" * 70] * 30) + b"\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LONG + HEAD + file_part(WORDS),
+        make_zip([Entry(b"a.eml", LONG + HEAD + file_part(WORDS))]),
+        HEAD + multipart([file_part(LONG + HEAD + file_part(WORDS), b"Content-Type: a/b\n")]),
+        (LONG + HEAD + file_part(WORDS)).decode().encode("utf-16"),
+        b"words\n" * 3000 + b"\n" + HEAD + file_part(WORDS),
+        LONG + file_part(WORDS),
+    ],
+    ids=range(6),
+)
+def test_a_long_header_hides_nothing(tmp_path: Path, data: bytes) -> None:
+    digest = f"{hashlib.sha256(WORDS).hexdigest()}:{len(WORDS)}:Words"
+    report = scanned(tmp_path, f"a.hsb {digest}", data)
+    assert report.detections
+
+
+def test_signatures_for_mail_match_where_clamscan_opens_a_text_as_mail(tmp_path: Path) -> None:
+    mail = b"X-A: b\nFrom: a@b\nX-C: " + b"a" * 1500 + b"\n" + file_part()
+    both = f"a.ndb Mail:4:*:{b'X-C: aaa'.hex()}\nText:7:*:{b'x-c: aaa'.hex()}"
+    names = {found.name for found in scanned(tmp_path, both, mail).detections}
+    assert names == {"Mail", "Text"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"words\n" * 300 + b"\n" + HEAD + b"Content-Type: text/plain\n\nhello\n",
+        (b"Content-Type: text/plain\nX-A: b\n\n") * 60,
+        HEAD + b"\n" + (b"words\n\n" + HEAD + b"Content-Type: text/plain\n\n") * 60,
+        (b"words\n\n" + HEAD + file_part() + b"\n") * 60,
+    ],
+    ids=range(4),
+)
+def test_a_text_is_not_opened_again_and_again(tmp_path: Path, text: bytes) -> None:
+    report = scanned(tmp_path, "a.ndb None:0:0:" + b"nothing has this".hex(), text)
+    assert (report.verdict, report.skipped) == ("clean", [])
+    assert report.bytes_scanned < 4 * len(text)
 
 
 def test_a_password_in_the_mail_opens_its_attachment(tmp_path: Path) -> None:

@@ -191,6 +191,14 @@ def _by_signs(head: bytes) -> str | None:
     return None if name in magic.APPENDED else name
 
 
+def mail_sign_in(data: bytes) -> str:
+    """MAIL where its signs stand near the beginning of a longer piece than the window."""
+    if b"ontent-" not in data and b"ersion: " not in data:
+        return ""
+    signs = [sign for needle, sign in _MAIL if needle in data and sign.type_name == "MAIL"]
+    return "MAIL" if any(_last_place(sign, data) >= 0 for sign in signs) else ""
+
+
 def _replaceable(name: str) -> bool:
     return name in _RANK or name in ("", "MSEXE")
 

@@ -14,7 +14,7 @@ from tocsin.formats.container_images import find_container_images
 from tocsin.formats.dotnet import dotnet_kinds
 from tocsin.formats.embedded import find_hidden
 from tocsin.formats.images import find_images
-from tocsin.formats.mail_kinds import envelope_kinds
+from tocsin.formats.mail_kinds import envelope_kinds, message_kinds
 from tocsin.formats.office_kinds import flat_package, part_kinds
 from tocsin.formats.packed import find_packed, find_packed_elf
 from tocsin.formats.pdf_kind import find_document
@@ -135,10 +135,14 @@ _MAY_HIDE = frozenset(
 """Types in which a program or an archive may stand that their readers do not take out."""
 
 _UNKNOWN = frozenset({"BINARY_DATA", *TEXT_TYPES})
-_OPENED_IN_PART = frozenset({"YENC", "UUENCODED", "BINHEX", "BASE64_RUNS", "PKCS7"})
+_OPENED_IN_PART = frozenset(
+    {"YENC", "UUENCODED", "BINHEX", "BASE64_RUNS", "PKCS7", "MAIL", "MHTML"}
+)
 """Kinds whose readers take out stretches of an object, not all that is in it."""
 
 _MAYBE_TEXT = TEXT_TYPES | {"BINARY_DATA"}
+_MAYBE_MAIL = frozenset({"TEXT_ASCII", "TEXT_UTF16LE", "TEXT_UTF16BE", "BINARY_DATA"})
+"""Not TEXT_UTF8: that is what the texts of a mail are called, whose messages are out already."""
 
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
     (frozenset({"MSEXE"}), dotnet_kinds),
@@ -152,6 +156,7 @@ FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], .
     (_MAYBE_TEXT, yenc_kinds),
     (_MAY_HIDE, find_document),
     (_MAY_HIDE, find_hidden),
+    (_MAYBE_MAIL, message_kinds),
 )
 """What looks more closely: types it is asked for (None for all), and the function that, given
 the object, names the kinds it is. Cheap: it runs on every object of these types."""

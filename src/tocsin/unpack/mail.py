@@ -17,11 +17,22 @@ from itertools import chain
 from typing import NamedTuple
 
 from tocsin.formats.identify import WINDOW, identify
+from tocsin.formats.mail_kinds import mail_type, message_kinds, narrow_mail
 from tocsin.unpack import uuencode
-from tocsin.unpack.interface import Budget, Hint, Item, Member, Reason, Remark, Skipped, Trait
-from tocsin.unpack.mail_headers import Header, file_name, read_header
+from tocsin.unpack.interface import (
+    Budget,
+    Hint,
+    Item,
+    Member,
+    Reason,
+    Remark,
+    Skipped,
+    Trait,
+    View,
+)
+from tocsin.unpack.mail_headers import COMMENT, Header, file_name, read_header
 from tocsin.unpack.mail_hints import LONGEST_TEXT, candidates, plain_text
-from tocsin.unpack.mail_parts import Part, Structure, media_type
+from tocsin.unpack.mail_parts import MOST_SEARCHED, Part, Structure, media_type
 from tocsin.unpack.mail_transfer import (
     base64_chunks,
     is_bare_base64,
@@ -33,8 +44,7 @@ from tocsin.unpack.mail_words import charset_named, decode_words, text_of
 from tocsin.unpack.mbox import is_mailbox, messages
 from tocsin.unpack.stream import Meta, copy, report, skipped, take
 
-_MOST_TEXTS = 8
-_MOST_ENCODINGS = 3
+_MOST_TEXT = 8 * LONGEST_TEXT
 _SHORTEST_PREAMBLE = 200
 """Bytes before the first part that are more than the usual line for old mail programs."""
 
@@ -48,16 +58,17 @@ _ENCODINGS = (
     (b"yenc", "yenc"),
     (b"binhex", "binhex"),
 )
-_COMMENT = re.compile(rb"\([^()]{0,1000}\)")
 _EMBEDDED = re.compile(
-    rb"(?<![^\r\n])content-(?:type[ \t]*:[^\r\n]{0,1000}multipart"
-    rb"|transfer-encoding[ \t]*:[^\r\n]{0,1000}(?:base64|quoted|uu))"
+    rb"(?<![^\r\n])content-t(?:ype|ransfer-encoding)[ \t]*:"
+    rb"([^\r\n]*(?:(?:\r\n|\n|\r)[ \t]+[^\r\n]*)*)"
 )
+_TELLING = (b"multipart", b"base64", b"quoted", b"uu")
 _EMPTY_LINES = (b"\n\n", b"\r\n\r\n")
-_FIELD = re.compile(rb"\s*[!-9;-~]{1,100}[ \t]*:")
+_FIELD = re.compile(rb"\s*[!-9;-~]{1,998}[ \t]*:")
 _PGP = b"-----BEGIN PGP MESSAGE-----"
 
 TYPES = frozenset({"MAIL", "MHTML"})
+_NO_MAIL = "TEXT_UTF8"
 
 _Decoder = Callable[[bytes, int, int], Iterator[bytes]]
 
@@ -72,7 +83,10 @@ class MailUnpacker:
         if is_mailbox(data):
             yield from messages(data, budget)
         else:
-            yield from _Message(data, budget).items()
+            text = narrow_mail(data)
+            if mail_type(text) == "MAIL" and identify(data) not in TYPES:
+                yield View("as a mail", data, "MAIL")  # clamscan matches it as both
+            yield from _Message(text, budget).items()
 
 
 class _Plan(NamedTuple):
@@ -108,6 +122,7 @@ class _Message:
         self._budget = budget
         self._position = 0
         self._cut = False  # there are more parts than may be taken out
+        self._limited = False
 
     def items(self) -> Iterator[Item]:
         """Hints first, then the parts."""
@@ -125,6 +140,8 @@ class _Message:
         if self._cut:
             bound = self._budget.limits.max_files
             yield Skipped("", Reason.LIMIT, f"more than {bound} parts (--max-files)")
+        if self._limited:
+            yield Skipped("", Reason.LIMIT, "too many delimiters to tell its parts apart")
 
     def _read(self, plans: list[_Plan], *, lax: bool) -> Structure:
         """Find the parts; in the second reading only those that the first had not."""
@@ -141,22 +158,30 @@ class _Message:
             if not kind and part.parent == "multipart/digest" and part.role == "part":
                 kind = "message/rfc822"
             plans.append(_Plan(file_name(part.header), part, kind))
+        self._limited = self._limited or structure.limited
         return structure
 
     def _hint(self, header: Header, plans: list[_Plan]) -> Hint:
         """Passwords that the subject and the texts may give."""
-        texts = [decode_words(value) for value in header.values(b"subject")]
+        subject = b"\n".join(header.values(b"subject"))
+        texts = [decode_words(subject[:LONGEST_TEXT])]
         used = ""
-        for plan in [plan for plan in plans if plan.is_text and not plan.is_file][:_MOST_TEXTS]:
+        left = _MOST_TEXT
+        for plan in plans:
+            if left <= 0:
+                break
+            if not plan.is_text or plan.is_file:
+                continue
             start = plan.part.start
             end = min(plan.part.end, start + LONGEST_TEXT)
+            left -= end - start
             encoding = next(iter(_encodings(plan.part.header)), "")
             raw = b"".join(_decoder(encoding)(self._data, start, end))
             names = plan.part.header.parameters(b"content-type", b"charset")
             charset = charset_named(names[0].decode("latin-1")) if names else ""
             used = used or charset
             text = text_of(raw, charset)
-            texts.append(plain_text(text) if plan.kind == "text/html" else text)
+            texts += plain_text(text) if plan.kind == "text/html" else [text]
         return Hint(candidates(texts, used))
 
     # --- one part ---------------------------------------------------------------------
@@ -186,7 +211,7 @@ class _Message:
             return True
         if part.role != "preamble" or size >= _SHORTEST_PREAMBLE:
             return False
-        return _EMBEDDED.search(head.lower()) is None and b"begin" not in head
+        return _next_embedded(head.lower(), 0) < 0 and b"begin" not in head
 
     def _label(self, plan: _Plan) -> str:
         if plan.part.role in ("preamble", "epilogue"):
@@ -229,6 +254,7 @@ class _Message:
 
         A message in the message is one whatever it looks like. A text in which messages stand
         is no message: those are taken out of it here, and read again it would give the same.
+        It is called by the name of a type that is never recognised as mail.
         """
         start, end = plan.part.start, plan.part.end
         if plan.kind == "message/partial" or not (plan.is_text or plan.kind[:8] == "message/"):
@@ -237,7 +263,13 @@ class _Message:
         begins = _FIELD.match(head) is not None
         if plan.kind.startswith("message/"):
             return "MAIL" if begins else ""
-        return "TEXT_ASCII" if not begins and identify(head) in TYPES else ""
+        known = identify(head) in TYPES
+        if begins and known:
+            return ""
+        return _NO_MAIL if known or (decode is copy and self._looks_like_mail(start, end)) else ""
+
+    def _looks_like_mail(self, start: int, end: int) -> bool:
+        return next(message_kinds(self._data[start:end]), None) is not None
 
     def _identity(self, plan: _Plan, name: str, *, marked: bool = False) -> Iterator[Item]:
         """A body that is not encoded, or not as a whole.
@@ -248,6 +280,9 @@ class _Message:
             marked: whether it is said to have encoded data inside, with a line before and after.
         """
         part = plan.part
+        if not part.start and part.end == len(self._data) and identify(self._data) not in TYPES:
+            yield from self._embedded(plan)  # the text itself is known already
+            return
         type_name = self._type_name(plan, copy)
         places: list[tuple[int, int]] = []
         if type_name != "MAIL":
@@ -277,7 +312,10 @@ class _Message:
             exact = _without_last_line_end(data, start, end)
             yield from self._emit(name, decode(data, start, exact), type_name)
         if not as_file or (crossed and not binary and not type_name):
-            yield from self._emit(name, line_chunks(decode(data, start, end)), type_name)
+            lines = line_chunks(decode(data, start, end))
+            # A text that is all there is gets one line more: the object is not inside itself.
+            whole = decode is copy and (start, end) == (0, len(data))
+            yield from self._emit(name, chain(lines, [b"\n"] if whole else []), type_name)
 
     def _uuencoded(self, part: Part, name: str) -> Generator[Item, None, list[tuple[int, int]]]:
         """Files that are uuencoded in a text; returns where they stand."""
@@ -293,19 +331,25 @@ class _Message:
         """Messages and parts that stand in a text with their headers, as bounces have them."""
         data, first, last = self._data, plan.part.start, plan.part.end
         folded = data[first:last].lower()
+        opens = _Opening(data, last)
         at = 0
         while (place := _next_embedded(folded, at)) >= 0:
             self._budget.check_time()
             start = max(at, *(folded.rfind(end, at, place) + len(end) for end in _EMPTY_LINES))
             header = read_header(data, first + start, last)
+            if header.body <= first + place:  # what stands before is no header
+                start = place
+                header = read_header(data, first + start, last)
             stop = last
-            if not _opens(data, header, last):
+            opened = opens.is_opened_by(header)
+            if not opened:
                 following = _next_embedded(folded, max(place + 1, header.body - first))
                 stop = last if following < 0 else first + following
             at = max(place + 1, stop - first)
-            if _opens(data, header, last) or _encodings(header):
+            if opened or _encodings(header):
                 chunks = copy(data, first + start, stop)
                 yield from self._emit("message in the text", chunks, "MAIL")
+        self._limited = self._limited or opens.limited
 
     def _emit(self, name: str, chunks: Iterable[bytes], type_name: str = "") -> Iterator[Item]:
         """Hand out one object."""
@@ -321,21 +365,21 @@ def _next_embedded(folded: bytes, at: int) -> int:
     """The next line of a text that says how something is encoded or parted, or -1."""
     while True:
         at = folded.find(b"content-t", at)
-        if at < 0 or _EMBEDDED.match(folded, at) is not None:
+        if at < 0:
+            return at
+        line = _EMBEDDED.match(folded, at)
+        if line is not None and any(sign in line[1] for sign in _TELLING):
             return at
         at += 1
 
 
 def _encodings(header: Header) -> list[str]:
     """The transfer encodings that a header states, other than none."""
-    found: list[str] = []
-    for value in header.values(b"content-transfer-encoding")[:_MOST_ENCODINGS]:
-        bare = _COMMENT.sub(b"", value).translate(None, b" \t\"'").lower()
-        for sign, encoding in _ENCODINGS:
-            if sign in bare and encoding not in found:
-                found.append(encoding)
-                break
-    return found
+    found: dict[str, None] = {}
+    for value in header.values(b"content-transfer-encoding"):
+        bare = COMMENT.sub(b"", value).translate(None, b" \t\"'").lower()
+        found.update(dict.fromkeys(name for sign, name in _ENCODINGS if sign in bare))
+    return list(found)
 
 
 def _decoder(encoding: str) -> _Decoder:
@@ -344,10 +388,33 @@ def _decoder(encoding: str) -> _Decoder:
     return quoted_chunks if encoding == "quoted-printable" else copy
 
 
-def _opens(data: bytes, header: Header, end: int) -> bool:
-    """Whether a header begins a multipart whose delimiters follow."""
-    names = header.parameters(b"content-type", b"boundary")
-    return any(name and data.find(b"--" + name, header.body, end) >= 0 for name in names)
+class _Opening:
+    """Tells whether headers in a text begin multiparts whose delimiters follow.
+
+    Attributes:
+        limited: whether it was asked too often to tell; known at the end.
+    """
+
+    def __init__(self, data: bytes, end: int) -> None:
+        self.limited = False
+        self._data = data
+        self._end = end
+        self._last: dict[bytes, int] = {}
+        self._searched = 0
+
+    def is_opened_by(self, header: Header) -> bool:
+        """Whether a boundary that a header states stands behind it."""
+        names = header.parameters(b"content-type", b"boundary")
+        return any(name and self._last_place(name) >= header.body for name in names)
+
+    def _last_place(self, name: bytes) -> int:
+        """Where a delimiter stands for the last time: looked for once for each name."""
+        if name not in self._last and self._searched < MOST_SEARCHED:
+            found = self._data.rfind(b"--" + name, 0, self._end)
+            self._searched += self._end - max(0, found)
+            self._last[name] = found
+        self.limited = self.limited or name not in self._last
+        return self._last.get(name, -1)
 
 
 def _between(data: bytes, start: int, end: int, places: list[tuple[int, int]]) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 MOST = 64
 """Candidates of one mail."""
@@ -18,6 +19,7 @@ MOST = 64
 LONGEST_TEXT = 64 * 1024
 """Bytes of one part that are read for this."""
 
+_MOST_FORMS = 2000
 _LONGEST, _SHORTEST = 48, 3
 _WORDS = (
     r"pass(?:word|wort|code|phrase|wd|e)?s?|pwd|pw|p/w|kennwort|code|pin|key|"
@@ -45,37 +47,46 @@ _FILLER = re.compile(
 )
 _TOKEN = re.compile(r"[^\s\"'«»„“”‘’`()\[\]{}<>|]{1,60}")
 _QUOTED = re.compile(r"[\"'«„“‘`]([^\"'«»„“”‘’`<>\r\n]{3,48})[\"'»“”’`]")
-_LONE = re.compile(r"^[ \t>*]*(\S{3,48})[ \t]*$", re.MULTILINE)
+_LONE = re.compile(r"^[ \t>*]*(\S{3,48})[ \t\r]*$", re.MULTILINE)
 _TRAILING = ".,;:!?*_)]}>\"'"
-_TAGS = re.compile(r"<[^<>]{0,2000}>")
-_BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/td|/li)\b[^<>]{0,200}>", re.IGNORECASE)
+_TAGS = re.compile(r"<[^<>]*>")
+_BREAKS = re.compile(
+    r"</?(?:br|p|div|tr|td|th|li|ul|ol|table|h[1-6]|hr|blockquote|pre)\b[^<>]*>", re.IGNORECASE
+)
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _OLD_CHARSETS = ("cp437", "cp866", "cp1252", "cp1251")
-_MOST_LONE = 16
+_MOST_PLAIN = 4
 _MOST_PLACES = 500
 _TOKENS_NEAR = 3
 
 
-def plain_text(text: str) -> str:
-    """What a reader sees of HTML."""
-    return html.unescape(_TAGS.sub(" ", _BREAKS.sub("\n", text)))
+def plain_text(text: str) -> list[str]:
+    """What a reader sees of HTML: a word with tags inside it is one, or it is several."""
+    lines = _BREAKS.sub("\n", text)
+    return [
+        html.unescape(_TAGS.sub(between, lines)).translate(_UNSEEN)
+        for between in (("", " ") if _TAGS.search(lines) else ("",))
+    ]
 
 
 def candidates(texts: Iterable[str], charset: str = "") -> tuple[bytes, ...]:
     """Passwords that texts may give, the likeliest first.
+
+    Each way to find them has a share, so that none can crowd out another.
 
     Args:
         texts: the subject and the bodies, decoded.
         charset: what the text was written in, or empty.
     """
     texts = list(texts)
-    found: dict[bytes, None] = {}
-    for source in (_near, _quoted, _lone):
-        for text in texts:
-            for word in source(text):
-                for form in _forms(word, charset):
-                    if len(found) < MOST:
-                        found.setdefault(form)
-    return tuple(found)
+    first: list[bytes] = []
+    others: list[bytes] = []
+    for source, share in ((_near, MOST // 2), (_quoted, MOST // 4), (_lone, MOST // 4)):
+        forms = (form for text in texts for word in source(text) for form in _forms(word, charset))
+        found = list(dict.fromkeys(islice(forms, _MOST_FORMS)))
+        first += found[:share]
+        others += found[share:]
+    return tuple(islice(dict.fromkeys(first + others), MOST))
 
 
 def _near(text: str) -> Iterator[str]:
@@ -107,12 +118,21 @@ def _quoted(text: str) -> Iterator[str]:
 
 
 def _lone(text: str) -> Iterator[str]:
-    """Words that are a line of their own and no mere words."""
-    for count, match in enumerate(_LONE.finditer(text)):
-        if count == _MOST_LONE:
-            break
-        if any(letter.isdigit() for letter in match[1]):
-            yield from _trimmed(match[1])
+    """Words that are a line of their own: first those that are no mere words."""
+    plain: list[str] = []
+    for match in _LONE.finditer(text):
+        word = match[1]
+        if word.isalpha():
+            plain.append(word)
+        elif _is_odd(word):
+            yield from _trimmed(word)
+    yield from plain[:_MOST_PLAIN]
+
+
+def _is_odd(word: str) -> bool:
+    """Whether a word has a digit or a mark in it, and is no address and no ruler."""
+    bare = word.strip(_TRAILING)
+    return not bare.isalpha() and any(map(str.isalnum, bare)) and "://" not in bare
 
 
 def _trimmed(token: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The structure of a mail: where each part's header and body lie. Nothing is decoded here.
 
-One pass from delimiter to delimiter, with the open multiparts on a stack of bounded height.
+One pass from delimiter to delimiter, with the open multiparts on a stack. The names of their
+delimiters are kept in a table, so that a line is looked up once however many are open.
 Mail programs do not agree on what a delimiter is: whether case counts, whether a line that
 merely begins like one is one. Where a mail makes that matter, it is read a second time in
 the other way, and the caller gets both.
@@ -11,26 +12,34 @@ Source: RFC 2046, 5.1; RFC 2045, 5.2 (defaults).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from tocsin.unpack.interface import Budget
 from tocsin.unpack.mail_headers import Header, read_header
 
-MOST_OPEN = 24
-"""Multiparts inside one another; a deeper one is handed on as it is."""
+_MOST_LENGTHS = 64
+"""Different lengths of open delimiters' names: at so many places a line is tried for one."""
+
+MOST_SEARCHED = 1 << 30
+"""Bytes that are searched for boundaries which are stated and nowhere used."""
 
 _MARK = b"\xef\xbb\xbf"
-_MOST_NAMES = 4
-_LONGEST_REST = 1000
-_GUESS_REACH = 64 * 1024
+_INDENT = 8
 _CHECK_EVERY = 1024
 
+_EOL = rb"(?:\r\n|\n|\r)"
 _GUESS = re.compile(
-    rb"--(?<![^\r\n]--)([^\r\n]{1,200}?)[ \t]*(?:\r\n|\n|\r)content-[a-z-]{2,30}[ \t]*:",
+    rb"--(?<![^\r\n]--)([^\r\n]*[^\r\n \t])[ \t]*"
+    + _EOL
+    + rb"(?:(?:[!-9;-~]+[ \t]*:|[ \t])[^\r\n]*"
+    + _EOL
+    + rb"){0,8}?content-[a-z-]{2,30}[ \t]*:",
     re.IGNORECASE,
 )
 _LINE = re.compile(rb"[^\r\n]*")
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 class Part(NamedTuple):
@@ -55,13 +64,13 @@ class _Frame(NamedTuple):
     """A multipart that is open.
 
     Attributes:
-        boundaries: what its delimiters may be called, in lower case, with `--` before.
-        exact: the same, case kept.
+        exact: what its delimiters may be called, with `--` before.
+        folded: the same in lower case.
         kind: its type.
     """
 
-    boundaries: tuple[bytes, ...]
     exact: frozenset[bytes]
+    folded: tuple[bytes, ...]
     kind: str
 
 
@@ -94,41 +103,41 @@ class Structure:
     Attributes:
         header: the mail's own header.
         ambiguous: whether another way of reading would give other parts; known at the end.
+        limited: whether there is more in it than can be told apart; known at the end.
     """
 
     def __init__(self, data: bytes, budget: Budget, *, lax: bool = False) -> None:
         start = len(_MARK) if data.startswith(_MARK) else 0
         self.header = read_header(data, start, len(data))
         self.ambiguous = False
+        self.limited = False
         self._data = data
-        self._folded = data
         self._budget = budget
         self._lax = lax
         self._stack: list[_Frame] = []
-        self._next: dict[bytes, int] = {}
+        self._places: dict[bytes, list[int]] = {}  # of a name, its multiparts on the stack
+        self._lengths: Counter[int] = Counter()
+        self._searched = 0
         self._steps = 0
 
     def parts(self) -> Iterator[Part]:
         """Every part, in the order in which they stand."""
         data = self._data
         current = self._open(self.header, "body")
-        if self._stack:
-            self._folded = data.lower()
         while True:
             found = self._delimiter(current.start)
             if found is None:
                 break
             own = found.frame == len(self._stack) - 1
             yield current._replace(end=found.at, role=_role(current, parts_follow=own))
-            del self._stack[found.frame + 1 :]
+            while len(self._stack) > found.frame + 1:
+                self._pop()
             frame = self._stack[-1]
             if found.closing:
                 nothing = Header((), found.after)
                 current = Part(nothing, found.after, found.after, "epilogue", frame.kind)
                 continue
-            following = self._delimiter(found.after)
-            limit = len(data) if following is None else following.at
-            header = read_header(data, found.after, limit)
+            header = read_header(data, found.after, len(data), self._is_delimiter)
             current = self._open(header, "part", frame.kind)
         yield current._replace(end=len(data), role=_role(current, parts_follow=False))
 
@@ -138,12 +147,28 @@ class Structure:
         names = header.parameters(b"content-type", b"boundary")
         if kind.startswith("multipart") or names:
             names = self._boundaries(names, header, kind)
-            if names and len(self._stack) < MOST_OPEN:
-                exact = frozenset(b"--" + name for name in names)
-                folded = tuple(dict.fromkeys(name.lower() for name in exact))
-                self._stack.append(_Frame(folded, exact, kind))
+            if names:
+                self._push(names, kind)
                 return Part(Header((), header.body), header.body, header.body, "preamble", kind)
         return Part(header, header.body, header.body, role, parent)
+
+    def _push(self, names: list[bytes], kind: str) -> None:
+        exact = frozenset(b"--" + name for name in names)
+        folded = tuple(dict.fromkeys(name.lower() for name in exact))
+        for name in folded:
+            self._places.setdefault(name, []).append(len(self._stack))
+            self._lengths[len(name)] += 1
+        self._stack.append(_Frame(exact, folded, kind))
+
+    def _pop(self) -> None:
+        for name in self._stack.pop().folded:
+            places = self._places[name]
+            places.pop()
+            if not places:
+                del self._places[name]
+            self._lengths[len(name)] -= 1
+            if not self._lengths[len(name)]:
+                del self._lengths[len(name)]
 
     def _boundaries(self, names: list[bytes], header: Header, kind: str) -> list[bytes]:
         """What the delimiters are called: as stated, and as seen where that is wrong.
@@ -151,75 +176,92 @@ class Structure:
         Returns:
             Nothing where the body has to be decoded before there are any.
         """
-        data, start = self._data, header.body
-        names = [name for name in names if len(name) <= _LONGEST_REST][:_MOST_NAMES]
-        present = [name for name in names if data.find(b"--" + name, start) >= 0]
+        present = [name for name in names if self._is_present(name, header.body)]
         if present or not kind.startswith("multipart"):
             return present
-        guess = _GUESS.search(data, start, min(len(data), start + _GUESS_REACH))
-        open_already = {name for frame in self._stack for name in frame.exact}
-        if guess is None or b"--" + guess[1] in open_already:
-            encoded = header.first(b"content-transfer-encoding").lower()
-            return [] if encoded.startswith((b"base64", b"quoted")) else names
-        return [*names, guess[1]]
+        guess = self._guess(header.body)
+        if guess and (b"--" + guess).lower() not in self._places:
+            return [*names, guess]
+        encoded = header.first(b"content-transfer-encoding").lower()
+        return [] if encoded.startswith((b"base64", b"quoted")) else names
+
+    def _is_present(self, name: bytes, start: int) -> bool:
+        """Whether a name stands anywhere behind a header; taken for granted after long search."""
+        if self._is_exhausted():
+            return True
+        at = self._data.find(b"--" + name, start)
+        self._charge(start, at)
+        return at >= 0
+
+    def _guess(self, start: int) -> bytes:
+        """The first line that looks like a delimiter, without its dashes."""
+        if self._is_exhausted():
+            return b""
+        match = _GUESS.search(self._data, start)
+        self._charge(start, -1 if match is None else match.start())
+        return b"" if match is None else match[1]
+
+    def _is_exhausted(self) -> bool:
+        self.limited = self.limited or self._searched > MOST_SEARCHED
+        return self.limited
+
+    def _charge(self, start: int, at: int) -> None:
+        self._searched += (len(self._data) if at < 0 else at) - start
+        self._budget.check_time()
 
     def _delimiter(self, start: int) -> _Delimiter | None:
         """The next delimiter of any open multipart."""
-        at = start
-        while True:
+        data = self._data
+        at = data.find(b"--", start) if self._stack else -1
+        while at >= 0:
             self._steps += 1
             if self._steps % _CHECK_EVERY == 0:
                 self._budget.check_time()
-            at = self._candidate(at)
-            if at < 0:
-                return None
             found = self._judge(at)
             if found is not None:
                 return found
-            at += 1
+            line_end = _LINE_END.search(data, at)
+            at = -1 if line_end is None else data.find(b"--", line_end.end())
+        return None
 
-    def _candidate(self, start: int) -> int:
-        """The next place where the name of a delimiter stands, or -1."""
-        best = -1
-        for frame in self._stack:
-            for name in frame.boundaries:
-                at = self._next.get(name, 0)
-                if 0 <= at < start:
-                    at = self._next[name] = self._folded.find(name, start)
-                if at >= 0 and (best < 0 or at < best):
-                    best = at
-        return best
+    def _is_delimiter(self, at: int) -> bool:
+        return self._judge(at) is not None
 
     def _judge(self, at: int) -> _Delimiter | None:
-        """What the line is whose first characters name a delimiter."""
+        """What the line is whose first characters are dashes."""
         data = self._data
         begin = at
-        while begin and data[begin - 1] in b" \t" and at - begin < 8:
+        while begin and data[begin - 1] in b" \t" and at - begin < _INDENT:
             begin -= 1
-        indented = begin != at
         if begin and data[begin - 1] not in b"\r\n":
             return None
-        line = _LINE.match(data, at, min(len(data), at + _LONGEST_REST))
-        text = line[0].rstrip() if line is not None else b""
-        after = self._line_after(at + len(line[0]) if line is not None else at)
-        best: _Delimiter | None = None
-        best_length = -1
-        plain = False
-        for place, frame in enumerate(self._stack):
-            for name in frame.boundaries:
-                rest = text[len(name) :]
-                if not text.lower().startswith(name):
-                    continue
-                whole = rest in (b"", b"--")
-                plain = plain or (text[: len(name)] in frame.exact and whole and not indented)
-                allowed = (whole and not indented) or self._lax
-                length = len(name) + 1000 * whole
-                if allowed and length >= best_length:
-                    closing = rest.startswith(b"--") and not (self._lax and not whole)
-                    best = _Delimiter(begin, after, place, closing)
-                    best_length = length
+        line = _LINE.match(data, at)
+        end = at if line is None else line.end()
+        text = data[at:end].rstrip()
+        name, rest = self._name_of(text.lower())
+        if name is None:
+            return None
+        whole = rest in (b"", b"--") and begin == at
+        places = self._places[name]
+        exact = text[: len(name)]
+        plain = whole and any(exact in self._stack[place].exact for place in places)
         self.ambiguous = self.ambiguous or not plain
-        return best
+        if not (whole or self._lax):
+            return None
+        return _Delimiter(begin, self._line_after(end), places[-1], rest == b"--")
+
+    def _name_of(self, text: bytes) -> tuple[bytes | None, bytes]:
+        """The open delimiter that a line is, or else the longest with which it begins; the rest."""
+        if text in self._places:
+            return text, b""
+        if text.endswith(b"--") and text[:-2] in self._places:
+            return text[:-2], b"--"
+        if len(self._lengths) > _MOST_LENGTHS:
+            self.limited = True
+        for length in sorted(list(self._lengths)[-_MOST_LENGTHS:], reverse=True):
+            if text[:length] in self._places:
+                return text[:length], text[length:]
+        return None, b""
 
     def _line_after(self, at: int) -> int:
         data = self._data

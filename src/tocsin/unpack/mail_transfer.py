@@ -18,7 +18,7 @@ _PIECE = 1024 * 1024
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_ALPHABET = bytes(set(range(256)) - set(_ALPHABET) - set(b"="))
 _WHITE = b" \t\r\n"
-_SOFT_BREAK = re.compile(rb"=[ \t]{1,200}(\r?\n)")
+_SOFT_BREAK = re.compile(rb"=[ \t]*(?:\r\n|\n|\r)")
 _TYPICAL = 4096
 _SMALLEST_HIDDEN = 64
 _SHORTEST_LINE = 40
@@ -68,16 +68,20 @@ def quoted_chunks(data: bytes, start: int, end: int) -> Iterator[bytes]:
         stop = min(at + _PIECE, end)
         if stop < end:
             line_end = data.rfind(b"\n", at, stop)
-            if line_end > at:
-                stop = line_end + 1
-            else:
-                escape = data.rfind(b"=", stop - 2, stop)
-                stop = stop if escape < 0 else escape
+            stop = line_end + 1 if line_end > at else _before_escape(data, at, stop)
         piece = data[at:stop]
-        if b"= " in piece or b"=\t" in piece:
-            piece = _SOFT_BREAK.sub(rb"=\1", piece)
+        if b"= " in piece or b"=\t" in piece or b"=\r" in piece:
+            piece = _SOFT_BREAK.sub(b"=\n", piece)
         yield binascii.a2b_qp(piece)
         at = stop
+
+
+def _before_escape(data: bytes, at: int, stop: int) -> int:
+    """Where to end a piece without a line end, so that no escape is cut in two."""
+    escape = data.rfind(b"=", at + 1, stop)
+    if escape < 0 or (stop - escape > 2 and data[escape + 1 : stop].strip(b" \t\r")):
+        return stop
+    return escape
 
 
 def line_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:

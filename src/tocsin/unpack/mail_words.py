@@ -9,7 +9,7 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-_WORD = re.compile(rb"=\?([A-Za-z0-9_.:*'-]{1,60})\?([bBqQ])\?([^?]{0,8192})\?=(?:\s+(?==\?))?")
+_WORD = re.compile(rb"=\?([A-Za-z0-9_.:*'-]{1,60})\?([bBqQ])\?([^?]*)\?=(?:\s+(?==\?))?")
 _CHARSET = re.compile(
     r"(?:utf-?(?:8|16|16le|16be|7)|(?:us-)?ascii|iso-?8859-?\d{1,2}|windows-?125\d|cp-?\d{3,4}|"
     r"koi8-?[rut]|gb(?:k|2312|18030)|big5|shift_?jis|euc-?(?:jp|kr)|iso-2022-jp|ks_c_5601-1987|"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import shutil
 import subprocess
@@ -153,6 +154,45 @@ def test_address_that_is_not_base64() -> None:
     assert [member.data for member in members.values()] == [b"<script>alert(1)</script>"]
 
 
+ADDRESSES = [
+    b"<a href='dAtA:text/plain,%s'>",
+    b"<a href='da\nta:text/\tplain,%s'>",
+    b"<a href='&#100;ata:text/plain,%s'>",
+    b"<a href='&#x44&#97;ta&colon;text/plain,%s'>",
+    b"<a href=&#100;ata:text/plain,%s>",
+    b"<a href='data&colon;text/plain&comma;%s'>",
+    b'<a href="data:text/plain;charset=&quot;utf-8&quot;,%s">',
+    b"""<a href='data:text/plain;charset="utf-8",%s'>""",
+    b"<a href=' data: text/plain ; charset=utf-8 ,%s'>",
+    b"<iframe SrcDoc='%s'>",
+    b"<iframe srcdoc=%s>",
+    b'<iframe/srcDOC ="%s">',
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_addresses_as_a_browser_reads_them(address: bytes) -> None:
+    for hidden in (b"the-hidden-text-of-it", b"&#116;he-hidden-text-o&#x66;-it"):
+        _, members = items("HTML", b"<html>" + address.replace(b"%s", hidden) + b"x</a></html>")
+        assert [member.data for member in members.values()] == [b"the-hidden-text-of-it"]
+
+
+def test_base64_in_references_and_what_ends_it() -> None:
+    text = base64.b64encode(INNER)
+    written = b"".join(b"&#%d;" % byte for byte in text)
+    for start in (b"'data:a/b;base64," + written, b"&quot;dAta:a/b;x=y;base64," + text):
+        _, members = items("HTML", b"<html><a x=" + start + b"&quot;, &quot;more&quot;'>")
+        assert [member.data for member in members.values()] == [INNER]
+
+
+def test_words_that_look_like_addresses() -> None:
+    page = (
+        b'<html><script>x = {data: name, more: 1}; y = "data"; z = {"data": {a: 1, b: 2}}</script>'
+    )
+    _, members = items("HTML", page)
+    assert [name for name in members if not name.startswith("script")] == []
+
+
 def test_page_in_wide_characters() -> None:
     page = "<html><body>Hello é € <b>x</b></body></html>"
     views, _ = items("HTML_UTF16", page.encode("utf-16-le"))
@@ -173,6 +213,16 @@ def test_page_inside_a_picture_and_late_in_a_text() -> None:
 HOSTILE = [
     *(b"<", b'"', b"&", b"<a ", b'<a b="x', b"\xe9", b"<!", b"<>", b"&#65;", b" ", b"x= ", b"/*"),
     *(b"<script>", b"</script>", b"<script>/*", b'data:x,"', b"srcdoc='", b"1,", b"<style>"),
+    *(
+        b'"data:;base64,',
+        b"'data:;base64,&#65;",
+        b"data:a&#65;",
+        b"data:",
+        b"da\n",
+        b"&#100;",
+        b"srcdoc=",
+    ),
+    *(b"srcdoc", b"data:;", b"data:,&", b"data:,", b"'data:,\"data:,"),
 ]
 IN_SCRIPT = [
     *(b"<", b"<a ", b"&#", b"</", b"<script>", b"<svg><script>", b"<style>", b"{", b"[", b"a.b["),

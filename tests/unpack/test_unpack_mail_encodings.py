@@ -118,6 +118,15 @@ def test_uuencode(text: bytes) -> None:
     assert "UUENCODED" in recognised(text)
 
 
+@pytest.mark.parametrize("margin", [b"", b"  ", b"\t"])
+@pytest.mark.parametrize("coding", ["latin-1", "utf-16", "utf-16-le"])
+def test_uuencode_set_off_by_blanks_and_in_wide_characters(margin: bytes, coding: str) -> None:
+    text = b"\n".join(margin + line for line in uuencoded().split(b"\n"))
+    data = (text.decode("latin-1") + " " * 64).encode(coding)
+    assert "UUENCODED" in recognised(data, identify(data[:1024]))
+    assert PROGRAM in contents("UUENCODED", data)
+
+
 def test_uuencode_cut_off_or_damaged_keeps_what_there_is() -> None:
     text = uuencoded()
     (member,) = members("UUENCODED", text[: text.index(b"\n", 500) + 1])

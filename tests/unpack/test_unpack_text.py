@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import time
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unpack_contract import check_contract
 
-from tocsin.unpack import unpacker_of
+from tocsin.errors import FormatError
+from tocsin.formats.identify import identify
+from tocsin.unpack import find_unpackers, unpacker_of
 from tocsin.unpack.interface import MIB, Budget, Limits, Member, View
 from tocsin.unpack.script_folding import _STEPS, folded
 from tocsin.unpack.script_items import MOST_BYTES as MOST_SCRIPT
@@ -36,6 +40,19 @@ FOLDED = [
     (b"'axb'.replace('x','')", b'"ab")'),
     (b"eval('\\x41\\x42\\x43\\x44')", b"eval('ABCD')"),
     (b"x _\r\n y", b"x y"),
+    (b'"a"+\n  "b" /*x*/ + /*y*/ "c"', b'"abc"'),
+    (b"`a`+\r\n`b`", b"`ab`"),
+    (b'["a",\n  "b"].join("")', b'["ab")'),
+    (b'var b="a";b+="b";\nb += "c";', b'var b="abc";'),
+    (b'x="z";\nb+="a";b+="b";', b'x="z"\nb+="ab";'),
+    (b'cb="a";b+="b";', b'cb="a";b+="b";'),
+    (b's = s & "a"\ns = s & "b"\n', b's = s & "ab"\n'),
+    (b'"ab\\\ncd"', b'"abcd"'),
+    (b"eval('\\u{41}\\u{42}\\u{0043}\\u{44}')", b"eval('ABCD')"),
+    (b"unescape('%u0041%u0042%u5a4d%u0044')", b"unescape('ABMZD')"),
+    (b"eval('\\101\\102\\103\\104')", b"eval('ABCD')"),
+    (b"p^o^w^e^r^shell -e^n^c x", b"powershell -enc x"),
+    (b"@echo abc >a\r\necho def >>a\r\n", b"abc \r\ndef \r\n"),
 ]
 
 
@@ -122,6 +139,96 @@ def test_list_of_numbers() -> None:
     assert INNER in [member.data for member in members.values()]
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        b"-enc ",
+        b"/EncodedCommand:",
+        b"-e: ",
+        "–enc ".encode(),
+        "―EnCoDedCommand ".encode(),
+        b"\x96ec ",
+    ],
+)
+def test_every_way_to_say_that_a_command_is_encoded(option: bytes) -> None:
+    command = base64.b64encode("Write-Host 'the inner command'".encode("utf-16-le"))
+    _, members = found_in(b"powershell " + option + command)
+    assert b"Write-Host 'the inner command'" in [member.data for member in members.values()]
+
+
+PIECES_OF = [
+    lambda parts: b'var b="' + b'"+\n"'.join(parts) + b'";',
+    lambda parts: b'var b="' + b'"+"'.join(parts) + b'";',
+    lambda parts: b'var b=["' + b'",\n"'.join(parts) + b'"].join("");',
+    lambda parts: b'var b="";' + b"\n".join(b'b+="%s";' % part for part in parts),
+    lambda parts: b"var b=`" + b"\n".join(parts) + b"`;",
+    lambda parts: b'var b="' + b"\\\n".join(parts) + b'";',
+]
+
+
+@pytest.mark.parametrize("way", PIECES_OF)
+def test_smuggled_file_in_short_pieces(way: Callable[[list[bytes]], bytes]) -> None:
+    text = base64.b64encode(INNER)
+    parts = [text[at : at + 40] for at in range(0, len(text), 40)]
+    script = way(parts) + b"new Blob([Uint8Array.from(atob(b),c=>c.charCodeAt(0))])"
+    page = b"<html><body><script>" + script + b"</script></body></html>"
+    assert INNER in everything_in(page)
+    assert INNER in everything_in(script)
+
+
+def everything_in(data: bytes) -> list[bytes]:
+    """An object, what is inside it, and so on."""
+    out = [data]
+    for data_in in out:
+        for _, unpacker in find_unpackers(data_in, identify(data_in)):
+            with suppress(FormatError):
+                items = unpacker.members(data_in, Budget(), ())
+                out += [item.data for item in items if isinstance(item, Member)]
+        assert len(out) < 100
+    return out
+
+
+def test_lines_of_base64_shorter_than_usual() -> None:
+    text = base64.b64encode(INNER)
+    lines = [text[at : at + 60] for at in range(0, len(text), 60)]
+    assert INNER in everything_in(b"\n".join(lines))
+    batch = b"\r\n".join(b"echo " + line + b" >>a" for line in lines)
+    found = everything_in(batch + b"\r\ncertutil -decode a b")
+    assert any(data.startswith(INNER) for data in found)
+
+
+def test_list_of_numbers_with_comments() -> None:
+    numbers = b", /*x*/".join(b"%d" % byte for byte in INNER)
+    assert INNER in everything_in(b"powershell [Byte[]] $b = " + numbers)
+
+
+def test_of_a_large_text_only_what_changed_is_looked_at_again() -> None:
+    padding = b"these are words of a line\n" * 20_000
+    _, members = found_in(padding + script() + padding)
+    plain = members["folded"].data
+    assert b'"hello"' in plain
+    assert len(plain) < 5000
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!DOCTYPE html><meta charset=utf-8><embed src='data:text/plain,%s'>",
+        b"<p>hi</p><q cite='da\nta:text/plain,%s'>x</q>",
+    ],
+)
+def test_tags_that_are_no_sign_of_html(page: bytes) -> None:
+    _, members = found_in(page.replace(b"%s", b"what is hidden here"))
+    assert [member.data for member in members.values()] == [b"what is hidden here"]
+
+
+def test_page_in_wide_characters_the_other_way_round() -> None:
+    page = "<html><a href='data:text/plain,what is hidden here'>x</a></html>"
+    for coding in ("utf-32", "utf-16", "utf-16-be", "utf-16-le"):
+        assert b"what is hidden here" in everything_in(page.encode(coding))
+    assert b"what is hidden here" in everything_in(b"\xfe\xff" + page.encode("utf-16-be"))
+
+
 def test_ordinary_text_hides_nothing() -> None:
     text = b"These are words - and some more - e.g. an explanation, 1, 2, 3. " * 50
     assert found_in(text)[1] == {}
@@ -130,7 +237,10 @@ def test_ordinary_text_hides_nothing() -> None:
 @pytest.mark.parametrize(
     "unit",
     [b"^", b"a^", b"`", b"'+'", b'"+', b"[char]", b"chr(1", b"{0}", b"'{0}", b"'a',", b"1,",
-     b"\\x41", b"%41", b"-e ", b"(", b"('", b"'a'.replace(", b"frombase64string('", b"data:"],
+     b"\\x41", b"%41", b"-e ", b"(", b"('", b"'a'.replace(", b"frombase64string('", b"data:",
+     b"a+=\"x\";", b"a=a&\"x\"\n", b"\"x\"a+=", b"'a',\r\n  ", b"\\\n", b"/*x*/", b"'/*x*/",
+     b"1/*x*/,", b"echo a >", b"-e^n^", b"\\101", b"%u0041", b"\\u{41}", b"A" * 40 + b"\n",
+     b"A" * 50 + b" ", b"<p ", b"<p data:", b"d\na\n", b"&#100;"],
 )  # fmt: skip
 def test_hostile_repetition_is_linear(unit: bytes) -> None:
     took = []

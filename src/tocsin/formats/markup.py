@@ -18,6 +18,8 @@ def _one_of(signs: list[Sign]) -> re.Pattern[bytes]:
 
 _SIGNS = [sign for sign in HTML_SIGNS if sign.type_name == "HTML"]
 _TAG = _one_of([sign for sign in _SIGNS if not sign.start])
+_ANY_TAG = re.compile(rb"<(?:!doctype|[a-z][a-z0-9:-]{0,31})[\s/>]", re.IGNORECASE)
+_EMBEDS = re.compile(rb"d ?a ?t ?a ?:|srcdoc|&(?:#|colon)")
 _LINKS = [(sign.needle, re.compile(sign.tail)) for sign in _SIGNS if sign.tail]
 
 
@@ -32,3 +34,20 @@ def markup_inside(data: bytes) -> bool:
         if place >= 0 and rest.search(data, place + len(begin)) is not None:
             return True
     return False
+
+
+def tags_inside(data: bytes, low: bytes) -> bool:
+    """Whether tags stand in a text with which a file or a page may be embedded in it.
+
+    clamscan takes few of them for HTML; a browser shows any.
+
+    Args:
+        data: the text.
+        low: the same in lower case, or its normal form.
+    """
+    return (
+        b"<" in data
+        and b"=" in data
+        and _EMBEDS.search(low) is not None
+        and _ANY_TAG.search(data) is not None
+    )

@@ -18,10 +18,24 @@ UU_BEGIN = re.compile(
 )
 """The first line of uuencoded data: whether in base64, and the name."""
 
+UU_INDENTED = re.compile(
+    rb"(?:\A|[\r\n])([ \t]{1,16})begin [0-7]{3,6} +[^\r\n]{0,1000}[\r\n]{1,2}\1"
+)
+"""The first line of uuencoded data that are set off by blanks, as in a quotation."""
+
 BINHEX_MARK = b"(This file must be converted with BinHex"
 
 SHORTEST_RUN = 64
 """Characters of base64 in one line that are worth a look."""
+
+SHORTEST_LINE = 40
+"""Characters of base64 in each of two lines that are worth a look."""
+
+_RUN_START = re.compile(
+    b"A{%d}|A{%d,}={0,2} {0,4}\n {0,16}A{%d}" % (SHORTEST_RUN, SHORTEST_LINE, SHORTEST_LINE)
+)
+_LINE = b"A" * SHORTEST_LINE
+_NOT_RUN = re.compile(rb"[^A]")
 
 SHORTEST_HEX = 200
 """Digits of a program written in hex that are worth a look."""
@@ -38,9 +52,10 @@ ESCAPED_STARTS = (
 _HEAD = 4096
 _LETTERS_SEEN = 64
 _YENC_REACH = 64 * 1024
-_RUN = b"A" * SHORTEST_RUN
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_AS_RUN = bytes(0x41 if byte in _ALPHABET else 0x20 for byte in range(256))
+_AS_RUN = bytes(
+    0x41 if byte in _ALPHABET else byte if byte in b"\n=" else 0x20 for byte in range(256)
+)
 _WIDE_STARTS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -54,12 +69,31 @@ def is_wide(data: bytes) -> bool:
 
 def narrow(data: bytes) -> bytes:
     """A text in 16-bit characters as 8-bit characters; another as it is."""
-    return data.translate(None, b"\0") if is_wide(data) else data
+    if not is_wide(data):
+        return data
+    return data.translate(None, b"\0").removeprefix(_WIDE_STARTS[0]).removeprefix(_WIDE_STARTS[1])
 
 
 def runs_marked(data: bytes) -> bytes:
-    """The text with each character of base64 written as `A` and each other as a blank."""
+    """The text with each character of base64 written as `A`; other lines' ends and `=` stay."""
     return data.translate(_AS_RUN)
+
+
+def run_start(marked: bytes, at: int) -> int:
+    """Where the next run of base64 begins, or the first of lines of it; -1 when none does.
+
+    Args:
+        marked: a text in which runs are marked.
+        at: where to look from; no run stands across it.
+    """
+    while (at := marked.find(_LINE, at)) >= 0:
+        if _RUN_START.match(marked, at) is not None:
+            return at
+        behind = _NOT_RUN.search(marked, at)
+        if behind is None:
+            return -1
+        at = behind.end()
+    return -1
 
 
 def yenc_kinds(data: bytes) -> Iterator[str]:
@@ -73,11 +107,11 @@ def encoded_kinds(data: bytes) -> Iterator[str]:
     text = narrow(data)
     if b"\0" in text[:_HEAD]:
         return
-    if b"begin" in text and UU_BEGIN.search(text) is not None:
+    if b"begin" in text and (UU_BEGIN.search(text) or UU_INDENTED.search(text)):
         yield "UUENCODED"
     if BINHEX_MARK in text:
         yield "BINHEX"
-    if _RUN in runs_marked(text) or _has_escapes(text):
+    if run_start(runs_marked(text), 0) >= 0 or _has_escapes(text):
         yield "BASE64_RUNS"
 
 

@@ -18,6 +18,7 @@ from tocsin.formats.text_kinds import (
     SHORTEST_HEX,
     SHORTEST_RUN,
     narrow,
+    run_start,
     runs_marked,
 )
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
@@ -28,7 +29,6 @@ MOST_RUNS = 1000
 """Runs of one text that are handed out."""
 
 _CHECK_EVERY = 256
-_MARK = b"A" * SHORTEST_RUN
 _BETWEEN = rb"(?:\\[rnt]|[\s\"'&,_`\\]){1,16}+(?:\+[\s\"'`]{1,8}+)?"
 _RUN = re.compile(
     rb"[A-Za-z0-9+/]++={0,2}(?:" + _BETWEEN + rb"[A-Za-z0-9+/]{16,}+={0,2})*+"
@@ -83,10 +83,9 @@ def _runs(data: bytes, budget: Budget) -> Iterator[tuple[str, int, int, str]]:
     for count in itertools.count():
         if count % _CHECK_EVERY == 0:
             budget.check_time()
-        at = marked.find(_MARK, at)
-        if at < 0:
+        at = start = run_start(marked, at)  # the first of so many, so none stands before it
+        if start < 0:
             break
-        start = at  # the first of so many, so none stands before it
         run = _RUN.match(data, start)
         end = at + SHORTEST_RUN if run is None else run.end()
         if is_worthwhile(b"".join(base64_chunks(data, start, min(end, start + _HEAD)))):

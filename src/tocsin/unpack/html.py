@@ -71,7 +71,7 @@ def markup_items(data: bytes, budget: Budget, *, unclosed: bool = True) -> Itera
             yield View("scripts", script, "HTML")
             yield View("scripts as text", script, "TEXT_ASCII")
         yield from _scripts(forms.scripts, budget, unclosed)
-    yield from embedded(data, budget)
+    yield from embedded(data.translate(None, b"\0") if b"\0" in data else data, budget)
 
 
 def _scripts(

@@ -17,9 +17,14 @@ ROUNDS = 4
 _GROWTH = 2
 """Times its length that a text may reach."""
 
-_TICK = re.compile(rb"(?<=[\w\[.-])`(?=\w)|`\r?\n[ \t]*")
+_TICK = re.compile(rb"`(?:(?<=[\w\[.-]`)(?=\w)|\r?\n[ \t]*)")
+_OPTION = re.compile(rb"(?<=[\s\x80-\xff][-/])\w\^(?:\w\^?){1,20}+(?=[\s:])", re.ASCII)
 _CARETS = re.compile(rb"(?<![\w^])\w{1,8}+(?:\^\w{1,8}+){3,}+", re.ASCII)
-_CONTINUED = re.compile(rb"[ \t]_\r?\n[ \t]*")
+_BACKSLASHED = re.compile(rb"\\\r?\n")
+_ECHOED = re.compile(
+    rb"^[ \t]*+@?echo ([^\r\n>]*+)>{1,2}[^\r\n>]*+(?=\r?\n|\Z)", re.MULTILINE | re.IGNORECASE
+)
+_CONTINUED = re.compile(rb"_(?<=[ \t]_)\r?\n[ \t]*")
 _CODE = rb"(?:0x[0-9a-f]{1,4}|&h[0-9a-f]{1,4}|[0-9]{1,5})"
 _CHARACTER = re.compile(
     rb"\(?\[char\]\s{0,4}\(?\s{0,4}(" + _CODE + rb")\s{0,4}\)?(?:\))?"
@@ -32,8 +37,10 @@ _FROM_CODES = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile(rb"[\s,]+")
-_JOINED = re.compile(rb"\"\s{0,16}[+&]\s{0,16}\"|'\s{0,16}[+&]\s{0,16}'")
-_MIXED = re.compile(rb"\"\s{0,16}[+&]\s{0,16}'([^'\"\n]{0,64})'\s{0,16}[+&]\s{0,16}\"")
+_GAP = rb"(?:\s{1,64}+|/\*[^*]{0,64}+\*/){0,8}+"
+_PLUS = _GAP + rb"[+&]" + _GAP
+_JOINED = re.compile(b"|".join(quote + _PLUS + quote for quote in (b'"', b"'", b"`")))
+_MIXED = re.compile(rb"\"" + _PLUS + rb"'([^'\"\n]{0,64})'" + _PLUS + rb"\"")
 _BRACKETED = re.compile(rb"\(\s{0,4}(\"[^\"()\n]{1,400}+\"|'[^'()\n]{1,400}+')\s{0,4}\)(?!\s*-)")
 _STRING = rb"(?:'[^'\n]*+'|\"[^\"\n]*+\")"
 _FORMAT = re.compile(
@@ -44,17 +51,44 @@ _FORMAT = re.compile(
 _FIELD = re.compile(rb"\{([0-9]{1,3})\}")
 _ITEM = re.compile(_STRING)
 _JOIN = re.compile(
-    rb"(?<!,)(?<!,\s)(" + _STRING + rb"(?:,\s?" + _STRING + rb")++)\s{0,4}\)?\s{0,8}"
-    rb"(?:-join\s{0,8}|\.join\s{0,4}\(\s{0,4})(?:''|\"\")",
+    rb"(" + _STRING + rb"(?:\s{0,8},\s{0,32}" + _STRING + rb")++)"
+    rb"([\s\])]{0,8}(?:-join\s{0,8}|\.join\s{0,4}\(\s{0,4})(?:''|\"\"|``))?+",
     re.IGNORECASE,
 )
+"""A list, whether it is joined or not: so the next one is looked for behind it."""
+
+_ADDS = rb"\s{0,8}(?:\+=|=\s{0,8}\3\s{0,8}[+&])\s{0,8}"
+_ADDED = re.compile(
+    rb"("
+    + _STRING
+    + rb")(\s{0,8};?\s{0,32}([\w$][\w$.]{0,40}+)"
+    + _ADDS
+    + _STRING
+    + rb"(?:\s{0,8};?\s{0,32}\3"
+    + _ADDS
+    + _STRING
+    + rb")*+)"
+)
+"""A string, and what adds others to one variable behind it."""
+
+_LONGEST_NAME = 41
+
+_WORD_END = re.compile(rb"[\w$.]\Z")
+_ADDED_ITEM = re.compile(rb"(?<==)\s{0,8}(" + _STRING + rb")|(?<=[+&])\s{0,8}(" + _STRING + rb")")
 _REPLACE = re.compile(
     rb"(" + _STRING + rb")\s{0,4}\)?\s{0,4}(?:\.replace\s{0,4}\(|-[ic]?replace)\s{0,4}"
     rb"(" + _STRING + rb")\s{0,4},\s{0,4}(" + _STRING + rb")",
     re.IGNORECASE,
 )
-_ESCAPED = re.compile(rb"(?:\\x[0-9a-fA-F]{2}|\\u00[0-9a-fA-F]{2}|%[2-7][0-9a-fA-F]){4,}+")
-_ONE_ESCAPE = re.compile(rb"(?:\\x|\\u00|%)([0-9a-fA-F]{2})")
+_HEX = rb"[0-9a-fA-F]"
+_ESCAPED = re.compile(
+    rb"(?:\\x" + _HEX + rb"{2}|\\u00" + _HEX + rb"{2}|%[2-7]" + _HEX + rb"|%u" + _HEX + rb"{4}"
+    rb"|\\u\{0{0,6}" + _HEX + rb"{2}\}|\\[0-3]?[0-7]{2}){4,}+"
+)
+_ONE_ESCAPE = re.compile(
+    rb"(?:\\x|\\u00|%(?!u)|\\u\{0*(?=..\}))(" + _HEX + rb"{2})\}?"
+    rb"|%u(" + _HEX + rb"{4})|\\([0-7]{2,3})"
+)
 
 
 def folded(text: bytes, alive: Callable[[], None]) -> bytes:
@@ -123,7 +157,31 @@ def _formatted(found: re.Match[bytes]) -> bytes:
     return _quoted(_FIELD.sub(field, found[1]))
 
 
+def _added(found: re.Match[bytes]) -> bytes:
+    """The strings that are added to a variable as one, with what it held before if that is seen."""
+    first, others, name = found.groups()
+    strings = [item[0] or item[1] for item in _ADDED_ITEM.findall(others)]
+    if _gives(found.string[max(0, found.start() - 4 * _LONGEST_NAME) : found.start()], name):
+        return _quoted(b"".join(text[1:-1] for text in (first, *strings)))
+    if len(strings) < 2:
+        return found[0]
+    return first + b"\n" + name + b"+=" + _quoted(b"".join(text[1:-1] for text in strings))
+
+
+def _gives(before: bytes, name: bytes) -> bool:
+    """Whether what stands before a string gives or adds it to a variable."""
+    before = before.rstrip()
+    if before.endswith((b"&", b"+")):
+        before = before[:-1].rstrip().removesuffix(name).rstrip()
+    if not before.endswith(b"="):
+        return False
+    before = before[:-1].removesuffix(b"+").rstrip()
+    return before.endswith(name) and _WORD_END.search(before[: -len(name)]) is None
+
+
 def _join(found: re.Match[bytes]) -> bytes:
+    if found[2] is None:
+        return found[0]
     return _quoted(b"".join(item[1:-1] for item in _ITEM.findall(found[1])))
 
 
@@ -135,15 +193,29 @@ def _replaced(found: re.Match[bytes]) -> bytes:
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
-    return _ONE_ESCAPE.sub(lambda one: bytes((int(one[1], 16),)), found[0])
+    return _ONE_ESCAPE.sub(_one_unescaped, found[0])
+
+
+def _one_unescaped(found: re.Match[bytes]) -> bytes:
+    """One byte; two, as they stand in memory, of a character of 16 bits."""
+    pair, wide, octal = found.groups()
+    if pair is not None:
+        return bytes((int(pair, 16),))
+    if octal is not None:
+        return bytes((int(octal, 8) & 0xFF,))
+    value = int(wide, 16)
+    return bytes((value,)) if value < 0x100 else value.to_bytes(2, "little")
 
 
 _Step = tuple[str, re.Pattern[bytes], bytes | Callable[[re.Match[bytes]], bytes]]
 
 _STEPS: tuple[_Step, ...] = (
-    ("continued", _CONTINUED, b" "),
+    ("continued", _CONTINUED, b""),
+    ("continued", _BACKSLASHED, b""),
+    ("echo", _ECHOED, rb"\1"),
     ("ticks", _TICK, b""),
     ("carets", _CARETS, _without_carets),
+    ("carets", _OPTION, _without_carets),
     ("char", _CHARACTER, _character),
     ("codes", _FROM_CODES, _characters),
     ("escapes", _ESCAPED, _unescaped),
@@ -151,6 +223,7 @@ _STEPS: tuple[_Step, ...] = (
     ("sum", _MIXED, _mixed),
     ("format", _FORMAT, _formatted),
     ("join", _JOIN, _join),
+    ("added", _ADDED, _added),
     ("replace", _REPLACE, _replaced),
     ("sum", _BRACKETED, _bare),
 )

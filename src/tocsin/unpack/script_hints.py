@@ -12,9 +12,9 @@ _SMALL = 64 * 1024
 _HINTS = (
     *(b"powershell", b"pwsh", b"wscript", b"createobject", b"%comspec%", b"cmd", b"invoke-"),
     *(b"iex", b"base64string", b"[char]", b"chr", b"fromcharcode", b"eval(", b"unescape("),
-    *(b"execute", b"deflatestream", b"^"),
+    *(b"execute", b"deflatestream", b"^", b"atob", b"exec(", b"certutil"),
 )
-_ENCODED = re.compile(rb"[-/\x96][eE][A-Za-z]{0,14}[\"'^]?\s{1,8}[\"']?[A-Za-z0-9+/]{16}")
+_ENCODED = re.compile(rb"[-/]e[a-z]{0,14}[\"'^]?(?:\s{1,8}|:\s{0,8})[\"']?[a-z0-9+/]{16}")
 
 
 def may_be_script(text: bytes, low: bytes) -> bool:

@@ -19,7 +19,7 @@ from tocsin.unpack.mail_transfer import base64_chunks
 from tocsin.unpack.parts import Parts
 from tocsin.unpack.script_folding import folded
 from tocsin.unpack.script_lists import byte_lists
-from tocsin.unpack.script_marks import script_marks
+from tocsin.unpack.script_marks import DASH, script_marks
 from tocsin.unpack.stream import Interrupted, decompress
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -28,11 +28,19 @@ MOST_BYTES = 8 * 1024 * 1024
 OVERLAP = 256 * 1024
 """Bytes that are looked at twice in a longer text, lest a command be cut in two."""
 
+MOST_WHOLE = 256 * 1024
+"""Bytes of a text that is handed out as a whole when folding changed it; of a larger one, lest it
+be matched twice for a word in it, only what was changed is."""
+
+LINES_AROUND = 8
+"""Lines before and behind a changed one that are handed out with it."""
+
 MOST_PARTS = 200
 """Encoded commands and lists of one script that are handed out."""
 
 _COMMAND = re.compile(
-    rb"[-/\x96]e(?:c|nc?[a-z]{0,14})?[\"'^]?\s{1,8}[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE
+    DASH + rb"e(?:c|nc?[a-z]{0,14})?[\"'^]?(?:\s{1,8}|:\s{0,8})[\"']?([A-Za-z0-9+/]{16,}={0,2})",
+    re.IGNORECASE,
 )
 _LITERAL = re.compile(
     rb"frombase64string\s{0,8}\(\s{0,8}[\"']([A-Za-z0-9+/=\s]{8,}+)[\"']", re.IGNORECASE
@@ -98,7 +106,21 @@ def _hidden(
         yield f"bytes {number}", content
     plain = folded(text, budget.check_time)
     if plain != text:
-        yield "folded", plain
+        yield "folded", plain if len(text) <= MOST_WHOLE else _changed(text, plain)
+
+
+def _changed(text: bytes, plain: bytes) -> bytes:
+    """The lines of a large text that folding changed, and some around them."""
+    before = set(text.split(b"\n"))
+    lines = plain.split(b"\n")
+    out: list[bytes] = []
+    written = 0
+    for number, line in enumerate(lines):
+        if line not in before:
+            first = max(written, number - LINES_AROUND)
+            written = max(written, number + LINES_AROUND + 1)
+            out += lines[first:written]
+    return b"\n".join(out)
 
 
 def _decoded(text: bytes) -> bytes:

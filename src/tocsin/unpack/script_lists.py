@@ -11,9 +11,22 @@ FEWEST_NUMBERS = 32
 """Numbers in a row that are worth a look."""
 
 _NUMBER = rb"(?:0[xX][0-9a-fA-F]{1,4}|&[hH][0-9a-fA-F]{1,4}|[0-9]{1,5})"
-_LIST = re.compile(rb"(?<![\w&])" + _NUMBER + rb"(?:[ \t]*+,[\s_]{0,8}" + _NUMBER + rb"){31,}+")
+_COMMENT = rb"/\*[^*/]{0,64}+\*/"
+_GAP = rb"(?:[\s_]|" + _COMMENT + rb"){0,12}+"
+_LIST = re.compile(
+    rb"(?<![\w&])"
+    + _NUMBER
+    + rb"(?:(?:[ \t]|"
+    + _COMMENT
+    + rb"){0,8}+,"
+    + _GAP
+    + _NUMBER
+    + rb"){31,}+"
+)
+_COMMENTS = re.compile(_COMMENT)
 _SPLIT = re.compile(rb"[\s,_]+")
-_MANY_COMMAS = 31
+_MANY_COMMAS = b"," * 31
+_IN_NUMBERS = b"0123456789abcdefABCDEFxXhH&_ \t\r\n\v\f"
 
 
 def byte_lists(data: bytes) -> Iterator[bytes]:
@@ -22,10 +35,11 @@ def byte_lists(data: bytes) -> Iterator[bytes]:
     A list that is put through exclusive or with one byte, as loaders do, is undone when what
     comes out begins like a program.
     """
-    if data.count(b",") < _MANY_COMMAS:
+    if not _may_hold_lists(data):
         return
     for found in _LIST.finditer(data):
-        numbers = [_value(text) for text in _SPLIT.split(found[0])]
+        text = _COMMENTS.sub(b"", found[0]) if b"*" in found[0] else found[0]
+        numbers = [_value(number) for number in _SPLIT.split(text)]
         if max(numbers) > 0xFF:
             continue
         content = bytes(numbers)
@@ -37,6 +51,15 @@ def byte_lists(data: bytes) -> Iterator[bytes]:
             plain = content.translate(bytes(byte ^ key for byte in range(256)))
             if b"This program" in plain[:512] or b"PE\0\0" in plain[:1024]:
                 yield plain
+
+
+def _may_hold_lists(data: bytes) -> bool:
+    """Whether so many commas stand in a row as a list has, with nothing but digits between."""
+    if data.count(b",") < len(_MANY_COMMAS):
+        return False
+    if b"/*" in data:
+        data = _COMMENTS.sub(b"", data)
+    return _MANY_COMMAS in data.translate(None, _IN_NUMBERS)
 
 
 def _value(text: bytes) -> int:

@@ -10,23 +10,29 @@ from functools import lru_cache
 
 import hyperscan
 
+DASH = rb"(?:[-/\x96]|\xe2\x80[\x90-\x95])"
+"""What stands before an option of PowerShell, which takes any dash."""
+
 _WORDS: dict[str, bytes] = {
     "shell": rb"powershell|pwsh|wscript|createobject|%comspec%|cmd(\.exe)? ?/",
     "carets": rb"\w\^\w+\^\w",
     "invoke": rb"invoke-|\biex\b",
-    "base64": rb"frombase64string",
+    "base64": rb"frombase64string|\batob\b|certutil",
     "char": rb"\[char\]|\bchrw?\$? ?\(",
     "codes": rb"fromcharcode",
-    "eval": rb"\beval\(|unescape\(|execute",
-    "escapes": rb"\\x[0-9a-f]{2}\\x|\\u00[0-9a-f]{2}\\u00|%[2-7][0-9a-f]%[2-7][0-9a-f]%",
+    "eval": rb"\b(eval|exec)\(|unescape\(|execute",
+    "escapes": rb"\\x[0-9a-f]{2}\\x|\\u00[0-9a-f]{2}\\u00|%[2-7][0-9a-f]%[2-7][0-9a-f]%"
+    rb"|\\u\{0*[0-9a-f]{2}\}\\u|%u[0-9a-f]{4}%u|\\[0-7]{2,3}\\[0-7]{2,3}\\",
     "ticks": rb"\w`\w",
     "format": rb"[\"'] ?-f\s",
     "join": rb"-join\b|\.join ?\(",
+    "added": rb"\+=\s*[\"'`]|=\s*\w+\s*[+&]\s*[\"'`]",
     "replace": rb"replace",
     "deflate": rb"deflatestream",
-    "sum": rb"[\"'] ?[+&] ?[\"']",
-    "continued": rb"[ \t]_\r?\n",
-    "encoded": rb"[-/\x96]e[a-z]*[\"'^]?\s+[\"']?[a-z0-9+/]{16}",
+    "sum": rb"[\"'`][\s/*\w]*[+&][\s/*\w]*[\"'`]",
+    "continued": rb"[ \t]_\r?\n|\\\r?\n",
+    "encoded": DASH + rb"e(c|nc?[a-z]*)?[\"'^]?(\s+|:\s*)[\"']?[a-z0-9+/]{16}",
+    "echo": rb"\becho [^>\r\n]+>",
 }
 
 _NAMES = tuple(_WORDS)

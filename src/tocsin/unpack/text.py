@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tocsin.formats.markup import markup_inside
+from tocsin.formats.markup import markup_inside, tags_inside
+from tocsin.formats.text_kinds import narrow
 from tocsin.unpack.interface import MIB, Budget, Item, View
 from tocsin.unpack.script_hints import may_be_script
 
@@ -33,12 +34,18 @@ class TextUnpacker:
         """See `Unpacker.members`."""
         large = len(data) > MOST_BYTES
         normal = data.lower() if large else normalise(data)
-        if markup_inside(data):
+        plain = narrow(data)
+        marked_up = markup_inside(plain)
+        if marked_up:
             from tocsin.unpack.html import markup_items  # most texts need none of it
 
-            yield from markup_items(data, budget, unclosed=False)
+            yield from markup_items(plain, budget, unclosed=False)
         elif not large:
             yield View("normalised", normal, "TEXT_ASCII")
+        if not marked_up and tags_inside(plain, normal):
+            from tocsin.unpack.html_parts import embedded
+
+            yield from embedded(plain, budget, lists=False)
         if may_be_script(data, normal):
             from tocsin.unpack.script_items import script_items
 

@@ -127,6 +127,11 @@ def test_uuencode_set_off_by_blanks_and_in_wide_characters(margin: bytes, coding
     assert PROGRAM in contents("UUENCODED", data)
 
 
+def test_words_that_begin_like_uuencode_behind_blanks() -> None:
+    assert "UUENCODED" not in recognised(b"  begin 644 a\nand go on\n")
+    assert "UUENCODED" not in recognised(b"we  begin 644 a\n  and go on\n")
+
+
 def test_uuencode_cut_off_or_damaged_keeps_what_there_is() -> None:
     text = uuencoded()
     (member,) = members("UUENCODED", text[: text.index(b"\n", 500) + 1])

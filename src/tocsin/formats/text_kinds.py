@@ -18,10 +18,8 @@ UU_BEGIN = re.compile(
 )
 """The first line of uuencoded data: whether in base64, and the name."""
 
-UU_INDENTED = re.compile(
-    rb"(?:\A|[\r\n])([ \t]{1,16})begin [0-7]{3,6} +[^\r\n]{0,1000}[\r\n]{1,2}\1"
-)
-"""The first line of uuencoded data that are set off by blanks, as in a quotation."""
+_UU_INDENTED = re.compile(rb"begin(?<=[ \t]begin) [0-7]{3,6} +[^\r\n]{0,1000}(?:\r\n|\n|\r)")
+_LONGEST_MARGIN = 16
 
 BINHEX_MARK = b"(This file must be converted with BinHex"
 
@@ -79,6 +77,18 @@ def runs_marked(data: bytes) -> bytes:
     return data.translate(_AS_RUN)
 
 
+def uu_margin(text: bytes) -> bytes:
+    """The blanks by which uuencoded data are set off, as in a quotation; empty if none are."""
+    for found in _UU_INDENTED.finditer(text):
+        before = text[max(0, found.start() - _LONGEST_MARGIN - 1) : found.start()]
+        margin = before[len(before.rstrip(b" \t")) :]
+        if len(margin) <= _LONGEST_MARGIN and text.startswith(margin, found.end()):
+            ahead = before[: -len(margin)]
+            if ahead.endswith((b"\r", b"\n")) or found.start() == len(margin):
+                return margin
+    return b""
+
+
 def run_start(marked: bytes, at: int) -> int:
     """Where the next run of base64 begins, or the first of lines of it; -1 when none does.
 
@@ -107,7 +117,7 @@ def encoded_kinds(data: bytes) -> Iterator[str]:
     text = narrow(data)
     if b"\0" in text[:_HEAD]:
         return
-    if b"begin" in text and (UU_BEGIN.search(text) or UU_INDENTED.search(text)):
+    if b"begin" in text and (UU_BEGIN.search(text) or uu_margin(text)):
         yield "UUENCODED"
     if BINHEX_MARK in text:
         yield "BINHEX"

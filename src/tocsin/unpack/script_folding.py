@@ -91,15 +91,16 @@ _ONE_ESCAPE = re.compile(
 )
 
 
-def folded(text: bytes, alive: Callable[[], None]) -> bytes:
+def folded(text: bytes, alive: Callable[[], None], rounds: int = ROUNDS) -> bytes:
     """The text with its strings put together.
 
     Args:
         text: a script.
         alive: raises when the time is over.
+        rounds: how often the steps are tried at most.
     """
     most = _GROWTH * len(text) + 1024
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         before, marks = text, marks_in(text)
         for mark, pattern, replacement in _STEPS:
             if mark not in marks:

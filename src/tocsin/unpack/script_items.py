@@ -17,7 +17,7 @@ from tocsin.unpack.deflate import DEFLATE
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.mail_transfer import base64_chunks
 from tocsin.unpack.parts import Parts
-from tocsin.unpack.script_folding import folded
+from tocsin.unpack.script_folding import ROUNDS, folded
 from tocsin.unpack.script_lists import byte_lists
 from tocsin.unpack.script_marks import DASH, script_marks
 from tocsin.unpack.stream import Interrupted, decompress
@@ -104,9 +104,10 @@ def _hidden(
                 yield f"deflated at {found.start(1)}", chain([first], inflated)
     for number, content in enumerate(byte_lists(text), 1):
         yield f"bytes {number}", content
-    plain = folded(text, budget.check_time)
+    large = len(text) > MOST_WHOLE
+    plain = folded(text, budget.check_time, 1 if large else ROUNDS)
     if plain != text:
-        yield "folded", plain if len(text) <= MOST_WHOLE else _changed(text, plain)
+        yield "folded", folded(_changed(text, plain), budget.check_time) if large else plain
 
 
 def _changed(text: bytes, plain: bytes) -> bytes:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
-from tocsin.formats.text_kinds import UU_BEGIN, UU_INDENTED, narrow
+from tocsin.formats.text_kinds import UU_BEGIN, narrow, uu_margin
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.mail_transfer import base64_chunks
 from tocsin.unpack.mail_words import text_of
@@ -199,9 +199,8 @@ class UuencodeUnpacker:
     ) -> Iterator[Member | Skipped]:
         """See `Unpacker.members`."""
         data = narrow(data)
-        indented = UU_INDENTED.search(data)
-        if indented is not None and UU_BEGIN.search(data) is None:
-            margin = indented[1]
+        margin = b"" if UU_BEGIN.search(data) else uu_margin(data)
+        if margin:
             data = data.replace(b"\n" + margin, b"\n").replace(b"\r" + margin, b"\r")
             data = data.removeprefix(margin)
         yield from blocks(data, 0, len(data), budget)

@@ -18,6 +18,7 @@ from tocsin.formats.magic import Sign
 
 WINDOW = 1024
 """How many bytes decide the type."""
+TAR_BLOCK = 512
 
 TARGETS: Mapping[str, int] = MappingProxyType(magic.TARGET_NUMBERS)
 """ClamAV's target number of a type; types that are missing have 0."""
@@ -78,7 +79,7 @@ def identify(data: bytes) -> str:
         return zip_kind(data)
     base = name or _text_kind(head)
     if base == "BINARY_DATA":
-        tar = _tar_kind(head)
+        tar = tar_kind(head)
         if tar is not None:
             return tar
     return _by_signs(head) or _as_wide_html(head) or base
@@ -126,14 +127,17 @@ def is_plain_text(data: bytes) -> bool:
     return not data[:WINDOW].translate(None, _TEXT)
 
 
-def _tar_kind(head: bytes) -> str | None:
-    """Tries the checksum of a tar header (POSIX.1-1988, ustar; v7 tar(5))."""
-    if len(head) < 512:
+def tar_kind(head: bytes) -> str | None:
+    """Which tar archive begins here, by its header's checksum; None when none does.
+
+    Source: POSIX.1-1988, ustar; v7 tar(5).
+    """
+    if len(head) < TAR_BLOCK:
         return None
     field = re.match(rb"[ \x00]*([0-7]{1,8})", head[148:156])
     if field is None:
         return None
-    total = sum(head[:512]) - sum(head[148:156]) + 8 * 32
+    total = sum(head[:TAR_BLOCK]) - sum(head[148:156]) + 8 * 32
     if int(field[1], 8) != total:
         return None
     return "POSIX_TAR" if head[257:262] == b"ustar" else "OLD_TAR"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tocsin.formats.container_images import find_container_images
 from tocsin.formats.dotnet import dotnet_kinds
 from tocsin.formats.embedded import find_hidden
+from tocsin.formats.identify import TAR_BLOCK, tar_kind
 from tocsin.formats.images import find_images
 from tocsin.formats.mail_kinds import envelope_kinds, message_kinds
 from tocsin.formats.office_kinds import flat_package, part_kinds
@@ -130,6 +131,7 @@ _MAY_HIDE = frozenset(
         *("MSEXE", "ELF", "MACHO", "GIF", "PNG", "JPEG", "TIFF", "GRAPHICS", "RIFF"),
         *("BINARY_DATA", "TEXT_ASCII", "TEXT_UTF8", "TEXT_UTF16LE", "TEXT_UTF16BE", "SWF", "JAVA"),
         *("PDF", "RTF", "HTML", "SCRIPT", "PYTHON_COMPILED", "PS", "LNK", "MSCHM"),
+        "IGNORED",
     }
 )
 """Types in which a program or an archive may stand that their readers do not take out."""
@@ -144,12 +146,21 @@ _MAYBE_TEXT = TEXT_TYPES | {"BINARY_DATA"}
 _MAYBE_MAIL = frozenset({"TEXT_ASCII", "TEXT_UTF16LE", "TEXT_UTF16BE", "BINARY_DATA"})
 """Not TEXT_UTF8: that is what the texts of a mail are called, whose messages are out already."""
 
+
+def _tar_kinds(data: bytes) -> Iterator[str]:
+    """A tar archive whose first member's name is another type's mark: `GIFs/a`."""
+    kind = tar_kind(data[:TAR_BLOCK])
+    if kind is not None:
+        yield kind
+
+
 FINDERS: tuple[tuple[frozenset[str] | None, Callable[[bytes], Iterable[str]]], ...] = (
     (frozenset({"MSEXE"}), dotnet_kinds),
     (_XML_TYPES, flat_package),
     (_XML_TYPES, part_kinds),
     (None, envelope_kinds),
     (None, find_images),
+    (None, _tar_kinds),
     (frozenset({"MSEXE"}), find_packed),
     (frozenset({"ELF"}), find_packed_elf),
     (TEXT_TYPES, encoded_kinds),

@@ -80,7 +80,8 @@ class ZipUnpacker:
             if most is not None and found >= most:
                 break
         end = max(central.end, archive.end)
-        if listed and len(data) - end > _CUT_OFF:
+        alone = data.startswith(b"PK")  # within other bytes they are the other's
+        if alone and listed and len(data) - end > _CUT_OFF:
             yield from behind(data, end, found + 1, budget)
         if found and not listed:
             yield Skipped("", Reason.DAMAGED, "its directory is missing; members may be too")

@@ -234,7 +234,8 @@ def test_macros_of_word_in_xml_are_told() -> None:
 
 def test_base64_of_many_lines_and_broken_base64() -> None:
     big = bytes(range(256)) * 2000
-    lines = b"\r\n ".join([b64encode(big)[at : at + 76] for at in range(0, 700_000, 76)])
+    encoded = b64encode(big)
+    lines = b"\r\n ".join([encoded[at : at + 76] for at in range(0, 700_000, 76)])
     (member,) = check_contract("FLAT_OPC", flat_opc().replace(b64encode(PAYLOAD), lines)).members
     assert member.data == big
     bad = flat_opc().replace(b64encode(PAYLOAD), b64encode(PAYLOAD).rstrip(b"=") + b"A")

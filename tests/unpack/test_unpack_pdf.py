@@ -410,18 +410,18 @@ def test_bombs_stop_at_the_bounds() -> None:
 
 
 HOSTILE = {
-    "streams without end": b"1 0 obj<<>>stream\n" * 100_000,
-    "overlapping streams": b"1 0 obj<<>>stream\n" * 100_000 + b"endstream",
-    "objects only": b"1 0 obj " * 200_000,
-    "strings without end": b"1 0 obj<</JS" + b"(" * 1_000_000,
-    "deep arrays": b"1 0 obj<</JS" + b"[" * 1_000_000,
-    "deep dictionaries": b"1 0 obj<</JS" + b"<<" * 500_000 + b">>" * 500_000,
-    "many numbers": b"1 0 obj<</JS " + b"1 " * 1_000_000,
-    "large number": b"1 0 obj<</Length " + b"9" * 1_000_000 + b">>stream\nx\nendstream",
+    "streams without end": b"1 0 obj<<>>stream\n" * 50_000,
+    "overlapping streams": b"1 0 obj<<>>stream\n" * 50_000 + b"endstream",
+    "objects only": b"1 0 obj " * 100_000,
+    "strings without end": b"1 0 obj<</JS" + b"(" * 400_000,
+    "deep arrays": b"1 0 obj<</JS" + b"[" * 400_000,
+    "deep dictionaries": b"1 0 obj<</JS" + b"<<" * 200_000 + b">>" * 200_000,
+    "many numbers": b"1 0 obj<</JS " + b"1 " * 400_000,
+    "large number": b"1 0 obj<</Length " + b"9" * 400_000 + b">>stream\nx\nendstream",
     "references in a ring": b"1 0 obj 1 0 R endobj 2 0 obj<</Length 1 0 R>>stream\n" * 20_000,
-    "long chain": stream(b"x" * 99, b"/Filter[" + b"/AHx" * 100_000 + b"]").join((b"1 0 obj", b"")),
-    "many scripts": b"".join(b"%d 0 obj<</JS(s%d)>>" % (n, n) for n in range(100_000)),
-    "empty brackets": b"1 0 obj BT " + b"[(" * 300_000,
+    "long chain": stream(b"x" * 99, b"/Filter[" + b"/AHx" * 50_000 + b"]").join((b"1 0 obj", b"")),
+    "many scripts": b"".join(b"%d 0 obj<</JS(s%d)>>" % (n, n) for n in range(50_000)),
+    "empty brackets": b"1 0 obj BT " + b"[(" * 150_000,
 }
 
 
@@ -429,7 +429,7 @@ HOSTILE = {
 def test_hostile_documents_take_no_undue_time(what: str) -> None:
     started = time.process_time()
     check_contract("PDF", HEADER + HOSTILE[what], Limits(timeout=20))
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 10
 
 
 def test_large_document_takes_seconds() -> None:
@@ -538,10 +538,10 @@ def test_headers_with_blanks_and_comments(header: bytes) -> None:
 
 @pytest.mark.parametrize("unit", [b" obj", b"1 0%\n", b"%\n", b"0 obj%", b"1 ", b"\nobj% ", b" "])
 def test_hostile_headers_are_found_in_linear_time(unit: bytes) -> None:
-    data = document({}) + unit * (2_000_000 // len(unit)) + b"\nobj"
+    data = document({}) + unit * (800_000 // len(unit)) + b"\nobj"
     start = time.process_time()
     check_contract("PDF", data, Limits(timeout=0))
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 5
 
 
 FLATED = zlib.compress(PAYLOAD)
@@ -832,11 +832,11 @@ NEW_HOSTILE = {
 def test_every_search_is_linear(what: str) -> None:
     """Twice the data take about twice the time, and not much of it."""
     taken = []
-    for size in (500_000, 1_000_000):
+    for size in (200_000, 400_000):
         unit = NEW_HOSTILE[what]
         data = HEADER + b"1 0 obj<<>>" + unit * (size // len(unit)) + b"\nobj"
         start = time.process_time()
         check_contract("PDF", data, Limits(timeout=0, max_files=0, max_scan_size=0))
         taken.append(time.process_time() - start)
-    assert taken[1] < 10
+    assert taken[1] < 5
     assert taken[1] < 3.2 * taken[0] + 0.3

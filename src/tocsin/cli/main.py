@@ -63,7 +63,10 @@ def main() -> None:
 def run() -> None:
     """Entry point. Whatever ends the command early ends it with exit status 2, never 1."""
     try:
-        main(standalone_mode=False)
+        try:
+            main(standalone_mode=False)
+        finally:
+            sys.stdout.flush()  # while what is wrong with the output can still be said
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -74,9 +77,10 @@ def run() -> None:
         click.echo(f"tocsin: {printable(str(error))}", err=True)
         sys.exit(2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(2)
     except OSError as error:  # a full disk behind the output, most of all
+        _drop_output()
         what = f"{error.filename}: " if error.filename else ""
         click.echo(f"tocsin: {printable(what + (error.strerror or str(error)))}", err=True)
         sys.exit(2)
@@ -89,6 +93,11 @@ def run() -> None:
             err=True,
         )
         sys.exit(2)
+
+
+def _drop_output() -> None:
+    """Let what was not written yet go nowhere, where Python's own end would fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

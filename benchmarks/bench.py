@@ -64,7 +64,7 @@ class Scale(NamedTuple):
 
 
 FULL = Scale(
-    1500, 140 * MB, 100 * MB, 80 * MB, 1_000_000, ("/usr/bin", "/usr/lib"), 1, 1, 5, 9, 2,
+    2700, 140 * MB, 100 * MB, 80 * MB, 1_000_000, ("/usr/bin", "/usr/lib"), 1, 1, 5, 9, 2,
     containers=200, container_bytes=210 * MB, pdf_bytes=20 * MB,
 )  # fmt: skip
 QUICK = Scale(

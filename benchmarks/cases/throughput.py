@@ -31,7 +31,7 @@ class Contender(NamedTuple):
         command: everything before the folder's path.
         found: in how many files something was found, from what it printed.
         ours: whether it is tocsin.
-        once: slow; run a single time, between the others' runs.
+        once: slow; run a single time, behind the others' first run, while there is time.
         workers: processes or threads it was told to use, 0 if it has no choice; of
             tocsin with several, all processes' memory is watched.
     """
@@ -69,7 +69,7 @@ def compare(
     rounds = bench.scale.scans
     for number in range(rounds):
         for contender in usable:
-            if contender.once and number != rounds // 2:
+            if contender.once and number:
                 continue
             bench.say(f"{contender.who}: run {1 if contender.once else number + 1}")
             try:

@@ -347,10 +347,10 @@ def test_crc32_is_that_of_the_processor(cpu: Cpu) -> None:
     cpu.set("CX", 1)
     assert stepped(cpu, "f20f38f106")  # crc32 eax, dword [esi]
     assert stepped(cpu, "f20f38f14603" if cpu.wide else "f20f38f1448e00")
-    assert cpu.get("AX") == zlib_free_crc32c(b"1234" + (b"4567" if cpu.wide else b"5678"))
+    assert cpu.get("AX") == crc32c(b"1234" + (b"4567" if cpu.wide else b"5678"))
 
 
-def zlib_free_crc32c(data: bytes) -> int:
+def crc32c(data: bytes) -> int:
     """CRC-32C without the last inversion, bit by bit. Source: RFC 3720, appendix B.4."""
     crc = 0xFFFFFFFF
     for bit in (byte >> place & 1 for byte in data for place in range(8)):
@@ -359,7 +359,7 @@ def zlib_free_crc32c(data: bytes) -> int:
 
 
 def test_crc32_of_the_standards_example() -> None:
-    assert zlib_free_crc32c(b"123456789") ^ 0xFFFFFFFF == 0xE3069283
+    assert crc32c(b"123456789") ^ 0xFFFFFFFF == 0xE3069283
 
 
 def test_movbe_and_cpuid(cpu: Cpu) -> None:
@@ -395,10 +395,8 @@ def test_what_raises_a_fault_goes_on_doing_so(cpu: Cpu, code: str) -> None:
 
 
 def test_a_packed_program_that_cannot_be_unpacked_is_incomplete() -> None:
-    data = bytearray(packed(before=b"\xff\x15\0\0\0\0"))
-    at = data.index(b".text\0") if b".text\0" in data else 64 + 24 + 224
-    data[at : at + 5] = b"UPX0\0"
-    (item,) = UNPACKER.members(bytes(data), Budget(), ())
+    data = packed(before=b"\xff\x15\0\0\0\0")  # call [0]
+    (item,) = UNPACKER.members(data, Budget(), ())
     assert isinstance(item, Skipped)
     assert item.reason is Reason.UNSUPPORTED
 
@@ -505,7 +503,7 @@ def test_a_used_up_processor_goes_on_where_none_can_be_made() -> None:
 @pytest.mark.usefixtures("sealed")
 def test_a_program_that_breaks_the_processor_costs_only_itself() -> None:
     vm, uses = emulator_pool.POOL.idle["i686", False]
-    emulator_pool.POOL.idle["i686", False] = (Broken(vm), uses)  # type: ignore[assignment]
+    emulator_pool.POOL.idle["i686", False] = (Broken(vm), uses)
     (skipped,) = UNPACKER.members(packed(), Budget(), ())
     assert isinstance(skipped, Skipped)
     assert skipped.reason is Reason.UNSUPPORTED

@@ -111,6 +111,14 @@ def test_a_command_behind_megabytes_of_comments(before: int) -> None:
     assert b"Write-Host 'the inner command'" in contents
 
 
+def test_a_command_in_wide_characters_behind_megabytes() -> None:
+    padding = b"# nothing to see here\n" * (MOST_BYTES // 40)
+    data = b"\xff\xfe" + (padding + script()).decode("latin-1").encode("utf-16-le")
+    assert len(data) > MOST_BYTES
+    _, members = found_in(data, "TEXT_UTF16LE")
+    assert b"Write-Host 'the inner command'" in [member.data for member in members.values()]
+
+
 def test_short_base64_literal_and_deflated_one() -> None:
     short = base64.b64encode(b"calc.exe /evil")
     _, members = found_in(b"[Convert]::FromBase64String('" + short + b"')")

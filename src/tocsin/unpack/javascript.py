@@ -14,6 +14,7 @@ from enum import Enum
 from functools import lru_cache
 
 from tocsin.unpack.javascript_left import Left
+from tocsin.unpack.javascript_packer import packed_call
 from tocsin.unpack.javascript_tokens import (
     LETTERS_AND_DIGITS,
     OTHERS,
@@ -29,16 +30,13 @@ from tocsin.unpack.javascript_tokens import (
 
 _MOST_PACKERS = 64
 _PACKERS = (b"(p,a,c,k,e,r)", b"(p,a,c,k,e,d)")
-_PACKER_ARGUMENTS = 6
 _PACKER_TOKENS = 13
 _PERCENT = re.compile(rb"%(?:u([0-9a-fA-F]{4})(?=.)|([0-9a-fA-F]{2}))", re.DOTALL)
-_WORD = re.compile(rb"[0-9A-Za-z]+")
 _BLANKS = bytes.maketrans(b"\t\n\v\f\r", b"     ")
 _OPENING, _CLOSING = OTHERS[b"("], OTHERS[b")"]
 _PLUS, _DOT, _COMMA, _SEMICOLON = OTHERS[b"+"], OTHERS[b"."], OTHERS[b","], OTHERS[b";"]
 _BLOCK, _BLOCK_END = OTHERS[b"{"], OTHERS[b"}"]
 _BRACKET, _BRACKET_END = OTHERS[b"["], OTHERS[b"]"]
-_EMPTY_LIST = (_BRACKET, _BRACKET_END, _CLOSING)
 _FUNCTION, _VAR = OTHERS[b"function"], OTHERS[b"var"]
 _END = Token(Kind.END, b"")
 _SHORT = 64
@@ -360,7 +358,7 @@ class _Script:
         shown = b"".join(token.text for token in rest[: -_PACKER_TOKENS - 1 : -1])
         if shown in _PACKERS and self._packers < _MOST_PACKERS:
             self._packers += 1
-            found = _packed_call(rest[::-1], name)
+            found = packed_call(rest[::-1], name)
             if found is not None:
                 begin, end, packed = found
                 stop = len(rest) - end
@@ -434,73 +432,6 @@ def _shifted(text: bytes) -> bytes:
 @lru_cache(maxsize=256)
 def _shift(distance: int) -> bytes:
     return bytes((byte - distance) & 0xFF for byte in range(256))
-
-
-def _packed_call(ahead: Sequence[Token], name: bytes) -> tuple[int, int, bytes] | None:
-    """Find the call of a packer's function and undo it.
-
-    Args:
-        ahead: tokens from behind the function's name.
-        name: the function's name; empty when it is called where it stands.
-
-    Returns:
-        Where the arguments begin, behind what they end, and what they hide.
-    """
-    count = len(ahead)
-    nesting, at = 1, 0
-    while at < count:
-        kind = ahead[at].kind
-        nesting += (kind is Kind.FUNCTION) - (kind is Kind.END)
-        if not nesting:
-            break
-        at += 1
-    if nesting:
-        return None
-    if name:
-        while at + 2 < count and not (
-            ahead[at].kind is Kind.NAME and ahead[at].text == name and ahead[at + 1] is _OPENING
-        ):
-            at += 1
-        if at + 2 >= count:
-            return None
-        at += 2
-    else:
-        while at < count and ahead[at] is not _OPENING:
-            at += 1
-        at += 1
-    arguments: list[int] = []
-    while len(arguments) < _PACKER_ARGUMENTS and at < count:
-        arguments.append(at)
-        at += 1
-        stop = _COMMA if len(arguments) < _PACKER_ARGUMENTS else _CLOSING
-        while at < count and ahead[at] is not stop:
-            at += 1
-        at += 1
-    if len(arguments) < _PACKER_ARGUMENTS:
-        return None
-    packed, base, _, words = (ahead[place] for place in arguments[:4])
-    begin, end = arguments[0], arguments[-1] + 1
-    if packed.kind is not Kind.TEXT or words.kind is not Kind.TEXT:
-        hidden = b""
-    else:
-        radix = int(base.text) if base.kind is Kind.INTEGER else -1
-        hidden = _unpacked(packed.text, radix, words.text.split(b"|"))
-    if tuple(ahead[end : end + 3]) == _EMPTY_LIST:
-        end += 3
-    elif end < count:
-        end += 1
-    return begin, end, hidden
-
-
-def _unpacked(packed: bytes, base: int, words: list[bytes]) -> bytes:
-    def word(found: re.Match[bytes]) -> bytes:
-        value = 0
-        for char in found[0]:
-            digit = char - (0x57 if char >= 0x61 else 0x1D if char >= 0x41 else 0x30)
-            value = (value * base + digit) & 0xFFFFFFFF
-        return (words[value] if value < len(words) else b"") or found[0]
-
-    return _WORD.sub(word, packed.replace(b"\\'", b"'").replace(b'\\"', b'"'))
 
 
 def normalise_scripts(scripts: Iterable[bytes], alive: Callable[[], None]) -> bytes:

@@ -33,8 +33,8 @@ class TextUnpacker:
     def members(self, data: bytes, budget: Budget, passwords: Sequence[bytes]) -> Iterator[Item]:
         """See `Unpacker.members`."""
         large = len(data) > MOST_BYTES
-        normal = data.lower() if large else normalise(data)
         plain = narrow(data)
+        normal = plain.lower() if large else normalise(data)
         marked_up = markup_inside(plain)
         if marked_up:
             from tocsin.unpack.html import markup_items  # most texts need none of it

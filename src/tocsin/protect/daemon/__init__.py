@@ -1,0 +1,1 @@
+"""The processes that are always there, and the protocols they speak."""

@@ -1,0 +1,1 @@
+"""Scanning a file before anybody opens or executes it (fanotify)."""

@@ -1,0 +1,1 @@
+"""The record of what happened on this device, and its ways to others."""

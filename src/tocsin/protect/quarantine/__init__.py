@@ -1,0 +1,1 @@
+"""What was taken away, kept so that it can be put back exactly."""

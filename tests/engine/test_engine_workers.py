@@ -289,13 +289,19 @@ def test_worker_that_says_more_than_it_was_asked_is_replaced(
         os.write(answers, clean(number) * 3)
 
     monkeypatch.setattr(worker_process, "_say_report", say)
-    pids = set()
+    started = []
+    start = WorkerPool._start
+
+    def count(pool: WorkerPool) -> object:
+        started.append(pool)
+        return start(pool)
+
+    monkeypatch.setattr(WorkerPool, "_start", count)
     with WorkerPool(database(a_ndb=BODY_RULE), Options(), 1) as pool:
         for report in pool.scan([one_file] * 4):
             assert report.verdict is Verdict.INFECTED
-            pids |= {worker.pid for worker in pool._all}
             time.sleep(2 * pause)
-    assert len(pids) >= 3
+    assert len(started) >= 4
 
 
 def test_scan_that_its_caller_leaves_can_be_followed_by_others(

@@ -36,16 +36,24 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Many = msgspec.Meta(max_length=100_000)
 
 
+MOST_INLINE = 64 << 10
+"""Bytes of an object that come with its task, and not behind a descriptor."""
+
+
 class ScanTask(msgspec.Struct, frozen=True, tag="scan"):
     """Scan the object behind the descriptor that comes with this.
 
     Attributes:
         name: the object's name.
         number: chosen at random; what is answered must carry it.
+        data: the object itself, at most `MOST_INLINE` bytes; None when a descriptor comes.
+        all_matches: report everything that matches, or the first; None as the options say.
     """
 
     name: bytes
     number: int = 0
+    data: bytes | None = None
+    all_matches: bool | None = None
 
 
 class UnpackTask(msgspec.Struct, frozen=True, tag="unpack"):

@@ -6,6 +6,7 @@ nothing of paths, folders or what is done with a verdict.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import time
@@ -41,6 +42,14 @@ class ObjectScanner:
         self.options = options or Options()
         self._types = TypeRules(database)
         self._yara = YaraScanner(database) if database.has_yara else None
+
+    def reporting(self, all_matches: bool | None) -> ObjectScanner:
+        """This scanner, or one like it, that reports all that matches or the first match."""
+        if all_matches is None or all_matches == self.options.all_matches:
+            return self
+        other = copy.copy(self)
+        other.options = self.options._replace(all_matches=all_matches)
+        return other
 
     def identify(self, data: bytes) -> str:
         """What an object is, with the database's own rules before the built-in ones."""

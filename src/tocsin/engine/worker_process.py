@@ -69,6 +69,11 @@ def _do(scanner: ObjectScanner, answers: int, data: bytes, descriptor: int) -> N
     """Do one task."""
     task = read_task(data)
     name = task.name.decode("utf-8", "surrogateescape")
+    if isinstance(task, ScanTask):
+        scanner = scanner.reporting(task.all_matches)
+        if task.data is not None:
+            _say_report(answers, scanner.scan_bytes(task.data, name), task.number)
+            return
     with open(descriptor, "rb", buffering=0) as stream:
         expected = os.fstat(descriptor).st_size
         if isinstance(task, ScanTask):
@@ -91,7 +96,7 @@ def _say(answers: int, answer: Answer) -> None:
 
 
 def _receive(tasks: socket.socket) -> tuple[bytes, int] | None:
-    """A task and its descriptor; None when there are no more."""
+    """A task and its descriptor, -1 without one; None when there are no more."""
     descriptors = array.array("i")
     data, ancillary, _, _ = tasks.recvmsg(
         MAX_TASK_BYTES, socket.CMSG_SPACE(descriptors.itemsize), socket.MSG_CMSG_CLOEXEC
@@ -100,7 +105,7 @@ def _receive(tasks: socket.socket) -> tuple[bytes, int] | None:
         return None
     for _level, _kind, packed in ancillary:
         descriptors.frombytes(packed[: descriptors.itemsize])
-    return data, descriptors[0]
+    return data, descriptors[0] if descriptors else -1
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -24,7 +24,7 @@ import socket
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -82,15 +82,29 @@ class Job(NamedTuple):
 
     Attributes:
         path: its name in the report.
-        descriptor: what is read; closed when the job is done.
+        descriptor: what is read, closed when the job is done; -1 when the task holds the bytes.
         task: what is to be done.
         take: what each member is handed to, when it is to be unpacked.
+        ticket: whatever the caller knows it by, unique among jobs without a descriptor.
     """
 
     path: str
     descriptor: int
     task: Task
     take: Callable[[MemberAnswer], None] | None = None
+    ticket: Hashable = None
+
+    @property
+    def key(self) -> Hashable:
+        """What tells it from every other job that is not done."""
+        return (self.descriptor, self.ticket)
+
+
+class Done(NamedTuple):
+    """A job and what came of it."""
+
+    job: Job
+    result: Report | Final
 
 
 class _Worker:
@@ -131,9 +145,9 @@ class WorkerPool:
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
         self._again: deque[Job] = deque()
-        # By descriptor, while its job is not done: workers lost, and members had already.
-        self._tries: dict[int, int] = {}
-        self._had: dict[int, int] = {}
+        # While a job is not done: workers lost over it, and members had of it already.
+        self._tries: dict[Hashable, int] = {}
+        self._had: dict[Hashable, int] = {}
         self._retired = False
         self.confined_by: tuple[str, ...] = ()
 
@@ -167,43 +181,81 @@ class WorkerPool:
         exhausted = False
         try:
             while True:
-                while not exhausted and len(self._busy) < self._jobs and not ready:
-                    item = self._again.popleft() if self._again else next(work, None)
+                while not exhausted and self.vacant and not ready:
+                    item = next(work, None)
                     if item is None:
                         exhausted = True
                     elif isinstance(item, Report):
                         ready.append(item)
                     else:
-                        self._give(item)
-                if not ready and not self._busy and not self._again:
+                        self.give(item)
+                if not ready and not self._busy:
                     return
                 if not ready:
-                    self._collect(ready)
+                    ready.extend(done.result for done in self.collect(_PATIENCE))
                 while ready:
                     yield ready.popleft()
-                exhausted = exhausted and not self._again
         finally:
-            for worker in list(self._busy):  # the caller went away in the middle
-                interrupted = worker.job
-                self._free(worker)
-                self._end(worker)
-                if interrupted is not None:
-                    self._again.append(interrupted)
-            for job in self._again:
-                self._forget(job)
-                os.close(job.descriptor)
-            self._again.clear()
+            self.abandon()
 
-    def _give(self, job: Job) -> None:
+    def fileno(self) -> int:
+        """A descriptor that is readable when `collect` has something to hear."""
+        return self._selector.fileno()
+
+    @property
+    def vacant(self) -> bool:
+        """Whether one more job may be given."""
+        return len(self._busy) < self._jobs
+
+    @property
+    def busy(self) -> int:
+        """Jobs that are being done."""
+        return len(self._busy)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The worker processes there are."""
+        return tuple(worker.pid for worker in self._all)
+
+    def prestart(self) -> bool:
+        """Start one worker ahead of its job, if there are fewer than there may be.
+
+        Returns:
+            Whether one was started.
+        """
+        if len(self._all) >= self._jobs:
+            return False
+        self._idle.insert(0, self._start())
+        return True
+
+    def abandon(self) -> None:
+        """End what is being done: whoever wanted it went away."""
+        for worker in list(self._busy):
+            interrupted = worker.job
+            self._free(worker)
+            self._end(worker)
+            if interrupted is not None:
+                self._again.append(interrupted)
+        for job in self._again:
+            self._forget(job)
+            _close(job)
+        self._again.clear()
+
+    def give(self, job: Job) -> None:
+        """Have a worker begin a job; `vacant` must hold.
+
+        Raises:
+            ResourcesExhausted: no worker could be started.
+        """
         worker = self._silent() or self._start()
         job = job._replace(task=msgspec.structs.replace(job.task, number=secrets.randbits(63)))
         message = pack_task(job.task)
         try:
-            socket.send_fds(worker.tasks, [message], [job.descriptor])
+            _send(worker.tasks, message, job.descriptor)
         except (BrokenPipeError, ConnectionResetError):
             self._end(worker)
             worker = self._start()
-            socket.send_fds(worker.tasks, [message], [job.descriptor])
+            _send(worker.tasks, message, job.descriptor)
         worker.job, worker.since = job, time.monotonic()
         worker.given = worker.given_bytes = 0
         self._busy.append(worker)
@@ -213,13 +265,22 @@ class WorkerPool:
         """An idle worker that has said nothing since it was last asked; others are ended."""
         while self._idle:
             worker = self._idle.pop()
-            if not select.select([worker.answers], [], [], 0)[0]:
-                return worker
+            if not worker.ready or not select.select([worker.answers], [], [], 0)[0]:
+                return worker  # one that was started ahead says that it is ready when it is
             self._end(worker)
         return None
 
-    def _collect(self, ready: deque[Report | Final]) -> None:
-        for key, _ in self._selector.select(timeout=_PATIENCE):
+    def collect(self, timeout: float) -> list[Done]:
+        """Hear what the busy workers say; what they lost is given to others.
+
+        Args:
+            timeout: seconds to wait for something to hear.
+
+        Raises:
+            SandboxUnavailable: workers cannot be confined as the options demand.
+        """
+        ready: list[Done] = []
+        for key, _ in self._selector.select(timeout):
             worker: _Worker = key.data
             chunk = os.read(worker.answers, _READ)
             if not chunk:
@@ -232,6 +293,10 @@ class WorkerPool:
             except ScanError as error:
                 self._lose(worker, str(error), ready)
         self._end_overdue(ready)
+        while self._again and self.vacant:
+            self.give(self._again[0])
+            self._again.popleft()
+        return ready
 
     def _next(self, worker: _Worker) -> Answer | None:
         """The next whole message among what was received, or None.
@@ -257,7 +322,7 @@ class WorkerPool:
             return MAX_REPORT_BYTES
         return MAX_REPORT_BYTES + (self._options.limits.max_file_size or 1 << 31)
 
-    def _hear(self, worker: _Worker, answer: Answer, ready: deque[Report | Final]) -> None:
+    def _hear(self, worker: _Worker, answer: Answer, ready: list[Done]) -> None:
         """Take one message for what it is, if it is one that may come now.
 
         Raises:
@@ -280,14 +345,15 @@ class WorkerPool:
             raise ScanError("its worker spoke out of turn")
         if isinstance(answer, MemberAnswer) and job.take is not None:
             self._count(worker, answer)
-            if worker.given > self._had.get(job.descriptor, 0):
-                self._had[job.descriptor] = worker.given
+            if worker.given > self._had.get(job.key, 0):
+                self._had[job.key] = worker.given
                 job.take(answer)
             return
         if not isinstance(answer, _ANSWERS[type(job.task)]):
             raise ScanError("its worker answered another question")
         assert not isinstance(answer, MemberAnswer)
-        ready.append(report_from(answer, job.path) if isinstance(answer, ReportAnswer) else answer)
+        report = report_from(answer, job.path) if isinstance(answer, ReportAnswer) else None
+        ready.append(Done(job, report or answer))
         self._finish(worker)
 
     def _count(self, worker: _Worker, answer: MemberAnswer) -> None:
@@ -312,7 +378,7 @@ class WorkerPool:
         """
         job = worker.job
         assert job is not None
-        if not self._confinement.fetch(module) or not _rewound(job.descriptor):
+        if not self._confinement.fetch(module) or not _rewound(job):
             raise ScanError(f"its worker asked for {module}")
         self._free(worker)
         self._end(worker)
@@ -322,7 +388,7 @@ class WorkerPool:
         """A job is done; its worker goes on, or has done enough."""
         assert worker.job is not None
         self._forget(worker.job)
-        os.close(worker.job.descriptor)
+        _close(worker.job)
         self._free(worker)
         worker.done += 1
         if worker.received:
@@ -334,10 +400,10 @@ class WorkerPool:
             self._idle.append(worker)
 
     def _forget(self, job: Job) -> None:
-        self._tries.pop(job.descriptor, None)
-        self._had.pop(job.descriptor, None)
+        self._tries.pop(job.key, None)
+        self._had.pop(job.key, None)
 
-    def _end_overdue(self, ready: deque[Report | Final]) -> None:
+    def _end_overdue(self, ready: list[Done]) -> None:
         limit = self._options.limits.timeout
         if not limit:
             return
@@ -359,7 +425,7 @@ class WorkerPool:
         self,
         worker: _Worker,
         reason: str,
-        ready: deque[Report | Final],
+        ready: list[Done],
         *,
         again: bool = True,
     ) -> None:
@@ -369,16 +435,16 @@ class WorkerPool:
         self._free(worker)
         status = self._end(worker)
         reason = reason or _how_it_ended(status)
-        tries = self._tries.get(job.descriptor, 0) + 1
-        if again and tries < MOST_TRIES and job.take is None and _rewound(job.descriptor):
-            self._tries[job.descriptor] = tries
+        tries = self._tries.get(job.key, 0) + 1
+        if again and tries < MOST_TRIES and job.take is None and _rewound(job):
+            self._tries[job.key] = tries
             self._again.append(job)
             return
         self._forget(job)
-        os.close(job.descriptor)
+        _close(job)
         if tries > 1:
             reason = f"{reason}; so did another when it was tried again"
-        ready.append(lost(job.path, reason, time.monotonic() - since))
+        ready.append(Done(job, lost(job.path, reason, time.monotonic() - since)))
 
     def _end(self, worker: _Worker) -> int:
         self._all.remove(worker)
@@ -475,10 +541,24 @@ def _unexpected(answer: Final) -> Report:
     raise AssertionError(f"a scan ended with {answer!r}")
 
 
-def _rewound(descriptor: int) -> bool:
-    """Set a descriptor back to the start, where it can be."""
+def _send(tasks: socket.socket, message: bytes, descriptor: int) -> None:
+    if descriptor < 0:
+        tasks.send(message)
+    else:
+        socket.send_fds(tasks, [message], [descriptor])
+
+
+def _close(job: Job) -> None:
+    if job.descriptor >= 0:
+        os.close(job.descriptor)
+
+
+def _rewound(job: Job) -> bool:
+    """Set what a job reads back to the start, where it can be."""
+    if job.descriptor < 0:
+        return True
     try:
-        return os.lseek(descriptor, 0, os.SEEK_SET) == 0
+        return os.lseek(job.descriptor, 0, os.SEEK_SET) == 0
     except OSError:
         return False
 

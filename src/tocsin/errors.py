@@ -72,5 +72,9 @@ class ResourcesExhausted(TocsinError):
     """The system has no process or descriptor left to go on with."""
 
 
+class HostGone(TocsinError):
+    """The engine's process has ended; what it was asked must be asked of another."""
+
+
 class SandboxUnavailable(TocsinError):
     """Hostile bytes cannot be parsed in confinement here, and the caller demands it."""

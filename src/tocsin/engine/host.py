@@ -1,0 +1,153 @@
+"""The engine as a process of its own: it holds the index and the workers, others ask it.
+
+Whoever forks a host gives it the far ends of ports (`host_port`). A request is taken only when
+a worker is free for it, so that what is urgent overtakes whatever came earlier; what waits,
+waits with those who ask. A host that was told to retire ends once everything it took is
+answered; its index and its workers go with it, and another takes over.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from tocsin.database.index import Index
+from tocsin.engine.host_port import HostEnd, ScanRequest
+from tocsin.engine.messages import ScanTask, pack_report, to_text
+from tocsin.engine.options import Options
+from tocsin.engine.report import Report
+from tocsin.engine.workers import Job, WorkerPool
+from tocsin.errors import ResourcesExhausted
+
+_PATIENCE = 1.0
+
+
+class EngineHost:
+    """Serves ports from one pool of workers.
+
+    Args:
+        database: an opened index.
+        options: how to scan.
+        jobs: worker processes.
+        ports: where requests come from.
+    """
+
+    def __init__(
+        self, database: Index, options: Options, jobs: int, ports: Sequence[HostEnd]
+    ) -> None:
+        self._pool = WorkerPool(database, options, jobs)
+        self._ports = sorted(ports, key=lambda port: not port.urgent)
+        self._selector = selectors.DefaultSelector()
+        self._turn = 0
+        self._stopping = False
+
+    def serve(self) -> None:
+        """Until every port was closed and everything answered.
+
+        Raises:
+            SandboxUnavailable: workers cannot be confined as the options demand.
+        """
+        signal.signal(signal.SIGTERM, self._stop)
+        selector = self._selector
+        selector.register(self._pool.fileno(), selectors.EVENT_READ)
+        for port in self._ports:
+            selector.register(port.requests, selectors.EVENT_READ)
+        try:
+            while self._ports or self._pool.busy:
+                self._round()
+        finally:
+            self._pool.close()
+            selector.close()
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _round(self) -> None:
+        """Take what there is room for, then wait for something to happen."""
+        while self._pool.vacant and (taken := self._next()) is not None:
+            self._begin(*taken)
+        self._drop_finished()
+        if self._pool.vacant and not self._stopping:
+            if self._pool.prestart():
+                return  # one after the other, and requests in between
+            self._selector.select(_PATIENCE)
+            timeout = 0.0
+        else:
+            timeout = _PATIENCE
+        for done in self._pool.collect(timeout):
+            self._answer(done.job, done.result)
+        for port in self._ports:
+            if port.backlog:
+                port.flush()
+
+    def _next(self) -> tuple[HostEnd, ScanRequest, int] | None:
+        """The next request: from urgent ports first, from the others in turn."""
+        if self._stopping:
+            return None
+        ordinary = [port for port in self._ports if not port.urgent]
+        self._turn += 1
+        start = self._turn % len(ordinary) if ordinary else 0
+        urgent = [port for port in self._ports if port.urgent]
+        for port in (*urgent, *ordinary[start:], *ordinary[:start]):
+            if port.open and (taken := port.take()) is not None:
+                return port, *taken
+        return None
+
+    def _begin(self, port: HostEnd, request: ScanRequest, descriptor: int) -> None:
+        task = ScanTask(request.name, data=request.data, all_matches=request.all_matches)
+        job = Job(to_text(request.name), descriptor, task, ticket=(port, request.number))
+        if descriptor < 0 and request.data is None:
+            report = Report(job.path)
+            report.errors.append("nothing to scan came with the request")
+            self._answer(job, report)
+            return
+        try:
+            self._pool.give(job)
+        except ResourcesExhausted as error:
+            report = Report(job.path)
+            report.errors.append(str(error))
+            self._answer(job, report)
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _answer(self, job: Job, result: object) -> None:
+        assert isinstance(job.ticket, tuple)
+        assert isinstance(result, Report)
+        port, number = job.ticket
+        port.say(pack_report(result, number))
+
+    def _drop_finished(self) -> None:
+        if self._stopping:
+            for port in self._ports:
+                port.open = False
+        for port in [port for port in self._ports if not port.open]:
+            if port.requests.fileno() in self._selector.get_map():
+                self._selector.unregister(port.requests)
+            if port.unanswered or port.backlog:
+                port.flush()
+                continue
+            self._ports.remove(port)
+            port.close()
+
+
+def run_host(
+    open_index: Callable[[], Index], options: Options, jobs: int, ports: Sequence[HostEnd]
+) -> None:
+    """The life of a host's process.
+
+    Args:
+        open_index: opens what to match with; it is loaded before workers are forked.
+        options: how to scan.
+        jobs: worker processes.
+        ports: where requests come from.
+
+    Raises:
+        DatabaseError: the index cannot be opened.
+        SandboxUnavailable: workers cannot be confined as the options demand.
+    """
+    database = open_index()
+    database.load_for_sharing()
+    EngineHost(database, options, jobs, ports).serve()

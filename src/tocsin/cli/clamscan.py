@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tocsin.cli.clamscan_actions import Action, ActionError, Held, choose_action
 from tocsin.cli.clamscan_arguments import Arguments, OptionError, read_arguments
 from tocsin.cli.clamscan_closed import closed_kinds
-from tocsin.cli.clamscan_names import Names, wanted
+from tocsin.cli.clamscan_names import wanted
 from tocsin.cli.clamscan_options import help_text
 from tocsin.cli.clamscan_output import ENGINE, Output, Totals, write_error
 from tocsin.cli.clamscan_settings import (
@@ -71,6 +71,8 @@ class Scan:
         self._totals = totals
         self._action = action
         self._walker = Walker(read_rules(arguments))
+        from tocsin.engine.clamav_names import Names
+
         self._names = Names(every=arguments.is_on("allmatch"), keep=wanted(arguments))
         self._verbose = arguments.is_on("verbose")
         self._members = arguments.is_on("archive-verbose")

@@ -76,5 +76,9 @@ class HostGone(TocsinError):
     """The engine's process has ended; what it was asked must be asked of another."""
 
 
+class ChannelClosed(TocsinError):
+    """Another of the daemon's processes has ended or makes no sense."""
+
+
 class SandboxUnavailable(TocsinError):
     """Hostile bytes cannot be parsed in confinement here, and the caller demands it."""

@@ -13,32 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tocsin.engine.report import Report, SkippedObject
-
-PSEUDO_FILE_SYSTEMS = frozenset(
-    {
-        "autofs",
-        "binfmt_misc",
-        "bpf",
-        "cgroup",
-        "cgroup2",
-        "configfs",
-        "debugfs",
-        "devpts",
-        "devtmpfs",
-        "efivarfs",
-        "fusectl",
-        "hugetlbfs",
-        "mqueue",
-        "nsfs",
-        "proc",
-        "pstore",
-        "rpc_pipefs",
-        "securityfs",
-        "selinuxfs",
-        "sysfs",
-        "tracefs",
-    }
-)
+from tocsin.protect.mounts import pseudo_mounts
 
 
 class WalkOptions(NamedTuple):
@@ -68,7 +43,7 @@ class Walk:
 
     def __init__(self, options: WalkOptions) -> None:
         self._options = options
-        self._pseudo = frozenset() if options.pseudo else _pseudo_mounts()
+        self._pseudo = frozenset() if options.pseudo else pseudo_mounts()
         self.folders = 0
         self.left_out: dict[str, int] = {}
 
@@ -142,20 +117,6 @@ class Walk:
 def read_file_list(data: bytes) -> list[str]:
     """Paths from a list in which each ends with a NUL byte (`find -print0`)."""
     return [os.fsdecode(path) for path in data.split(b"\0") if path]
-
-
-def _pseudo_mounts() -> frozenset[str]:
-    places = set()
-    try:
-        with open("/proc/self/mounts", "rb") as mounts:
-            for line in mounts:
-                fields = line.split()
-                if len(fields) > 2 and fields[2].decode("ascii", "replace") in PSEUDO_FILE_SYSTEMS:
-                    place = fields[1].decode("unicode_escape").encode("latin-1")
-                    places.add(os.fsdecode(place))
-    except OSError:
-        return frozenset({"/proc", "/sys", "/dev"})
-    return frozenset(places)
 
 
 def _failed(path: str, error: OSError | ValueError) -> Report:

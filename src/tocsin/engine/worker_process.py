@@ -7,10 +7,13 @@ that a worker never needs to send anything but bytes. Nothing here opens a path.
 from __future__ import annotations
 
 import array
+import io
 import os
 import signal
 import socket
+import stat
 from collections.abc import Callable, Iterable
+from typing import BinaryIO, cast
 
 from tocsin.database.index import Index
 from tocsin.engine.confinement import NeedsModule
@@ -74,8 +77,11 @@ def _do(scanner: ObjectScanner, answers: int, data: bytes, descriptor: int) -> N
         if task.data is not None:
             _say_report(answers, scanner.scan_bytes(task.data, name), task.number)
             return
-    with open(descriptor, "rb", buffering=0) as stream:
-        expected = os.fstat(descriptor).st_size
+    with open(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        expected = status.st_size
+        is_regular = stat.S_ISREG(status.st_mode)
+        stream = cast(BinaryIO, _FromStart(descriptor) if is_regular else file)
         if isinstance(task, ScanTask):
             _say_report(answers, scanner.scan_stream(stream, name, expected), task.number)
             return
@@ -85,6 +91,25 @@ def _do(scanner: ObjectScanner, answers: int, data: bytes, descriptor: int) -> N
             _say(answers, answer)
     else:
         _say(answers, identified(scanner, data, task.number))
+
+
+class _FromStart(io.RawIOBase):
+    """Reads a file from its start, whoever else reads through the same open file.
+
+    Args:
+        descriptor: not closed with this.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._position = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most so many bytes."""
+        data = os.pread(self._descriptor, size if size >= 0 else 1 << 20, self._position)
+        self._position += len(data)
+        return data
 
 
 def _say_report(answers: int, report: Report, number: int) -> None:

@@ -63,12 +63,12 @@ COMMANDS = (
 
 
 class Command(NamedTuple):
-    """One command.
+    r"""One command.
 
     Attributes:
         verb: what is asked.
         argument: the path, as bytes.
-        ending: what ends its answer, `b"\\0"` or `b"\\n"`.
+        ending: what ends its answer, `b"\0"` or `b"\n"`.
     """
 
     verb: Verb
@@ -141,12 +141,8 @@ class CommandReader:
         """Pass over the byte that came with a descriptor."""
         del self._buffer[:1]
 
-    def next(self, *, at_end: bool = False) -> Command | Stream | TooLong | None:
-        """The next thing that was said, or None until more has come.
-
-        Args:
-            at_end: nothing more comes, so that an old command needs no ending.
-        """
+    def next(self) -> Command | Stream | TooLong | None:
+        """The next thing that was said, or None until more has come."""
         if self._in_stream:
             return self._next_piece()
         buffer = self._buffer
@@ -165,7 +161,6 @@ class CommandReader:
             end = buffer.find(b"\n")
             line = bytes(buffer[: end if end >= 0 else len(buffer)])
             del buffer[: len(line) + 1]
-            del at_end
         if len(line) > LONGEST_COMMAND:
             return TooLong(stream=False)
         self.ending = ending

@@ -1,0 +1,150 @@
+"""Opening what a peer names, with the peer's own rights: one file, or a folder and all beneath.
+
+This runs in the keeper, which is root where the daemon was started by root; who asks holds no
+rights at all. Each step gives a few descriptors, so that a walk waits for whoever scans.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tocsin.protect.daemon.peer import Peer, acting_as, open_without_magic
+from tocsin.protect.mounts import pseudo_devices
+
+
+class Wish(NamedTuple):
+    """What is to be opened.
+
+    Attributes:
+        path: as it was named.
+        follow_links: follow links inside folders.
+        cross_file_systems: leave the file system that a folder lies on.
+    """
+
+    path: bytes
+    follow_links: bool = False
+    cross_file_systems: bool = True
+
+
+class Opened(NamedTuple):
+    """A file to be scanned; its descriptor is the caller's to close."""
+
+    path: bytes
+    descriptor: int
+
+
+class Refused(NamedTuple):
+    """What could not be opened.
+
+    Attributes:
+        path: its path.
+        named: whether it is what was asked for, and not something in it.
+        reason: in words, as the system says it.
+        special: whether it is no regular file.
+    """
+
+    path: bytes
+    named: bool
+    reason: str
+    special: bool = False
+
+
+class Opening:
+    """Goes through what a wish stands for, a piece at a time.
+
+    Args:
+        wish: what is to be opened.
+        peer: as whom.
+    """
+
+    def __init__(self, wish: Wish, peer: Peer) -> None:
+        self._wish = wish
+        self._peer = peer
+        self._pseudo = pseudo_devices()
+        self._items = self._walk()
+        self.done = False
+
+    def step(self, most: int) -> list[Opened | Refused]:
+        """The next few, at most `most`; `done` says when there are no more."""
+        found: list[Opened | Refused] = []
+        try:
+            with acting_as(self._peer):
+                while len(found) < most:
+                    item = next(self._items, None)
+                    if item is None:
+                        self.done = True
+                        break
+                    found.append(item)
+        except PermissionError as error:
+            found.append(Refused(self._wish.path, True, error.strerror or str(error)))
+            self.done = True
+        return found
+
+    def close(self) -> None:
+        """Stop."""
+        self._items.close()  # type: ignore[attr-defined]
+
+    def _walk(self) -> Iterator[Opened | Refused]:
+        path = self._wish.path
+        try:
+            if not path.startswith(b"/"):
+                raise FileNotFoundError(2, os.strerror(2))
+            descriptor = open_without_magic(path)
+        except (OSError, ValueError) as error:
+            yield Refused(path, True, getattr(error, "strerror", None) or str(error))
+            return
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            yield Opened(path, descriptor)
+            return
+        os.close(descriptor)
+        if not stat.S_ISDIR(status.st_mode):
+            yield Refused(path, True, "Not supported file type", special=True)
+            return
+        yield from self._folder(path.rstrip(b"/") or b"/", status.st_dev)
+
+    def _folder(self, top: bytes, device: int) -> Iterator[Opened | Refused]:
+        waiting = [top]
+        seen: set[tuple[int, int]] = set()
+        while waiting:
+            folder = waiting.pop()
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            except OSError as error:
+                yield Refused(folder, folder == top, error.strerror or str(error))
+                continue
+            inner: list[bytes] = []
+            for entry in entries:
+                try:
+                    opened = self._entry(entry, device, inner, seen)
+                except OSError as error:
+                    yield Refused(entry.path, False, error.strerror or str(error))
+                    continue
+                if opened is not None:
+                    yield opened
+            waiting.extend(reversed(inner))
+
+    def _entry(
+        self, entry: os.DirEntry[bytes], device: int, inner: list[bytes], seen: set[tuple[int, int]]
+    ) -> Opened | None:
+        follow = self._wish.follow_links
+        status = entry.stat(follow_symlinks=follow)
+        if stat.S_ISDIR(status.st_mode):
+            identity = (status.st_dev, status.st_ino)
+            crosses = status.st_dev != device and (
+                not self._wish.cross_file_systems or status.st_dev in self._pseudo
+            )
+            if not crosses and not (follow and identity in seen):
+                seen.add(identity)
+                inner.append(entry.path)
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        descriptor = open_without_magic(entry.path, follow=follow)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return Opened(entry.path, descriptor)
+        os.close(descriptor)
+        return None

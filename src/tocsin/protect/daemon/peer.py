@@ -1,0 +1,143 @@
+"""Who is at the other end of a UNIX socket, and doing things with no more rights than theirs.
+
+The kernel says who connected (`SO_PEERCRED`, `SO_PEERGROUPS`; unix(7)). Files are opened with
+the peer's file-system identity, so that the kernel itself decides what they may read, access
+lists and all. That identity is one thread's: other threads go on as they are (setfsuid(2)).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tocsin.sandbox import syscalls
+
+_SO_PEERGROUPS = 59
+_MOST_GROUPS = 65536
+_RESOLVE_NO_MAGICLINKS = 0x02
+
+
+class Peer(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        uid: user.
+        gid: group.
+        groups: supplementary groups.
+        pid: process, 0 when unknown.
+    """
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    pid: int = 0
+
+
+NOBODY = Peer(65534, 65534, ())
+"""Who comes over a network."""
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """Who connected to a UNIX socket.
+
+    Raises:
+        OSError: it is none, or the kernel does not say.
+    """
+    layout = struct.Struct("iii")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
+    pid, uid, gid = layout.unpack(credentials)
+    try:
+        packed = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * 256)
+    except OSError:
+        packed = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+    groups = struct.unpack(f"{len(packed) // 4}I", packed[: len(packed) // 4 * 4])
+    return Peer(uid, gid, groups, pid)
+
+
+def is_admin(peer: Peer, admin_gid: int | None) -> bool:
+    """Whether a peer may change what protects this device.
+
+    Args:
+        peer: who asks.
+        admin_gid: the group whose members may; None when there is none.
+    """
+    if peer.uid in (0, os.geteuid()):
+        return True
+    return admin_gid is not None and (admin_gid == peer.gid or admin_gid in peer.groups)
+
+
+@contextmanager
+def acting_as(peer: Peer) -> Iterator[None]:
+    """Open files as a peer, in this thread only.
+
+    Raises:
+        PermissionError: this process may not act for them.
+    """
+    own = os.geteuid()
+    if peer.uid == own:
+        yield
+        return
+    if own != 0:
+        if peer.uid != 0:
+            raise PermissionError(1, "the daemon does not run as root and opens its own files only")
+        yield  # root may read whatever this process may
+        return
+    before = os.getgroups()
+    _become(peer.uid, peer.gid, peer.groups)
+    try:
+        yield
+    finally:
+        _become(0, os.getegid(), tuple(before))
+
+
+def _become(uid: int, gid: int, groups: tuple[int, ...]) -> None:
+    """Change this thread's identity for files; ends the process where that is half done."""
+    try:
+        packed = (ctypes.c_uint32 * len(groups))(*groups)
+        syscalls.call("setgroups", len(groups), ctypes.cast(packed, ctypes.c_void_p))
+        syscalls.call("setfsgid", gid)
+        syscalls.call("setfsuid", uid)
+        if syscalls.call("setfsuid", -1) != uid:  # it says what holds, whatever it was asked
+            raise PermissionError(1, f"cannot act as user {uid}")
+    except BaseException:
+        if uid == 0:
+            os._exit(70)  # going on with a stranger's rights, or without our own, helps nobody
+        _become(0, os.getegid(), tuple(os.getgroups()))
+        raise
+
+
+def open_without_magic(path: bytes, *, follow: bool = True) -> int:
+    """Open a file to be scanned; links of `/proc` to what this process has open are refused.
+
+    Args:
+        path: absolute.
+        follow: whether the last component may be a link.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    flags |= 0 if follow else os.O_NOFOLLOW
+    how = struct.pack("QQQ", flags, 0, _RESOLVE_NO_MAGICLINKS)
+    try:
+        return syscalls.call(
+            "openat2",
+            -100,
+            ctypes.create_string_buffer(path + b"\0"),
+            ctypes.create_string_buffer(how, len(how)),
+            len(how),
+        )
+    except OSError as error:
+        if error.errno != 38:
+            raise
+    if os.path.realpath(path).startswith(b"/proc/"):
+        raise PermissionError(13, os.strerror(13), path)
+    return os.open(path, flags)

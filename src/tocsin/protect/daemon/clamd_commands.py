@@ -79,7 +79,7 @@ class Command(NamedTuple):
 class Stream(NamedTuple):
     """A piece of what `INSTREAM` brings; empty at its end."""
 
-    piece: memoryview | bytes
+    piece: bytes
 
 
 class TooLong(NamedTuple):

@@ -1,0 +1,302 @@
+"""The front's way to the engine: asks a host, and asks another when that one has gone.
+
+What was asked and not answered is kept here, with its bytes, until there is an answer; so a
+host can be replaced, or die, without anybody noticing more than a wait. An object that two
+hosts ended with is given up as incomplete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tocsin.engine.host_port import ScanPort
+from tocsin.engine.report import Report, Verdict
+from tocsin.engine.workers import lost
+from tocsin.errors import HostGone, ScanError
+
+MOST_TRIES = 2
+SLOWEST_KEPT = 10
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+"""Seconds; upper bounds of the histogram's classes."""
+
+_KEEP_SLOW_FOR = 3600.0
+
+
+class Slow(NamedTuple):
+    """An object that took long.
+
+    Attributes:
+        seconds: its scan took.
+        name: what it is called.
+        size: its bytes.
+        at: when it was done, seconds since 1970.
+    """
+
+    seconds: float
+    name: str
+    size: int
+    at: float
+
+
+class Tally:
+    """What was scanned so far.
+
+    Attributes:
+        objects: answers had.
+        bytes: bytes of them.
+        seconds: that their scans took.
+        verdicts: answers by verdict.
+        classes: answers by the time from request to answer, after `LATENCY_BOUNDS`.
+        waited: sum of these times.
+        slowest: the slowest of the last hour.
+        hosts_lost: hosts that ended while something was asked of them.
+    """
+
+    def __init__(self) -> None:
+        self.objects = 0
+        self.bytes = 0
+        self.seconds = 0.0
+        self.verdicts: dict[str, int] = {verdict.value: 0 for verdict in Verdict}
+        self.classes = [0] * (len(LATENCY_BOUNDS) + 1)
+        self.waited = 0.0
+        self.slowest: list[Slow] = []
+        self.hosts_lost = 0
+
+    def add(self, report: Report, waited: float) -> None:
+        """Count one answer."""
+        self.objects += 1
+        self.bytes += report.size
+        self.seconds += report.seconds
+        self.verdicts[report.verdict.value] += 1
+        self.waited += waited
+        for place, bound in enumerate(LATENCY_BOUNDS):
+            if waited <= bound:
+                self.classes[place] += 1
+                break
+        else:
+            self.classes[-1] += 1
+        slowest = self.slowest
+        if len(slowest) < SLOWEST_KEPT or report.seconds > slowest[-1].seconds:
+            now = time.time()
+            kept = [slow for slow in slowest if now - slow.at < _KEEP_SLOW_FOR]
+            kept.append(Slow(report.seconds, report.path, report.size, now))
+            self.slowest = sorted(kept, reverse=True)[:SLOWEST_KEPT]
+
+
+class _Asked:
+    """A request that has no answer yet."""
+
+    __slots__ = ("all_matches", "data", "descriptor", "done", "name", "since", "tries")
+
+    def __init__(
+        self,
+        name: str,
+        descriptor: int | None,
+        data: bytes | None,
+        all_matches: bool | None,
+        done: Callable[[Report], None],
+    ) -> None:
+        self.name = name
+        self.descriptor = descriptor
+        self.data = data
+        self.all_matches = all_matches
+        self.done = done
+        self.since = time.monotonic()
+        self.tries = 0
+
+
+class ScanService:
+    """Has objects scanned, one callback for each.
+
+    Args:
+        loop: the event loop this is used in.
+
+    Attributes:
+        tally: what was scanned so far.
+        generation: number of the database in use, counted by the supervisor; 0 before the first.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._port: ScanPort | None = None
+        self._retiring: list[ScanPort] = []
+        self._held = True
+        self._asked: dict[int, _Asked] = {}
+        self._queue: deque[int] = deque()
+        self._number = 0
+        self._writing = False
+        self.tally = Tally()
+        self.generation = 0
+
+    @property
+    def pending(self) -> int:
+        """Requests that have no answer yet."""
+        return len(self._asked)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that no host was asked yet."""
+        return len(self._queue)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a host."""
+        return self._port is not None and not self._held
+
+    def scan(
+        self,
+        name: str,
+        done: Callable[[Report], None],
+        *,
+        descriptor: int | None = None,
+        data: bytes | None = None,
+        all_matches: bool | None = None,
+    ) -> int:
+        """Have an object scanned.
+
+        Args:
+            name: of the object.
+            done: called once with the report, later, in the loop.
+            descriptor: what is read; this service closes it.
+            data: a small object itself, instead.
+            all_matches: report everything that matches, or the first.
+
+        Returns:
+            The request's number, for `cancel`.
+        """
+        self._number += 1
+        number = self._number
+        self._asked[number] = _Asked(name, descriptor, data, all_matches, done)
+        self._queue.append(number)
+        if not self._held:
+            self._pump()
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Nobody wants the answer any more."""
+        asked = self._asked.get(number)
+        if asked is not None:
+            asked.done = _nobody
+
+    def hold(self) -> None:
+        """Ask nothing more of the host there is; answers still come. `attach` goes on."""
+        self._held = True
+        if self._port is not None:
+            self._retiring.append(self._port)
+            self._port.finish()
+            self._port = None
+
+    def attach(self, port: ScanPort, generation: int) -> None:
+        """From now on ask this host."""
+        if self._port is not None:
+            self.hold()
+        self._port = port
+        self._held = False
+        self.generation = generation
+        self._loop.add_reader(port.fileno(), self._hear, port)
+        self._pump()
+
+    def close(self) -> None:
+        """Forget everything."""
+        for port in [*self._retiring, *([self._port] if self._port is not None else [])]:
+            self._drop(port)
+        for asked in self._asked.values():
+            _close(asked)
+        self._asked.clear()
+        self._queue.clear()
+
+    def _pump(self) -> None:
+        """Ask the host what waits."""
+        port = self._port
+        if port is None or self._held:
+            return
+        try:
+            while self._queue and not port.wants_write():
+                number = self._queue.popleft()
+                asked = self._asked[number]
+                if asked.done is _nobody:
+                    self._forget(number)
+                    continue
+                asked.tries += 1
+                port.submit(
+                    number, asked.name, asked.descriptor, asked.data, all_matches=asked.all_matches
+                )
+        except HostGone:
+            self._queue.appendleft(number)
+            self._gone(port)
+            return
+        if port.wants_write() and not self._writing:
+            self._writing = True
+            self._loop.add_writer(port.writable_fileno(), self._flush, port)
+
+    def _flush(self, port: ScanPort) -> None:
+        try:
+            port.flush()
+        except HostGone:
+            self._gone(port)
+            return
+        if not port.wants_write():
+            self._loop.remove_writer(port.writable_fileno())
+            self._writing = False
+            if port is self._port:
+                self._pump()
+
+    def _hear(self, port: ScanPort) -> None:
+        try:
+            answers = port.receive()
+        except (HostGone, ScanError):
+            self._gone(port)
+            return
+        for number, report in answers:
+            asked = self._forget(number)
+            if asked is not None:
+                self.tally.add(report, time.monotonic() - asked.since)
+                asked.done(report)
+
+    def _gone(self, port: ScanPort) -> None:
+        """A host has ended: what it did not answer is asked of the next."""
+        unanswered = sorted(number for number in port.pending if number in self._asked)
+        if unanswered:
+            self.tally.hosts_lost += 1
+        if port is self._port:
+            self._port = None
+            self._held = True
+        elif port in self._retiring:
+            self._retiring.remove(port)
+        self._drop(port)
+        for number in reversed(unanswered):
+            asked = self._asked[number]
+            if asked.tries >= MOST_TRIES:
+                self._forget(number)
+                report = lost(asked.name, "the engine ended over it, twice", 0.0)
+                self.tally.add(report, time.monotonic() - asked.since)
+                self._loop.call_soon(asked.done, report)
+            elif number not in self._queue:
+                self._queue.appendleft(number)
+        self._pump()
+
+    def _drop(self, port: ScanPort) -> None:
+        self._loop.remove_reader(port.fileno())
+        self._loop.remove_writer(port.writable_fileno())
+        self._writing = False
+        port.close()
+
+    def _forget(self, number: int) -> _Asked | None:
+        asked = self._asked.pop(number, None)
+        if asked is not None:
+            _close(asked)
+        return asked
+
+
+def _nobody(_report: Report) -> None:
+    """Takes an answer that is not wanted any more."""
+
+
+def _close(asked: _Asked) -> None:
+    if asked.descriptor is not None:
+        os.close(asked.descriptor)

@@ -144,7 +144,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pseudo", [False, True])
 def test_pseudo_file_systems(pseudo: bool, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk_module, "_pseudo_mounts", lambda: frozenset({str(tree / "sub")}))
+    monkeypatch.setattr(walk_module, "pseudo_mounts", lambda: frozenset({str(tree / "sub")}))
     files, walk = walked(tree, WalkOptions(pseudo=pseudo))
     assert ("sub/b.exe" in files) == pseudo
     assert walk.left_out.get("pseudo file systems", 0) == (not pseudo)
@@ -153,15 +153,15 @@ def test_pseudo_file_systems(pseudo: bool, tree: Path, monkeypatch: pytest.Monke
 def test_pseudo_file_system_that_is_named_is_entered(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk_module, "_pseudo_mounts", lambda: frozenset({str(tree / "sub")}))
+    monkeypatch.setattr(walk_module, "pseudo_mounts", lambda: frozenset({str(tree / "sub")}))
     files, _ = walked(tree / "sub")
     assert "b.exe" in files
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mounts"), reason="needs /proc")
 def test_this_systems_pseudo_file_systems_are_known() -> None:
-    assert "/proc" in walk_module._pseudo_mounts()
-    assert "/" not in walk_module._pseudo_mounts()
+    assert "/proc" in walk_module.pseudo_mounts()
+    assert "/" not in walk_module.pseudo_mounts()
 
 
 @pytest.mark.parametrize("stay", [False, True])

@@ -13,7 +13,52 @@ import msgspec
 
 _MIB = 1 << 20
 
-Port = Annotated[str, msgspec.Meta(description="host:port, for example 127.0.0.1:3310")]
+
+def _form(form: str) -> msgspec.Meta:
+    """How a value is written, which is more than its type says; the validation reads it."""
+    return msgspec.Meta(extra={"form": form})
+
+
+Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 50), _form("size")]
+"""Bytes, written as a number or as `"100M"`."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=366 * 86400), _form("duration")]
+"""Seconds, written as a number or as `"5m"`, `"2h"`, `"7d"`."""
+
+Deadline = Annotated[float, msgspec.Meta(ge=0.1, le=86400), _form("duration")]
+"""Seconds that cannot be none."""
+
+Days = Annotated[float, msgspec.Meta(ge=0, le=36500)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+Jobs = Annotated[int, msgspec.Meta(ge=0, le=256)]
+
+PathText = Annotated[str, _form("path")]
+"""An absolute path, or empty where the key's description says what that means."""
+
+NeededPath = Annotated[str, _form("needed-path")]
+"""An absolute path that cannot be empty."""
+
+Glob = Annotated[str, _form("glob")]
+Listen = Annotated[str, _form("listen")]
+"""`host:port` to listen at, or empty."""
+
+HostPort = Annotated[str, _form("host-port")]
+"""`host:port` of a server."""
+
+Mode = Annotated[str, _form("mode")]
+"""Permission bits, octal."""
+
+Name = Annotated[str, _form("name")]
+"""By which something of the user's own is called."""
+
+Account = Annotated[str, _form("account")]
+"""A user or group, or empty."""
+
+Mailbox = Annotated[str, _form("mailbox")]
+CronTimes = Annotated[str, _form("cron")]
+Secret = Annotated[str, _form("secret")]
+"""Never shown and never logged."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,12 +77,12 @@ class DatabaseSettings(_Section, frozen=True):
         alarm_after_days: age from which it raises an alarm.
     """
 
-    sources: tuple[str, ...] = ()
+    sources: tuple[NeededPath, ...] = ()
     with_default: bool = True
     lenient: bool = True
-    check_every: float = 600.0
-    warn_after_days: float = 3.0
-    alarm_after_days: float = 7.0
+    check_every: Seconds = 600.0
+    warn_after_days: Days = 3.0
+    alarm_after_days: Days = 7.0
 
 
 class ScanSettings(_Section, frozen=True):
@@ -59,19 +104,19 @@ class ScanSettings(_Section, frozen=True):
         exclude: globs of paths that are not scanned by path.
     """
 
-    jobs: int = 0
-    objects_per_worker: int = 1000
-    max_file_size: int = 100 * _MIB
-    max_scan_size: int = 400 * _MIB
-    max_files: int = 10_000
-    max_depth: int = 17
-    timeout: float = 120.0
+    jobs: Jobs = 0
+    objects_per_worker: Positive = 1000
+    max_file_size: Size = 100 * _MIB
+    max_scan_size: Size = 400 * _MIB
+    max_files: Count = 10_000
+    max_depth: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 17
+    timeout: Seconds = 120.0
     detect_pua: bool = False
     alert_encrypted: bool = False
     alert_macros: bool = False
-    passwords: tuple[str, ...] = ()
+    passwords: tuple[Secret, ...] = ()
     require_sandbox: bool = False
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[Glob, ...] = ()
 
 
 class DaemonSettings(_Section, frozen=True):
@@ -101,26 +146,26 @@ class DaemonSettings(_Section, frozen=True):
         state: folder of run-time state that survives restarts; empty: the usual place.
     """
 
-    socket: str = "/run/tocsin/clamd.sock"
-    socket_mode: str = "0666"
-    socket_group: str = ""
-    tcp: str = ""
+    socket: PathText = "/run/tocsin/clamd.sock"
+    socket_mode: Mode = "0666"
+    socket_group: Account = ""
+    tcp: Listen = ""
     tcp_anywhere: bool = False
     tcp_scan_paths: bool = False
     tcp_shutdown: bool = False
-    api_socket: str = "/run/tocsin/api.sock"
-    metrics: str = ""
-    user: str = "tocsin"
-    admin_group: str = "tocsin-admin"
+    api_socket: NeededPath = "/run/tocsin/api.sock"
+    metrics: Listen = ""
+    user: Account = "tocsin"
+    admin_group: Account = "tocsin-admin"
     on_incomplete: Literal["ok", "error", "found"] = "error"
-    stream_max_length: int = 100 * _MIB
-    max_connections: int = 1000
-    max_queue: int = 2000
-    idle_timeout: float = 30.0
-    command_timeout: float = 30.0
+    stream_max_length: Annotated[int, msgspec.Meta(ge=1, le=1 << 50), _form("size")] = 100 * _MIB
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
+    max_queue: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2000
+    idle_timeout: Deadline = 30.0
+    command_timeout: Deadline = 30.0
     follow_links: bool = False
     cross_file_systems: bool = True
-    state: str = ""
+    state: PathText = ""
 
 
 class GuardSettings(_Section, frozen=True):
@@ -148,20 +193,20 @@ class GuardSettings(_Section, frozen=True):
 
     enabled: bool = False
     mode: Literal["auto", "permission", "notify"] = "auto"
-    folders: tuple[str, ...] = ()
-    mounts: tuple[str, ...] = ()
-    file_systems: tuple[str, ...] = ()
+    folders: tuple[NeededPath, ...] = ()
+    mounts: tuple[NeededPath, ...] = ()
+    file_systems: tuple[NeededPath, ...] = ()
     on_infected: Literal["deny", "quarantine"] = "deny"
     on_incomplete: Literal["allow", "deny"] = "allow"
-    deadline: float = 10.0
+    deadline: Deadline = 10.0
     fallback: Literal["allow", "deny"] = "allow"
-    in_flight: int = 64
-    max_file_size: int = 0
-    exclude_paths: tuple[str, ...] = ()
-    exclude_processes: tuple[str, ...] = ()
-    exclude_users: tuple[str, ...] = ()
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
+    max_file_size: Size = 0
+    exclude_paths: tuple[Glob, ...] = ()
+    exclude_processes: tuple[NeededPath, ...] = ()
+    exclude_users: tuple[Account, ...] = ()
     removable: bool = True
-    cache_size: int = 100_000
+    cache_size: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 100_000
 
 
 class QuarantineSettings(_Section, frozen=True):
@@ -175,9 +220,9 @@ class QuarantineSettings(_Section, frozen=True):
         reexamine: look at the objects again after each change of the database.
     """
 
-    folder: str = ""
-    keep_days: float = 0.0
-    max_size: int = 0
+    folder: PathText = ""
+    keep_days: Days = 0.0
+    max_size: Size = 0
     reexamine: bool = True
 
 
@@ -187,12 +232,12 @@ class JournalSettings(_Section, frozen=True):
     Attributes:
         file: the SQLite file; empty: `journal.db` in the state folder.
         keep_days: older events are removed once they were forwarded; 0: kept for ever.
-        max_events: beyond this the oldest are removed; 0: no limit.
+        max_events: beyond this the oldest are removed once they were forwarded; 0: no limit.
     """
 
-    file: str = ""
-    keep_days: float = 365.0
-    max_events: int = 1_000_000
+    file: PathText = ""
+    keep_days: Days = 365.0
+    max_events: Count = 1_000_000
 
 
 class ForwardSettings(_Section, frozen=True):
@@ -202,21 +247,21 @@ class ForwardSettings(_Section, frozen=True):
         name: under which progress is remembered; must be unique.
         kind: `syslog` (RFC 5424), `journald`, `webhook` (POST of a JSON array) or
             `ecs` (a file of ECS JSON lines).
-        target: `/dev/log`, `udp://host:514` or `tcp://host:601`; for a webhook its address; for
-            `ecs` the file; for journald empty.
+        target: `/dev/log` (or another UNIX socket), `udp://host:514` or `tcp://host:601`; for a
+            webhook its address; for `ecs` the file; for journald empty, or another socket.
         kinds: only events of these kinds; empty: all.
         severity: only events at least this severe.
         headers: of a webhook's requests, for example an authorisation.
         max_file_size: an ECS file is renamed to `.1` at this size; 0: never.
     """
 
-    name: str
+    name: Name
     kind: Literal["syslog", "journald", "webhook", "ecs"]
-    target: str = ""
+    target: Annotated[str, _form("target")] = ""
     kinds: tuple[str, ...] = ()
     severity: Literal["info", "notice", "warning", "alarm"] = "info"
-    headers: dict[str, str] = {}
-    max_file_size: int = 0
+    headers: dict[str, Secret] = {}
+    max_file_size: Size = 0
 
 
 class FindingSettings(_Section, frozen=True):
@@ -235,11 +280,11 @@ class FindingSettings(_Section, frozen=True):
     """
 
     command: tuple[str, ...] = ()
-    command_timeout: float = 60.0
-    mail_to: tuple[str, ...] = ()
-    mail_from: str = "tocsin"
-    smtp: str = "localhost:25"
-    mail_every: float = 60.0
+    command_timeout: Deadline = 60.0
+    mail_to: tuple[Mailbox, ...] = ()
+    mail_from: Mailbox = "tocsin"
+    smtp: HostPort = "localhost:25"
+    mail_every: Seconds = 60.0
 
 
 class TaskSettings(_Section, frozen=True):
@@ -265,18 +310,18 @@ class TaskSettings(_Section, frozen=True):
         catch_up: when a start was missed because the machine was off, do it at the next start.
     """
 
-    name: str
+    name: Name
     kind: Literal["quick", "full", "critical", "custom", "reexamination"]
-    at: str = ""
-    random_delay: float = 0.0
-    paths: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    at: CronTimes = ""
+    random_delay: Seconds = 0.0
+    paths: tuple[NeededPath, ...] = ()
+    exclude: tuple[Glob, ...] = ()
     action: Literal["report", "quarantine", "delete"] = "report"
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 19
     idle_io: bool = True
     jobs: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     pause_on_battery: bool = True
-    pause_above_load: float = 0.0
+    pause_above_load: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
     incremental: bool = True
     catch_up: bool = True
 

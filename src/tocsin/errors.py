@@ -80,5 +80,9 @@ class ChannelClosed(TocsinError):
     """Another of the daemon's processes has ended or makes no sense."""
 
 
+class QuarantineError(TocsinError):
+    """The vault, or what was to go into it or out of it, is not as it must be; nothing is lost."""
+
+
 class SandboxUnavailable(TocsinError):
     """Hostile bytes cannot be parsed in confinement here, and the caller demands it."""

@@ -113,6 +113,7 @@ _TABLE: Final = {
     "setfsuid": (122, 151),
     "setfsgid": (123, 152),
     "openat2": (437, 437),
+    "renameat2": (316, 276),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
     "landlock_create_ruleset": (444, 444),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yara_x
 
+from tocsin.protect.configuration.describe import page as settings_page
 from tocsin.signatures.parse import signature_name
 from tocsin.signatures.records import Kind
 from tocsin.signatures.sources import SourceReader
@@ -96,7 +97,11 @@ def formats_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {DOCS / "rules.md": rules_page, DOCS / "formats.md": formats_page}
+PAGES = {
+    DOCS / "rules.md": rules_page,
+    DOCS / "formats.md": formats_page,
+    DOCS / "settings.md": settings_page,
+}
 
 
 def main() -> int:

@@ -6,6 +6,8 @@ else escapes from a reader or a matcher is a defect of this package.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 
 class TocsinError(Exception):
     """Base of all errors raised on purpose."""
@@ -47,7 +49,48 @@ class VerificationError(DatabaseError):
 
 
 class SettingsError(TocsinError):
-    """A file of the user's own (allow list, state) that cannot be read or written."""
+    """A file of the user's own (settings, allow list, state) that cannot be read or written."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong in the settings file.
+
+    Attributes:
+        line: where, counted from 1; 0 when it concerns the whole file.
+        key: which key, as people name it: `[daemon] socket`; empty for the whole file.
+        reason: what is wrong and what it may be instead.
+    """
+
+    line: int
+    key: str
+    reason: str
+
+
+class InvalidSettings(SettingsError):
+    """A settings file with mistakes, all of them at once.
+
+    Attributes:
+        source: the file.
+        problems: what is wrong, in the order of lines.
+    """
+
+    def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__("; ".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """One line a problem: `FILE:LINE: KEY: what is wrong`."""
+        return [
+            (f"{self.source}:{p.line}: " if p.line else f"{self.source}: ")
+            + (f"{p.key}: " if p.key else "")
+            + p.reason
+            for p in self.problems
+        ]
+
+
+class JournalError(TocsinError):
+    """The journal of events cannot be read or written; what was to be written was not."""
 
 
 # --- what is being scanned ----------------------------------------------------------------

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from tocsin.cli.sizes import printable
-from tocsin.errors import TocsinError
+from tocsin.errors import InvalidSettings, TocsinError
 from tocsin.version import VERSION
 
 VERBS = {
@@ -22,6 +23,7 @@ VERBS = {
     "identify": "Say what files are, by their content.",
     "db": "Build, inspect and compare detection databases.",
     "allow": "Make exceptions of your own, list and revoke them.",
+    "config": "Check and show the settings.",
     "doctor": "Check what protects this machine, and say what is missing.",
 }
 
@@ -49,7 +51,14 @@ class _Verbs(click.Group):
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, "-V", "--version", prog_name="tocsin")
-def main() -> None:
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings file. Default: what TOCSIN_CONFIG names, else the usual place.",
+)
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
     """Malware protection whose trust is checked, not given.
 
     \b
@@ -58,6 +67,7 @@ def main() -> None:
       tocsin scan --db /var/lib/clamav --json mail.eml
       tocsin db info rules.tdb
     """
+    ctx.obj = config
 
 
 def run() -> None:
@@ -72,6 +82,10 @@ def run() -> None:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("tocsin: stopped", err=True)
+        sys.exit(2)
+    except InvalidSettings as error:
+        for line in error.lines():
+            click.echo(f"tocsin: {printable(line)}", err=True)
         sys.exit(2)
     except TocsinError as error:
         click.echo(f"tocsin: {printable(str(error))}", err=True)

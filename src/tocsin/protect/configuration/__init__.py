@@ -1,0 +1,1 @@
+"""The settings file: read, checked whole, and described from the types that hold it."""

@@ -104,6 +104,22 @@ def open_database(
             Path(lock.name).unlink(missing_ok=True)
 
 
+def open_index(identity: str, cache_dir: Path | None = None) -> Index:
+    """Open an index that was made before.
+
+    Args:
+        identity: of the index.
+        cache_dir: where indexes are kept; None for the user's own place.
+
+    Raises:
+        DatabaseError: it must not be trusted, or is damaged.
+        FileNotFoundError: there is none.
+    """
+    if not identity.isalnum():
+        raise DatabaseError(f"{identity!r} names no index")
+    return _open((cache_dir or default_cache_dir()) / f"{identity}.index", identity)
+
+
 def index_identity(files: Sequence[Path], *, lenient: bool) -> str:
     """A digest of everything an index of these files depends on.
 

@@ -104,6 +104,11 @@ class ClamdConnection:
             self._peer = peer_of(self._end)
         return self._peer
 
+    @property
+    def busy(self) -> bool:
+        """Whether it waits for an answer, or for the rest of one."""
+        return bool(self._answers or self._unsent)
+
     def start(self) -> None:
         """Read what is there already, then wait for more."""
         self._reading = True
@@ -150,7 +155,7 @@ class ClamdConnection:
         if self._unsent:
             if silent > settings.idle_timeout:
                 self.close()
-        elif not self._answers and not self._ending and silent > self._patience():
+        elif self._expects and silent > self._patience():
             self.send(b"COMMAND READ TIMED OUT\n")
             self._end_now()
 
@@ -159,6 +164,7 @@ class ClamdConnection:
         if self._closed:
             return
         self._closed = True
+        self._reading = False
         self._loop.remove_reader(self._end.fileno())
         self._loop.remove_writer(self._end.fileno())
         for answer in self._answers:
@@ -172,6 +178,12 @@ class ClamdConnection:
         self._descriptors.clear()
         self._end.close()
         self.server.left(self)
+
+    @property
+    def _expects(self) -> bool:
+        """Whether it is the client's turn to say something."""
+        in_the_middle = self._store is not None or self._waits_for_descriptor is not None
+        return in_the_middle or (not self._answers and not self._ending)
 
     def _patience(self) -> float:
         settings = self.server.settings
@@ -216,19 +228,14 @@ class ClamdConnection:
         """Do what was said, as far as it is complete."""
         while not self._closed and not self._ending and self._reading:
             if self._waits_for_descriptor is not None:
-                if self._reader.idle:
+                if self._reader.idle and (self._session or not self._descriptors):
                     return
                 self._take_descriptor(self._waits_for_descriptor)
                 continue
-            if self._descriptors and not self._reader.in_stream:
-                self.send(
-                    b"PROTOCOL ERROR: ancillary data sent without FILDES. ERROR"
-                    + self._reader.ending
-                )
-                self._end_now()
-                return
             said = self._reader.next()
             if said is None:
+                if self._descriptors:
+                    self._refuse_descriptors()
                 return
             if isinstance(said, Command):
                 self._command(said)
@@ -236,6 +243,12 @@ class ClamdConnection:
                 self._piece(said)
             else:
                 self._too_long(said)
+
+    def _refuse_descriptors(self) -> None:
+        """Descriptors came that no command asked for."""
+        text = b"PROTOCOL ERROR: ancillary data sent without FILDES. ERROR"
+        self.send(text + self._reader.ending)
+        self._end_now()
 
     def _too_long(self, said: TooLong) -> None:
         if said.stream and self._stream_answer is not None:

@@ -106,6 +106,11 @@ class ClamdServer:
         if not self._accepting and not self._closing:
             self._resume()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a client waits for an answer, or for the rest of one."""
+        return any(connection.busy for connection in self.connections)
+
     def stop_accepting(self) -> None:
         """Take no new clients; those there are get their answers."""
         self._closing = True

@@ -1,0 +1,349 @@
+"""The daemon composed: from settings to the processes and what each of them holds."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from tocsin.app.places import state_dir
+from tocsin.database.cache import default_sources, index_identity, open_database, source_files
+from tocsin.database.index import Index
+from tocsin.engine.host import run_host
+from tocsin.engine.host_port import HostEnd
+from tocsin.engine.options import Options, Sandboxing
+from tocsin.errors import SettingsError, TocsinError
+from tocsin.protect.daemon.clamd_server import listen_tcp, listen_unix
+from tocsin.protect.daemon.control_messages import DatabaseFacts
+from tocsin.protect.daemon.daemon import Built, Daemon, say_built
+from tocsin.protect.daemon.front import Front, Listeners
+from tocsin.protect.daemon.peer import Peer
+from tocsin.protect.daemon.rights import drop_to, group_id, user_ids
+from tocsin.protect.daemon.service_manager import ServiceManager
+from tocsin.settings import Settings
+from tocsin.unpack.interface import Limits
+
+_LAST_GOOD = "last-good-index"
+
+
+def scan_options(settings: Settings) -> Options:
+    """How everything on this device is scanned."""
+    from tocsin.app.allow import current_exceptions
+
+    scan = settings.scan
+    return Options(
+        limits=Limits(
+            scan.max_file_size, scan.max_scan_size, scan.max_files, scan.max_depth, scan.timeout
+        ),
+        all_matches=False,
+        detect_pua=scan.detect_pua,
+        exceptions=current_exceptions(),
+        passwords=tuple(password.encode() for password in scan.passwords),
+        alert_encrypted_archives=scan.alert_encrypted,
+        alert_encrypted_documents=scan.alert_encrypted,
+        alert_macros=scan.alert_macros,
+        objects_per_worker=scan.objects_per_worker,
+        sandbox=Sandboxing.REQUIRED if scan.require_sandbox else Sandboxing.ON,
+    )
+
+
+def database_sources(settings: Settings) -> list[Path]:
+    """What the settings name as sources of signatures."""
+    stated = [Path(source) for source in settings.database.sources]
+    return [*stated, *([default_sources()] if settings.database.with_default or not stated else [])]
+
+
+def worker_count(settings: Settings) -> int:
+    """Worker processes."""
+    return settings.scan.jobs or len(os.sched_getaffinity(0))
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the daemon keeps what survives a restart."""
+    return Path(settings.daemon.state) if settings.daemon.state else state_dir()
+
+
+class Composition:
+    """What the daemon's processes do, from its settings.
+
+    Args:
+        settings: the settings.
+        listeners: where clients come.
+        user: account and group that the front becomes, or None to stay what it is.
+    """
+
+    def __init__(
+        self, settings: Settings, listeners: Listeners, user: tuple[int, int] | None
+    ) -> None:
+        self._settings = settings
+        self._listeners = listeners
+        self._user = user
+        self._state = state_folder(settings)
+        self._jobs = worker_count(settings)
+        self._admin_gid = group_id(settings.daemon.admin_group)
+
+    def front(self, end: socket.socket, listeners: list[int]) -> None:
+        """Talk to clients, with no rights."""
+        del listeners
+        from tocsin.app.recorder import BackgroundRecorder
+
+        settings = self._settings
+        folder = self._state / "streams"
+        if self._user is not None:
+            has_command = bool(settings.on_finding.command)
+            drop_to(*self._user, new_privileges=has_command)
+        recorder = BackgroundRecorder(settings, self._state)
+        front = Front(
+            settings, self._listeners, end, recorder, self._jobs, str(folder), self._admin_gid
+        )
+        front.run()
+
+    def keeper(self, end: socket.socket, front: socket.socket) -> None:
+        """Open files and act, with the rights that the daemon was started with."""
+        from tocsin.app.keeping import run_keeper
+
+        network = Peer(*(self._user or (os.geteuid(), os.getegid())), ())
+        run_keeper(self._settings, self._state, end, front, network, self._admin_gid)
+
+    def guard(self, end: socket.socket, session: int) -> None:
+        """Answer the kernel."""
+        from tocsin.app.guarding import guard_life
+
+        guard_life(self._settings, end, session)
+
+    def build(self, end: socket.socket, in_use: str, *, fall_back: bool) -> None:
+        """Make the index of what the settings name, and try it."""
+        say_built(end, build(self._settings, self._state, in_use, fall_back=fall_back))
+
+    def host(self, end: socket.socket, ports: list[list[socket.socket]], identity: str) -> None:
+        """Hold the index, answer ports."""
+        del end
+        ends = [
+            HostEnd(requests, answers, urgent=place > 0)
+            for place, (requests, answers) in enumerate(ports)
+        ]
+        opened = opener_of(self._settings, identity)
+        run_host(opened, scan_options(self._settings), self._jobs, ends)
+
+
+def build(settings: Settings, state: Path, in_use: str, *, fall_back: bool) -> Built:
+    """Make the index of what the settings name, load it and try it.
+
+    Args:
+        settings: the settings.
+        state: where the last good index is remembered.
+        in_use: identity of the index in use.
+        fall_back: when that fails, take the last good one, or tocsin's own signatures.
+    """
+    trouble = ""
+    try:
+        index = open_database(database_sources(settings), lenient=settings.database.lenient)
+        if index.identity == in_use:
+            return Built(DatabaseFacts(), unchanged=True)
+        _try(index)
+        _remember(state, index.identity)
+        return Built(_facts(index, newest_source(settings)))
+    except (TocsinError, OSError) as error:
+        trouble = str(error)
+    if not fall_back:
+        return Built(DatabaseFacts(), trouble=f"{trouble}; the one in use stays")
+    for opened, name in (
+        (_open_last_good(state), "the last one that could be read is used"),
+        (open_database, "tocsin's own signatures are used alone"),
+    ):
+        with suppress(TocsinError, OSError, FileNotFoundError):
+            index = opened()
+            _try(index)
+            return Built(_facts(index, 0.0, f"{trouble}; {name}"))
+    return Built(DatabaseFacts(), trouble=trouble)
+
+
+def opener_of(settings: Settings, identity: str) -> Callable[[], Index]:
+    """Opens the index that a builder made, told by its identity."""
+
+    def opened() -> Index:
+        from tocsin.database.cache import open_index
+
+        with suppress(FileNotFoundError, TocsinError):
+            return open_index(identity)
+        return open_database(database_sources(settings), lenient=settings.database.lenient)
+
+    return opened
+
+
+def newest_source(settings: Settings) -> float:
+    """Time of the newest source of signatures, seconds since 1970; 0 when there is none."""
+    newest = 0.0
+    with suppress(TocsinError):
+        for file in source_files(database_sources(settings)):
+            with suppress(OSError):
+                newest = max(newest, file.stat().st_mtime)
+    return newest
+
+
+def sources_changed(settings: Settings, identity: str) -> bool:
+    """Whether the sources are others than those that an index was made of."""
+    try:
+        files = source_files(database_sources(settings))
+        return index_identity(files, lenient=settings.database.lenient) != identity
+    except TocsinError:
+        return True
+
+
+def _facts(index: Index, newest: float, trouble: str = "") -> DatabaseFacts:
+    return DatabaseFacts(
+        identity=index.identity, signatures=index.signature_count, newest=newest, trouble=trouble
+    )
+
+
+def _try(index: Index) -> None:
+    """Load everything, and scan the field's test file with it.
+
+    Raises:
+        TocsinError: it cannot be used.
+    """
+    from tocsin.engine.object_scan import ObjectScanner
+
+    index.load_for_sharing()
+    report = ObjectScanner(index, Options()).scan_bytes(b"a text that is nothing", "trial")
+    if report.errors:
+        raise SettingsError(f"the database cannot be scanned with: {report.errors[0]}")
+
+
+def _remember(state: Path, identity: str) -> None:
+    temporary = state / f".{_LAST_GOOD}.new"
+    with suppress(OSError):
+        temporary.write_text(identity, encoding="ascii")
+        os.replace(temporary, state / _LAST_GOOD)
+
+
+def _open_last_good(state: Path) -> Callable[[], Index]:
+    def opened() -> Index:
+        from tocsin.database.cache import open_index
+
+        return open_index((state / _LAST_GOOD).read_text(encoding="ascii").strip())
+
+    return opened
+
+
+def run_daemon(settings: Settings) -> int:
+    """Run until told to end.
+
+    Returns:
+        An exit status.
+
+    Raises:
+        SettingsError: something that the settings name cannot be had.
+    """
+    user = user_ids(settings.daemon.user) if os.geteuid() == 0 else None
+    _lead_a_session()
+    state = state_folder(settings)
+    _make_folders(state, user)
+    listeners = _listen(settings)
+    try:
+        daemon = Daemon(
+            Composition(settings, listeners, user),
+            listeners.descriptors(),
+            guarded=settings.guard.enabled,
+            check_every=settings.database.check_every,
+            sources_changed=lambda identity: sources_changed(settings, identity),
+            notify=ServiceManager(),
+        )
+        return daemon.run()
+    finally:
+        for path in (settings.daemon.socket, settings.daemon.api_socket):
+            if path:
+                with suppress(OSError):
+                    os.unlink(path)
+
+
+def _lead_a_session() -> None:
+    """Be the leader of a session of its own, by which the guard knows the daemon's processes.
+
+    A process that was started from a shell cannot become one: then a child does, and this
+    process passes signals on to it until it ends.
+    """
+    if os.getsid(0) == os.getpid():
+        return
+    try:
+        os.setsid()
+    except PermissionError:
+        pass
+    else:
+        return
+    import signal
+
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        from tocsin.protect.daemon.rights import end_with_parent
+
+        end_with_parent(os.getppid())
+        return
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda n, _frame: os.kill(child, n))
+    while True:
+        with suppress(InterruptedError):
+            _, status = os.waitpid(child, 0)
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _make_folders(state: Path, user: tuple[int, int] | None) -> None:
+    """Make what the daemon writes to; the front's folders belong to its user."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o755)
+        streams = state / "streams"
+        streams.mkdir(exist_ok=True, mode=0o700)
+        if user is not None:
+            os.chown(streams, *user)
+    except OSError as error:
+        raise SettingsError(
+            f"{error.filename or state}: {error.strerror}; name a folder that can be written "
+            "in [daemon] state"
+        ) from error
+
+
+def _listen(settings: Settings) -> Listeners:
+    daemon = settings.daemon
+    group = None
+    if daemon.socket_group:
+        group = group_id(daemon.socket_group)
+        if group is None:
+            raise SettingsError(f"[daemon] socket_group: there is no group {daemon.socket_group!r}")
+    mode = int(daemon.socket_mode, 8)
+
+    def unix(path: str, mode: int, group: int | None) -> socket.socket | None:
+        if not path:
+            return None
+        try:
+            return listen_unix(path, mode, group)
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}; {_advice(path, error)}") from error
+
+    def tcp(stated: str, key: str) -> socket.socket | None:
+        if not stated:
+            return None
+        host, _, port = stated.rpartition(":")
+        try:
+            return listen_tcp(host.strip("[]"), int(port))
+        except OSError as error:
+            raise SettingsError(f"[daemon] {key} = {stated!r}: {error.strerror}") from error
+
+    return Listeners(
+        unix(daemon.socket, mode, group),
+        tcp(daemon.tcp, "tcp"),
+        unix(daemon.api_socket, 0o666, None),
+        tcp(daemon.metrics, "metrics"),
+    )
+
+
+def _advice(path: str, error: OSError) -> str:
+    if error.errno in (98, 17):
+        return "end that program, or name another socket in [daemon]"
+    with suppress(OSError):
+        if not stat.S_ISDIR(os.stat(os.path.dirname(path)).st_mode):
+            return "its folder is none"
+    return "name another place in [daemon] socket and api_socket"

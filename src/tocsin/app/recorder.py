@@ -1,0 +1,135 @@
+"""The journal as the front uses it: a thread writes, forwards and tells; nobody waits for it.
+
+What cannot be written (a full disk) is kept in memory and written when it can be.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.settings import Settings
+
+RECENT = 20
+_MOST_QUEUED = 50_000
+_AT_ONCE = 500
+_PATIENCE = 1.0
+
+
+def journal_file(settings: Settings, state: Path) -> Path:
+    """The journal's file."""
+    return Path(settings.journal.file) if settings.journal.file else state / "journal.db"
+
+
+class BackgroundRecorder:
+    """Keeps events in the journal, from a thread.
+
+    Args:
+        settings: the settings.
+        state: folder of what survives restarts.
+    """
+
+    def __init__(self, settings: Settings, state: Path) -> None:
+        self._settings = settings
+        self._path = journal_file(settings, state)
+        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._queued = 0
+        self._written = 0
+        self._dropped = 0
+        self._trouble = ""
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
+        self._forward_state: dict[str, Any] = {}
+        self._stop = threading.Event()
+        self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._writer.start()
+        self._forwarder = threading.Thread(target=self._forward, name="forward", daemon=True)
+        self._forwarder.start()
+
+    def record(self, event: Event) -> None:
+        """Keep an event; never waits."""
+        if event.kind is Kind.DETECTION or event.severity.rank >= Severity.WARNING.rank:
+            self._recent.append(plain_event(event))
+        if self._queued - self._written > _MOST_QUEUED:
+            self._dropped += 1
+            return
+        self._queued += 1
+        self._queue.put(event)
+
+    def recent(self) -> list[dict[str, Any]]:
+        """The last detections and warnings, the newest last."""
+        return list(self._recent)
+
+    def state(self) -> dict[str, Any]:
+        """How it goes."""
+        return {
+            "file": os.fspath(self._path),
+            "written": self._written,
+            "waiting": self._queued - self._written,
+            "dropped": self._dropped,
+            "trouble": self._trouble,
+            "forward": self._forward_state,
+        }
+
+    def read(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """Events after a number."""
+        from tocsin.protect.journal.store import Filter, Journal
+
+        journal = Journal(self._path, read_only=True)
+        try:
+            found = journal.read(Filter(after=after, limit=limit))
+            return [plain_event(event) for event in found]
+        finally:
+            journal.close()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._stop.set()
+        self._queue.put(None)
+        self._writer.join(timeout=5)
+        self._forwarder.join(timeout=5)
+
+    def _write(self) -> None:
+        from tocsin.app.notifying import Notifier
+        from tocsin.protect.journal.store import BufferedJournal
+
+        journal = BufferedJournal(self._path, self._settings.journal)
+        notifier = Notifier(self._settings.on_finding, self.record)
+        try:
+            while True:
+                batch = self._batch()
+                events = [event for event in batch if event is not None]
+                journal.write_many(events)
+                self._trouble = journal.trouble
+                self._written += len(events)
+                for event in events:
+                    if event.kind is Kind.DETECTION:
+                        notifier.found(event)
+                if None in batch:
+                    return
+        finally:
+            notifier.close()
+            journal.close()
+
+    def _batch(self) -> list[Event | None]:
+        """What there is to write; waits a while for the first."""
+        batch: list[Event | None] = []
+        with suppress(queue.Empty):
+            batch.append(self._queue.get(timeout=_PATIENCE))
+            while len(batch) < _AT_ONCE and batch[-1] is not None:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+
+def plain_event(event: Event) -> dict[str, Any]:
+    """An event as plain values."""
+    values = msgspec.to_builtins(event)
+    assert isinstance(values, dict)
+    return values

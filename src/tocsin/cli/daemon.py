@@ -1,0 +1,32 @@
+"""`tocsin daemon`: what is always there, in the foreground."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command(
+    "daemon",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 it was told to end; 2 it could not start or go on.",
+)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Serve scans to others until told to end; stays in the foreground.
+
+    It speaks clamd's protocol on a UNIX socket, and on TCP where the settings say so, so that
+    whatever asks clamd can ask it. Started by root, it gives its rights up wherever it can.
+    SIGHUP has it look at its database again, SIGTERM ends it in good order.
+
+    \b
+    Examples:
+      tocsin daemon
+      tocsin --config ./tocsin.toml daemon
+      systemctl start tocsin        # after 'tocsin install'
+    """
+    from tocsin.app.daemon import run_daemon
+    from tocsin.cli.settings_option import current_settings
+
+    sys.exit(run_daemon(current_settings(ctx)))

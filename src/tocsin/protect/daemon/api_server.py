@@ -1,0 +1,261 @@
+"""The JSON API: HTTP over a UNIX socket, for this project's own commands and for monitoring.
+
+| | | for |
+|---|---|---|
+| `GET /v1/status` | what protects this device now | anybody |
+| `GET /metrics` | the same as numbers, for Prometheus | anybody |
+| `POST /v1/scan` | `{"paths": […], "all_matches": false}`: a report a line | what they may read |
+| `POST /v1/reload` | look at the database's sources again | anybody |
+| `GET /v1/events` | the journal: `after`, `limit` | root and the group |
+| `POST /v1/act` | `{"verb": …, "arguments": {…}}`: see `keeper_actions` | root and the group |
+| `POST /v1/shutdown` | end the daemon | root and the group |
+
+The metrics listener over TCP answers `/metrics` and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import h11
+
+from tocsin.engine.report import Report, Verdict
+from tocsin.protect.daemon.http_exchange import Exchange, Request
+from tocsin.protect.daemon.keeper_messages import ActedNote, RefusedNote
+from tocsin.protect.daemon.metrics import CONTENT_TYPE, Metrics
+from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
+
+if TYPE_CHECKING:
+    from tocsin.protect.daemon.clamd_server import Control
+    from tocsin.protect.daemon.front import Front
+
+MOST_CLIENTS = 200
+_MOST_EVENTS = 1000
+
+
+class Client:
+    """Who asks.
+
+    Attributes:
+        connection: descriptor of the connection.
+        peer: who it is.
+        admin: whether it may change things.
+    """
+
+    def __init__(self, connection: int, peer: Peer, *, admin: bool) -> None:
+        self.connection = connection
+        self.peer = peer
+        self.admin = admin
+
+
+class ApiServer:
+    """Answers requests.
+
+    Args:
+        front: what it tells of.
+        control: what clients may have the daemon do.
+
+    Attributes:
+        busy: requests that are being answered.
+    """
+
+    def __init__(self, front: Front, control: Control) -> None:
+        self._front = front
+        self._control = control
+        self._metrics = Metrics(front)
+        self._servers: list[asyncio.Server] = []
+        self._clients = 0
+        self.busy = 0
+
+    async def listen(self, api: socket.socket | None, metrics: socket.socket | None) -> None:
+        """Accept clients."""
+        if api is not None:
+            self._servers.append(await asyncio.start_unix_server(self._api_client, sock=api))
+        if metrics is not None:
+            self._servers.append(await asyncio.start_server(self._metrics_client, sock=metrics))
+
+    def stop_accepting(self) -> None:
+        """Take no new clients."""
+        for server in self._servers:
+            server.close()
+
+    async def _api_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        try:
+            peer = peer_of(connection)
+        except OSError:
+            writer.close()
+            return
+        admin = is_admin(peer, self._front.admin_gid)
+        await self._serve(reader, writer, Client(connection.fileno(), peer, admin=admin))
+
+    async def _metrics_client(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await self._serve(reader, writer, None)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: Client | None
+    ) -> None:
+        self._clients += 1
+        exchange = Exchange(reader, writer)
+        try:
+            while self._clients <= MOST_CLIENTS and (request := await exchange.next()) is not None:
+                self.busy += 1
+                try:
+                    await self._route(exchange, request, client)
+                finally:
+                    self.busy -= 1
+                if not exchange.can_go_on:
+                    break
+        except (h11.ProtocolError, TimeoutError, ValueError, ConnectionError):
+            pass  # who speaks something else, or too slowly, is not answered
+        finally:
+            self._clients -= 1
+            writer.close()
+
+    async def _route(self, exchange: Exchange, request: Request, client: Client | None) -> None:
+        front = self._front
+        where = (request.method, request.path)
+        try:
+            if where == ("GET", "/metrics"):
+                await exchange.answer(200, self._metrics.page(), CONTENT_TYPE)
+            elif client is None:
+                await _trouble(exchange, 404, "only /metrics is here")
+            elif where == ("GET", "/v1/status"):
+                await exchange.values(200, front.status(paths=client.admin))
+            elif where == ("POST", "/v1/scan"):
+                await self._scan(exchange, request, client)
+            elif where == ("POST", "/v1/reload"):
+                self._control.reload(f"user {client.peer.uid}")
+                await exchange.values(202, {"reload": "asked for"})
+            elif request.path not in ("/v1/events", "/v1/act", "/v1/shutdown"):
+                await _trouble(exchange, 404, f"there is nothing at {request.path}")
+            elif not client.admin:
+                group = front.settings.daemon.admin_group
+                await _trouble(exchange, 403, f"only root and members of {group!r} may do this")
+            elif where == ("GET", "/v1/events"):
+                await self._events(exchange, request)
+            elif where == ("POST", "/v1/act"):
+                await self._act(exchange, request, client)
+            elif where == ("POST", "/v1/shutdown"):
+                self._control.shutdown(f"user {client.peer.uid}")
+                await exchange.values(202, {"shutdown": "asked for"})
+            else:
+                await _trouble(exchange, 405, f"{request.method} is not for {request.path}")
+        except (ValueError, KeyError, TypeError) as error:
+            if exchange.begun:
+                raise
+            await _trouble(exchange, 400, f"the request makes no sense: {error}")
+
+    async def _events(self, exchange: Exchange, request: Request) -> None:
+        after = int(request.query.get("after", "0"))
+        limit = min(int(request.query.get("limit", "100")), _MOST_EVENTS)
+        read = self._front.recorder.read
+        events = await asyncio.get_running_loop().run_in_executor(None, read, after, limit)
+        await exchange.values(200, {"events": events})
+
+    async def _act(self, exchange: Exchange, request: Request, client: Client) -> None:
+        values = request.values()
+        verb, arguments = str(values["verb"]), dict(values.get("arguments", {}))
+        acted: asyncio.Future[ActedNote] = asyncio.get_running_loop().create_future()
+        self._front.keeper.act(verb, arguments, client.connection, _once(acted))
+        note = await acted
+        if note.forbidden:
+            await _trouble(exchange, 403, note.trouble)
+        elif note.trouble:
+            await _trouble(exchange, 409, note.trouble)
+        else:
+            await exchange.values(200, {"result": note.values})
+
+    async def _scan(self, exchange: Exchange, request: Request, client: Client) -> None:
+        values = request.values()
+        paths = values["paths"]
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise ValueError("'paths' is no list of texts")
+        every = bool(values.get("all_matches", False))
+        await exchange.begin_lines()
+        for path in paths:
+            listing = _ApiScan(self._front, client, every=every)
+            listing.start(os.fsencode(path))
+            try:
+                while (report := await listing.queue.get()) is not None:
+                    await exchange.line(report.to_dict())
+            finally:
+                listing.cancel()
+        await exchange.end_lines()
+
+
+class _ApiScan:
+    """One path of a scan: reports come in a queue, None at their end."""
+
+    def __init__(self, front: Front, client: Client, *, every: bool) -> None:
+        self._front = front
+        self._client = client
+        self._every = every
+        self._running: set[int] = set()
+        self._number = 0
+        self._opened_all = False
+        self._gone = False
+        self.queue: asyncio.Queue[Report | None] = asyncio.Queue()
+
+    def start(self, path: bytes) -> None:
+        self._number = self._front.keeper.open(
+            path, self._client.connection, self._front.jobs * 2, self, networked=False
+        )
+
+    def cancel(self) -> None:
+        self._gone = True
+        self._front.keeper.cancel(self._number)
+        for number in self._running:
+            self._front.service.cancel(number)
+
+    def opened(self, path: bytes, descriptor: int) -> None:
+        """A file was opened; the descriptor is this object's."""
+        if self._gone:
+            os.close(descriptor)
+            return
+        number = 0
+
+        def done(report: Report) -> None:
+            self._running.discard(number)
+            self._front.saw(report, self._client.peer)
+            self.queue.put_nowait(report)
+            self._front.keeper.more(self._number)
+            self._end_if_done()
+
+        number = self._front.service.scan(
+            os.fsdecode(path), done, descriptor=descriptor, all_matches=self._every
+        )
+        self._running.add(number)
+
+    def refused(self, note: RefusedNote) -> None:
+        """Something could not be opened."""
+        report = Report(os.fsdecode(note.path))
+        report.errors.append(note.reason)
+        assert report.verdict is Verdict.ERROR
+        self.queue.put_nowait(report)
+
+    def finished(self) -> None:
+        """Nothing more will be opened."""
+        self._opened_all = True
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if self._opened_all and not self._running:
+            self.queue.put_nowait(None)
+
+
+def _once(future: asyncio.Future[ActedNote]) -> Any:
+    def done(note: ActedNote) -> None:
+        if not future.done():
+            future.set_result(note)
+
+    return done
+
+
+async def _trouble(exchange: Exchange, status: int, message: str) -> None:
+    await exchange.values(status, {"error": message})

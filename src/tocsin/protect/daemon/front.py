@@ -1,0 +1,283 @@
+"""The process that talks to clients. It holds no rights: whatever needs some, others do.
+
+One thread, one event loop; nothing here waits for a disk but the journal's own thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from tocsin.engine.host_port import ScanPort
+from tocsin.engine.report import Report
+from tocsin.errors import ChannelClosed
+from tocsin.protect.daemon.api_server import ApiServer
+from tocsin.protect.daemon.channel import Channel
+from tocsin.protect.daemon.clamd_server import ClamdServer, Control, found
+from tocsin.protect.daemon.control_messages import (
+    DatabaseFacts,
+    FromChild,
+    HoldNote,
+    HostNote,
+    JournalNote,
+    KeeperNote,
+    ReadyWish,
+    ReloadWish,
+    ShutdownWish,
+    StateNote,
+    StopNote,
+    ToChild,
+    to_child,
+)
+from tocsin.protect.daemon.keeper_client import KeeperClient, OpenRules
+from tocsin.protect.daemon.keeper_messages import from_keeper
+from tocsin.protect.daemon.peer import Peer
+from tocsin.protect.daemon.scan_service import ScanService
+from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.settings import Settings
+from tocsin.version import VERSION
+
+FINISH_SECONDS = 10.0
+"""How long clients get for their answers when the daemon ends."""
+
+
+class Listeners(NamedTuple):
+    """The sockets that clients come to; None where there is none.
+
+    Attributes:
+        clamd_unix: the clamd protocol.
+        clamd_tcp: the clamd protocol over a network.
+        api: the JSON API.
+        metrics: Prometheus.
+    """
+
+    clamd_unix: socket.socket | None
+    clamd_tcp: socket.socket | None
+    api: socket.socket | None
+    metrics: socket.socket | None
+
+    def descriptors(self) -> list[int]:
+        """Of those there are."""
+        return [listener.fileno() for listener in self if listener is not None]
+
+
+class Recorder(Protocol):
+    """Keeps events, in the background; never waits."""
+
+    def record(self, event: Event) -> None:
+        """Keep one."""
+
+    def state(self) -> dict[str, Any]:
+        """How it goes, as plain values."""
+
+    def read(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """Events after a number, as plain values; may wait."""
+
+    def recent(self) -> list[dict[str, Any]]:
+        """The last detections and alarms, as plain values; never waits."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class Front:
+    """Everything the front holds.
+
+    Args:
+        settings: the settings.
+        listeners: where clients come.
+        control: the channel to the supervisor.
+        recorder: keeps events.
+        jobs: worker processes.
+        stream_folder: where large streams are kept.
+        admin_gid: the group whose members may change things.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        listeners: Listeners,
+        control: socket.socket,
+        recorder: Recorder,
+        jobs: int,
+        stream_folder: str,
+        admin_gid: int | None,
+    ) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.settings = settings
+        self.recorder = recorder
+        self.jobs = jobs
+        self.admin_gid = admin_gid
+        self.started = time.time()
+        self.facts = DatabaseFacts()
+        self.state: dict[str, Any] = {}
+        self._listeners = listeners
+        self._control: Channel[ToChild, FromChild] = Channel(control, to_child)
+        self.service = ScanService(self.loop)
+        rules = OpenRules(settings.daemon.follow_links, settings.daemon.cross_file_systems)
+        self.keeper = KeeperClient(self.loop, rules)
+        asked = Control(self._want_reload, self._want_shutdown)
+        self.clamd = ClamdServer(
+            self.loop,
+            settings.daemon,
+            self.service,
+            self.keeper,
+            jobs,
+            stream_folder,
+            admin_gid,
+            self.saw,
+            asked,
+        )
+        self.api = ApiServer(self, asked)
+        self._stop_by = 0.0
+
+    def run(self) -> None:
+        """Until the supervisor says so, or has gone."""
+        loop = self.loop
+        asyncio.set_event_loop(loop)
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_reader(self._control.fileno(), self._hear)
+        clamd = [(self._listeners.clamd_unix, False), (self._listeners.clamd_tcp, True)]
+        self.clamd.listen([(end, networked) for end, networked in clamd if end is not None])
+        loop.run_until_complete(self.api.listen(self._listeners.api, self._listeners.metrics))
+        self._tell(ReadyWish())
+        try:
+            loop.run_forever()
+        finally:
+            self.clamd.close()
+            self.service.close()
+            self.recorder.close()
+            loop.close()
+
+    def record(self, event: Event) -> None:
+        """Journal something."""
+        self.recorder.record(event)
+
+    def saw(self, report: Report, peer: Peer, descriptor: int | None = None) -> None:
+        """A client had something scanned: what was found is journalled."""
+        del descriptor
+        if found(report):
+            self.record(detection(report, "daemon", self.facts.identity, peer))
+
+    def status(self, *, paths: bool) -> dict[str, Any]:
+        """What protects this device now, as plain values.
+
+        Args:
+            paths: name what was scanned and found; not for everybody's eyes.
+        """
+        tally = self.service.tally
+        return {
+            **self.state,
+            "version": VERSION,
+            "ready": self.service.ready,
+            "jobs": self.jobs,
+            "clients": len(self.clamd.connections),
+            "queue": {"pending": self.service.pending, "waiting": self.service.waiting},
+            "scanned": {
+                "objects": tally.objects,
+                "bytes": tally.bytes,
+                "worker_seconds": round(tally.seconds, 3),
+                "verdicts": tally.verdicts,
+                "slowest": [slow._asdict() for slow in tally.slowest] if paths else [],
+            },
+            "listening": {
+                "clamd": self.settings.daemon.socket,
+                "tcp": self.settings.daemon.tcp,
+                "api": self.settings.daemon.api_socket,
+                "metrics": self.settings.daemon.metrics,
+            },
+            "journal": self.recorder.state(),
+            "recent": self.recorder.recent() if paths else [],
+        }
+
+    def _hear(self) -> None:
+        try:
+            while (received := self._control.receive()) is not None:
+                self._take(*received)
+        except ChannelClosed:
+            self._stop()
+
+    def _take(self, message: ToChild, descriptors: list[int]) -> None:
+        if isinstance(message, HostNote) and len(descriptors) == 2:
+            requests, answers = (socket.socket(fileno=each) for each in descriptors)
+            self.facts = message.facts
+            self.clamd.database_label = message.facts.label
+            self.service.attach(ScanPort(requests, answers), message.facts.generation)
+            return
+        if isinstance(message, KeeperNote) and len(descriptors) == 1:
+            self.keeper.attach(Channel(socket.socket(fileno=descriptors[0]), from_keeper))
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if isinstance(message, HoldNote):
+            self.service.hold()
+        elif isinstance(message, StateNote):
+            self.state = message.state
+        elif isinstance(message, JournalNote):
+            self.record(message.event)
+        elif isinstance(message, StopNote):
+            self._stop()
+
+    def _want_reload(self, who: str) -> None:
+        self._tell(ReloadWish(who))
+
+    def _want_shutdown(self, who: str) -> None:
+        self._tell(ShutdownWish(who))
+
+    def _tell(self, message: FromChild) -> None:
+        try:
+            self._control.send(message)
+        except ChannelClosed:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Take no more clients, and end once those there are have their answers."""
+        if self._stop_by:
+            return
+        self._stop_by = time.monotonic() + FINISH_SECONDS
+        self.clamd.stop_accepting()
+        self.api.stop_accepting()
+        self._stop_when_done()
+
+    def _stop_when_done(self) -> None:
+        busy = self.service.pending or self.api.busy or self.clamd.busy
+        if not busy or time.monotonic() > self._stop_by:
+            self.loop.stop()
+        else:
+            self.loop.call_later(0.05, self._stop_when_done)
+
+
+def detection(report: Report, origin: str, database: str, peer: Peer | None = None) -> Event:
+    """The event that something was found."""
+    first = report.detections[0]
+    names = tuple(dict.fromkeys(each.name for each in report.detections))
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return Event(
+        kind=Kind.DETECTION,
+        severity=Severity.ALARM,
+        origin=origin,
+        message=f"{first.name}{more} in {report.path}",
+        path=report.path,
+        object=first.object if first.object != report.path else "",
+        signatures=names,
+        verdict=report.verdict.value,
+        sha256=report.sha256,
+        size=report.size,
+        database=database,
+        uid=peer.uid if peer is not None else -1,
+        pid=peer.pid if peer is not None else 0,
+    )
+
+
+def run_front(make: Callable[[], Front]) -> None:
+    """The life of the front's process.
+
+    Args:
+        make: makes it, once the process has given up its rights.
+    """
+    make().run()

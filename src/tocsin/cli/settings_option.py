@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from tocsin.protect.configuration.load import Loaded
+    from tocsin.settings import Settings
 
 
 def named_settings() -> Path | None:
@@ -27,3 +28,18 @@ def loaded_settings() -> Loaded:
     from tocsin.app.settings import load_settings
 
     return load_settings(named_settings())
+
+
+def current_settings(ctx: click.Context | None = None) -> Settings:
+    """The same without where they are from.
+
+    Args:
+        ctx: that of the command; the one that runs when it is not given.
+
+    Raises:
+        InvalidSettings: with everything that is wrong in the file, by line and key.
+    """
+    from tocsin.app.settings import load_settings
+
+    named = ctx.find_root().obj if ctx else named_settings()
+    return load_settings(named).settings

@@ -12,14 +12,11 @@ from pathlib import Path
 from tocsin.app.places import state_dir
 from tocsin.database.cache import default_sources, index_identity, open_database, source_files
 from tocsin.database.index import Index
-from tocsin.engine.host import run_host
-from tocsin.engine.host_port import HostEnd
 from tocsin.engine.options import Options, Sandboxing
 from tocsin.errors import SettingsError, TocsinError
-from tocsin.protect.daemon.clamd_server import listen_tcp, listen_unix
 from tocsin.protect.daemon.control_messages import DatabaseFacts
 from tocsin.protect.daemon.daemon import Built, Daemon, say_built
-from tocsin.protect.daemon.front import Front, Listeners
+from tocsin.protect.daemon.listening import Listeners, listen_tcp, listen_unix
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.rights import drop_to, group_id, user_ids
 from tocsin.protect.daemon.service_manager import ServiceManager
@@ -89,6 +86,7 @@ class Composition:
         """Talk to clients, with no rights."""
         del listeners
         from tocsin.app.recorder import BackgroundRecorder
+        from tocsin.protect.daemon.front import Front
 
         settings = self._settings
         folder = self._state / "streams"
@@ -121,6 +119,9 @@ class Composition:
     def host(self, end: socket.socket, ports: list[list[socket.socket]], identity: str) -> None:
         """Hold the index, answer ports."""
         del end
+        from tocsin.engine.host import run_host
+        from tocsin.engine.host_port import HostEnd
+
         ends = [
             HostEnd(requests, answers, urgent=place > 0)
             for place, (requests, answers) in enumerate(ports)

@@ -185,6 +185,7 @@ class Index:
                 self.search(int(name.partition(".")[2]))
         if self.has_yara:
             self.yara_rules()
+        self.file.let_go()  # what was read once, to be loaded
 
 
 def _unmarshalled(data: memoryview, name: str) -> tuple[Any, ...]:

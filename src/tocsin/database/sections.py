@@ -108,6 +108,11 @@ class SectionFile:
             self._checked.add(name)
         return self.section(name)
 
+    def let_go(self) -> None:
+        """Keep nothing of the file in this process's memory; it comes back as it is read."""
+        if hasattr(self._map, "madvise"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
     def verify(self) -> None:
         """Hash every section.
 

@@ -118,10 +118,10 @@ class Confinement:
             importlib.import_module(name)
 
     def load_all(self) -> None:
-        """Import every unpacker, so that workers that are forked from now on share them."""
+        """Import what objects commonly need, for workers that are forked from now on to share."""
         from tocsin.unpack import load_all
 
-        load_all()
+        load_all(rare=False)
 
     def fetch(self, name: str) -> bool:
         """Import a module that a worker asks for.

@@ -51,6 +51,7 @@ class EngineHost:
             SandboxUnavailable: workers cannot be confined as the options demand.
         """
         signal.signal(signal.SIGTERM, self._stop)
+        self._pool.load_all()
         selector = self._selector
         selector.register(self._pool.fileno(), selectors.EVENT_READ)
         for port in self._ports:

@@ -82,13 +82,37 @@ class Note(NamedTuple):
 
     Attributes:
         object: the way through the containers to it.
-        trait: the family: `macros`, `stomped`, `encrypted-document`, `note`.
+        trait: the family: `macros`, `stomped`, `encrypted-document`, `note`; of start-up places
+            `start-up`, and `remarkable` for what somebody should look at.
         detail: in words.
     """
 
     object: str
     trait: str
     detail: str
+
+
+class ProcessInfo(NamedTuple):
+    """A process in whose memory an object was found.
+
+    Attributes:
+        pid: its number.
+        start: ticks of the clock from the machine's start to its own: with its number, this tells
+            it from every other process.
+        name: what it calls itself.
+        uid: the user who owns it.
+        program: path of the program it runs.
+        region: the region of its memory; empty when the object is a file that it has mapped.
+        file: path of that file as the process sees it; empty when there is none any more.
+    """
+
+    pid: int
+    start: int
+    name: str
+    uid: int
+    program: str
+    region: str
+    file: str
 
 
 class Report:
@@ -107,6 +131,7 @@ class Report:
         bytes_scanned: bytes of all objects looked at.
         empty: whether there was nothing in it.
         unchanged: whether an earlier clean verdict was taken over.
+        processes: those that have it in memory, when their memory is what was looked at.
     """
 
     __slots__ = (
@@ -116,6 +141,7 @@ class Report:
         "errors",
         "notes",
         "path",
+        "processes",
         "seconds",
         "sha256",
         "size",
@@ -137,6 +163,7 @@ class Report:
         self.bytes_scanned = 0
         self.empty = False
         self.unchanged = False
+        self.processes: list[ProcessInfo] = []
 
     @property
     def verdict(self) -> Verdict:
@@ -174,6 +201,7 @@ class Report:
             "bytes_scanned": self.bytes_scanned,
             "empty": self.empty,
             "unchanged": self.unchanged,
+            "processes": [process._asdict() for process in self.processes],
         }
 
     @classmethod
@@ -198,4 +226,5 @@ class Report:
         report.bytes_scanned = int(values["bytes_scanned"])
         report.empty = bool(values["empty"])
         report.unchanged = bool(values["unchanged"])
+        report.processes = [ProcessInfo(**fields) for fields in values["processes"]]
         return report

@@ -15,6 +15,7 @@ tried again.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import select
@@ -216,6 +217,11 @@ class WorkerPool:
     def pids(self) -> tuple[int, ...]:
         """The worker processes there are."""
         return tuple(worker.pid for worker in self._all)
+
+    def load_all(self) -> None:
+        """Load now whatever any object may need, so that all workers share it."""
+        self._retired = True
+        self._confinement.load_all()
 
     def prestart(self) -> bool:
         """Start one worker ahead of its job, if there are fewer than there may be.
@@ -470,6 +476,7 @@ class WorkerPool:
         task_end, worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         answer_reader, answer_writer = os.pipe2(os.O_CLOEXEC)
         parent = os.getpid()
+        gc.freeze()  # so that the worker's collector leaves the shared pages alone
         try:
             pid = os.fork()
         except OSError as error:
@@ -477,6 +484,7 @@ class WorkerPool:
                 end.close()
             os.close(answer_reader)
             os.close(answer_writer)
+            gc.unfreeze()
             raise ResourcesExhausted(f"no worker could be started: {error.strerror}") from None
         if pid == 0:
             status = 1
@@ -485,6 +493,7 @@ class WorkerPool:
                 status = 0
             finally:
                 os._exit(status)
+        gc.unfreeze()
         worker = _Worker(pid, task_end, answer_reader)
         self._all.append(worker)
         worker_end.close()

@@ -51,7 +51,16 @@ def unpacker_of(kind: str) -> Unpacker | None:
     return cast(Unpacker, found)
 
 
-def load_all() -> None:
-    """Import every unpacker with its libraries, for a process that may open no file later."""
+_RARE_AND_LARGE = frozenset({"packed"})
+"""Modules that few objects need and that take tens of megabytes: processors to emulate on."""
+
+
+def load_all(*, rare: bool = True) -> None:
+    """Import every unpacker with its libraries, for processes that are forked from this one.
+
+    Args:
+        rare: also what few objects need and what takes much memory.
+    """
     for module in sorted({row.module for row in FORMATS}):
-        import_module(f"tocsin.unpack.{module}")
+        if rare or module not in _RARE_AND_LARGE:
+            import_module(f"tocsin.unpack.{module}")

@@ -7,12 +7,17 @@ that may open no file later; it may be forked from the one that imported them.
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 
 from icicle import Icicle, MemoryException, MemoryProtection
 
 from tocsin.errors import FormatError
+
+# Reading the description fails and is mended inside; where the user has asked for backtraces of
+# Rust programs, each of these failures would load all debug information there is (37 MiB, 0.2 s).
+os.environ["RUST_LIB_BACKTRACE"] = "0"
 
 _MOST_PAGES = 24 * 1024
 """Pages a program may write to; each costs twice its size (96 MiB make 192 MiB)."""

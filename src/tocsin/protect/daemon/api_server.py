@@ -25,12 +25,12 @@ import h11
 from tocsin.engine.report import Report, Verdict
 from tocsin.protect.daemon.http_exchange import Exchange, Request
 from tocsin.protect.daemon.keeper_messages import ActedNote, RefusedNote
-from tocsin.protect.daemon.metrics import CONTENT_TYPE, Metrics
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
 
 if TYPE_CHECKING:
     from tocsin.protect.daemon.clamd_server import Control
     from tocsin.protect.daemon.front import Front
+    from tocsin.protect.daemon.metrics import Metrics
 
 MOST_CLIENTS = 200
 _MOST_EVENTS = 1000
@@ -65,7 +65,7 @@ class ApiServer:
     def __init__(self, front: Front, control: Control) -> None:
         self._front = front
         self._control = control
-        self._metrics = Metrics(front)
+        self._metrics: Metrics | None = None
         self._servers: list[asyncio.Server] = []
         self._clients = 0
         self.busy = 0
@@ -122,7 +122,7 @@ class ApiServer:
         where = (request.method, request.path)
         try:
             if where == ("GET", "/metrics"):
-                await exchange.answer(200, self._metrics.page(), CONTENT_TYPE)
+                await exchange.answer(200, *self._metrics_page())
             elif client is None:
                 await _trouble(exchange, 404, "only /metrics is here")
             elif where == ("GET", "/v1/status"):
@@ -150,6 +150,14 @@ class ApiServer:
             if exchange.begun:
                 raise
             await _trouble(exchange, 400, f"the request makes no sense: {error}")
+
+    def _metrics_page(self) -> tuple[bytes, str]:
+        """The page and its type; its library is loaded when somebody asks."""
+        from tocsin.protect.daemon.metrics import CONTENT_TYPE, Metrics
+
+        if self._metrics is None:
+            self._metrics = Metrics(self._front)
+        return self._metrics.page(), CONTENT_TYPE
 
     async def _events(self, exchange: Exchange, request: Request) -> None:
         after = int(request.query.get("after", "0"))

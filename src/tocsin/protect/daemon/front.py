@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from tocsin.engine.host_port import ScanPort
 from tocsin.engine.report import Report
@@ -36,6 +36,7 @@ from tocsin.protect.daemon.control_messages import (
 )
 from tocsin.protect.daemon.keeper_client import KeeperClient, OpenRules
 from tocsin.protect.daemon.keeper_messages import from_keeper
+from tocsin.protect.daemon.listening import Listeners
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.scan_service import ScanService
 from tocsin.protect.journal.event import Event, Kind, Severity
@@ -44,26 +45,6 @@ from tocsin.version import VERSION
 
 FINISH_SECONDS = 10.0
 """How long clients get for their answers when the daemon ends."""
-
-
-class Listeners(NamedTuple):
-    """The sockets that clients come to; None where there is none.
-
-    Attributes:
-        clamd_unix: the clamd protocol.
-        clamd_tcp: the clamd protocol over a network.
-        api: the JSON API.
-        metrics: Prometheus.
-    """
-
-    clamd_unix: socket.socket | None
-    clamd_tcp: socket.socket | None
-    api: socket.socket | None
-    metrics: socket.socket | None
-
-    def descriptors(self) -> list[int]:
-        """Of those there are."""
-        return [listener.fileno() for listener in self if listener is not None]
 
 
 class Recorder(Protocol):

@@ -11,7 +11,7 @@ import pytest
 from engine_samples import BODY_RULE, PAYLOAD, WRAPPINGS, DatabaseMaker, mailbox, zipped
 
 from tocsin import Exceptions, Level, Limits, Options, Report, Scanner, Verdict
-from tocsin.engine.report import Detection, SkippedObject
+from tocsin.engine.report import Detection, ProcessInfo, SkippedObject
 from tocsin.unpack.interface import Reason
 
 SCHEMA = json.loads(
@@ -59,6 +59,8 @@ def test_every_property_and_word_is_described_and_used() -> None:
     assert list(kinds["detection"]["properties"]) == list(Detection._fields)
     assert kinds["detection"]["required"] == list(Detection._fields)
     assert kinds["skipped"]["required"] == list(SkippedObject._fields)
+    assert list(kinds["process"]["properties"]) == list(ProcessInfo._fields)
+    assert kinds["process"]["required"] == list(ProcessInfo._fields)
     assert SCHEMA["properties"]["verdict"]["enum"] == [verdict.value for verdict in Verdict]
     assert kinds["detection"]["properties"]["level"]["enum"] == [level.value for level in Level]
     reasons = {reason.value for reason in Reason} - {"duplicate"} | {"allowed"}
@@ -66,7 +68,7 @@ def test_every_property_and_word_is_described_and_used() -> None:
     described = [SCHEMA, *kinds.values(), *SCHEMA["properties"].values(), *SCHEMA["allOf"]]
     described += [
         value
-        for kind in ("detection", "skipped")
+        for kind in ("detection", "skipped", "process")
         for value in kinds[kind]["properties"].values()
         if "$ref" not in value
     ]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tocsin.app.places import state_dir
+from tocsin.app.settings import journal_file, state_folder
 from tocsin.database.cache import default_sources, index_identity, open_database, source_files
 from tocsin.database.index import Index
 from tocsin.engine.options import Options, Sandboxing
@@ -58,11 +58,6 @@ def worker_count(settings: Settings) -> int:
     return settings.scan.jobs or len(os.sched_getaffinity(0))
 
 
-def state_folder(settings: Settings) -> Path:
-    """Where the daemon keeps what survives a restart."""
-    return Path(settings.daemon.state) if settings.daemon.state else state_dir()
-
-
 class Composition:
     """What the daemon's processes do, from its settings.
 
@@ -93,7 +88,7 @@ class Composition:
         if self._user is not None:
             has_command = bool(settings.on_finding.command)
             drop_to(*self._user, new_privileges=has_command)
-        recorder = BackgroundRecorder(settings, self._state)
+        recorder = BackgroundRecorder(settings)
         front = Front(
             settings, self._listeners, end, recorder, self._jobs, str(folder), self._admin_gid
         )
@@ -104,7 +99,7 @@ class Composition:
         from tocsin.app.keeping import run_keeper
 
         network = Peer(*(self._user or (os.geteuid(), os.getegid())), ())
-        run_keeper(self._settings, self._state, end, front, network, self._admin_gid)
+        run_keeper(self._settings, end, front, network, self._admin_gid)
 
     def guard(self, end: socket.socket, session: int) -> None:
         """Answer the kernel."""
@@ -242,7 +237,7 @@ def run_daemon(settings: Settings) -> int:
     user = user_ids(settings.daemon.user) if os.geteuid() == 0 else None
     _lead_a_session()
     state = state_folder(settings)
-    _make_folders(state, user)
+    _make_folders(state, journal_file(settings).parent, user)
     listeners = _listen(settings)
     try:
         daemon = Daemon(
@@ -292,14 +287,15 @@ def _lead_a_session() -> None:
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _make_folders(state: Path, user: tuple[int, int] | None) -> None:
+def _make_folders(state: Path, journal: Path, user: tuple[int, int] | None) -> None:
     """Make what the daemon writes to; the front's folders belong to its user."""
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o755)
-        streams = state / "streams"
-        streams.mkdir(exist_ok=True, mode=0o700)
-        if user is not None:
-            os.chown(streams, *user)
+        for folder, mode in ((state / "streams", 0o700), (journal, 0o750)):
+            if not folder.is_dir():
+                folder.mkdir(parents=True, mode=mode)
+                if user is not None:
+                    os.chown(folder, *user)
     except OSError as error:
         raise SettingsError(
             f"{error.filename or state}: {error.strerror}; name a folder that can be written "

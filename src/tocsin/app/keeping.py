@@ -1,21 +1,185 @@
-"""The keeper composed: opening files, the quarantine, ending processes, and tasks at their times."""
+"""The keeper composed: opening files, the quarantine, and tasks at their times."""
 
 from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from tocsin.errors import UsageError
+import msgspec
+
+from tocsin.app.settings import quarantine_folder
+from tocsin.engine.report import Report
+from tocsin.errors import ChannelClosed, QuarantineError, UsageError
+from tocsin.protect.daemon.channel import Channel
+from tocsin.protect.daemon.control_messages import (
+    DatabaseNote,
+    FromChild,
+    HappenedWish,
+    StopNote,
+    TakeNote,
+    ToChild,
+    to_child,
+)
 from tocsin.protect.daemon.keeper import Keeper
 from tocsin.protect.daemon.peer import Peer
+from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.quarantine.record import DamagedRecord, Finding, Record
+from tocsin.protect.quarantine.vault import Vault
 from tocsin.settings import Settings
+
+
+class Keeping:
+    """What the keeper does with files that were found, for the guard and for administrators.
+
+    Args:
+        settings: the settings.
+        say: has an event journalled.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[Event], None]) -> None:
+        self._settings = settings
+        self._say = say
+        self._folder = quarantine_folder(settings)
+        self._database = ""
+        self._verbs: dict[str, Callable[[dict[str, Any], Peer], Any]] = {
+            "quarantine-list": self._list,
+            "quarantine-show": self._show,
+            "quarantine-restore": self._restore,
+            "quarantine-delete": self._delete,
+        }
+
+    def act(self, verb: str, arguments: dict[str, Any], peer: Peer) -> Any:
+        """Do something for an administrator.
+
+        Raises:
+            UsageError: there is no such verb.
+            QuarantineError: it cannot be done.
+        """
+        known = self._verbs.get(verb)
+        if known is None:
+            raise UsageError(f"there is no verb {verb!r}; there are {', '.join(self._verbs)}")
+        return known(arguments, peer)
+
+    def database_is(self, identity: str) -> None:
+        """Another database is in use."""
+        self._database = identity
+
+    def take(self, path: bytes, descriptor: int, values: dict[str, Any], origin: str) -> None:
+        """Take away what was found; whatever comes of it is journalled."""
+        report = Report.from_dict(values)
+        report.path = os.fsdecode(path)
+        finding = Finding.of(report, database=self._database, origin=origin)
+        names = tuple(dict.fromkeys(each.name for each in report.detections))
+        try:
+            with self._vault() as vault:
+                record = vault.take(path, finding=finding, descriptor=descriptor)
+        except (QuarantineError, OSError) as error:
+            self._say(
+                Event(
+                    kind=Kind.FAILURE,
+                    severity=Severity.ALARM,
+                    origin=origin,
+                    message=f"not taken into quarantine: {error}",
+                    path=report.path,
+                    signatures=names,
+                )
+            )
+            return
+        self._say(
+            Event(
+                kind=Kind.ACTION,
+                severity=Severity.WARNING,
+                origin=origin,
+                message=f"taken into quarantine: {report.path}",
+                path=report.path,
+                signatures=names,
+                action="quarantined",
+                record=record.id,
+                sha256=record.sha256,
+                size=record.size,
+                database=self._database,
+            )
+        )
+
+    def _vault(self) -> Vault:
+        return Vault(self._folder, max_size=self._settings.quarantine.max_size)
+
+    def _list(self, _arguments: dict[str, Any], _peer: Peer) -> Any:
+        with self._vault() as vault:
+            return [_shown(item) for item in vault.items()]
+
+    def _show(self, arguments: dict[str, Any], _peer: Peer) -> Any:
+        with self._vault() as vault:
+            return _shown(vault.record(str(arguments["id"])))
+
+    def _restore(self, arguments: dict[str, Any], peer: Peer) -> Any:
+        """Put a file back to its place; root may name another, and ask for set-user-ID bits."""
+        to = arguments.get("to")
+        keep_setid = bool(arguments.get("keep_setid", False))
+        if peer.uid != 0 and (to is not None or keep_setid):
+            raise UsageError("only root restores to another place or with set-user-ID bits")
+        with self._vault() as vault:
+            restored = vault.put_back(
+                str(arguments["id"]), None if to is None else str(to), keep_setid=keep_setid
+            )
+        path = os.fsdecode(restored.path)
+        self._say(_acted("restored", f"restored from quarantine: {path}", peer, path))
+        return {"path": path}
+
+    def _delete(self, arguments: dict[str, Any], peer: Peer) -> Any:
+        with self._vault() as vault:
+            path = os.fsdecode(vault.record(str(arguments["id"])).path)
+            whole = vault.delete(str(arguments["id"]))
+        self._say(_acted("deleted", f"deleted from quarantine: {path}", peer, path))
+        return {"id": whole}
+
+
+class Control:
+    """The keeper's end of the channel to the supervisor.
+
+    Args:
+        end: the socket.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        self._channel: Channel[ToChild, FromChild] = Channel(end, to_child)
+        self.keeping: Keeping | None = None
+        self.keeper: Keeper | None = None
+
+    def fileno(self) -> int:
+        """Readable when the supervisor says something."""
+        return self._channel.fileno()
+
+    def say(self, event: Event) -> None:
+        """Have an event journalled; from any thread, for a packet is sent whole or not."""
+        self._channel.send(HappenedWish(event))
+
+    def hear(self) -> None:
+        """Do what the supervisor wants.
+
+        Raises:
+            ChannelClosed: it has gone, or wants this process to end.
+        """
+        keeping, keeper = self.keeping, self.keeper
+        assert keeping is not None
+        assert keeper is not None
+        while (received := self._channel.receive()) is not None:
+            message, descriptors = received
+            if isinstance(message, TakeNote) and len(descriptors) == 1:
+                keeper.take_away(message.path, message.report, message.origin, descriptors)
+                continue
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if isinstance(message, DatabaseNote):
+                keeping.database_is(message.facts.identity)
+            elif isinstance(message, StopNote):
+                raise ChannelClosed("told to end")
 
 
 def run_keeper(
     settings: Settings,
-    state: Path,
     control: socket.socket,
     front: socket.socket,
     network: Peer,
@@ -25,18 +189,30 @@ def run_keeper(
 
     Args:
         settings: the settings.
-        state: folder of what survives restarts.
         control: the channel to the supervisor.
         front: the channel to the front.
         network: as whom files are opened for clients over a network.
         admin_gid: the group whose members may act.
     """
-    del control, state, settings
+    supervisor = Control(control)
+    keeping = Keeping(settings, supervisor.say)
+    keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take)
+    supervisor.keeping, supervisor.keeper = keeping, keeper
+    keeper.serve(listen={supervisor: supervisor.hear})
 
-    def act(verb: str, arguments: dict[str, Any], peer: Peer) -> Any:
-        raise UsageError(f"there is no verb {verb!r}")
 
-    def take(path: bytes, descriptor: int, report: dict[str, Any], origin: str) -> None:
-        os.fstat(descriptor)
+def _shown(item: Record | DamagedRecord) -> Any:
+    return msgspec.to_builtins(item, str_keys=True)
 
-    Keeper(front, network, admin_gid, act, take).serve()
+
+def _acted(action: str, message: str, peer: Peer, path: str) -> Event:
+    return Event(
+        kind=Kind.ACTION,
+        severity=Severity.NOTICE,
+        origin="daemon",
+        message=message,
+        path=path,
+        action=action,
+        uid=peer.uid,
+        pid=peer.pid,
+    )

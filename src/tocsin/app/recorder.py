@@ -10,11 +10,11 @@ import queue
 import threading
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tocsin.app.settings import journal_file
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.settings import Settings
 
@@ -24,22 +24,16 @@ _AT_ONCE = 500
 _PATIENCE = 1.0
 
 
-def journal_file(settings: Settings, state: Path) -> Path:
-    """The journal's file."""
-    return Path(settings.journal.file) if settings.journal.file else state / "journal.db"
-
-
 class BackgroundRecorder:
     """Keeps events in the journal, from a thread.
 
     Args:
         settings: the settings.
-        state: folder of what survives restarts.
     """
 
-    def __init__(self, settings: Settings, state: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._path = journal_file(settings, state)
+        self._path = journal_file(settings)
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._queued = 0
         self._written = 0
@@ -98,7 +92,7 @@ class BackgroundRecorder:
 
     def _write(self) -> None:
         from tocsin.app.notifying import Notifier
-        from tocsin.protect.journal.store import BufferedJournal
+        from tocsin.protect.journal.buffered import BufferedJournal
 
         journal = BufferedJournal(self._path, self._settings.journal)
         notifier = Notifier(self._settings.on_finding, self.record)

@@ -47,7 +47,7 @@ def state_folder(settings: Settings) -> Path:
 
 def journal_file(settings: Settings) -> Path:
     """The journal of events."""
-    return Path(settings.journal.file or state_folder(settings) / "journal.db")
+    return Path(settings.journal.file or state_folder(settings) / "journal" / "journal.db")
 
 
 def quarantine_folder(settings: Settings) -> Path:

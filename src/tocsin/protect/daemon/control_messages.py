@@ -65,11 +65,33 @@ class JournalNote(msgspec.Struct, frozen=True, tag="journal"):
     event: Event
 
 
+class DatabaseNote(msgspec.Struct, frozen=True, tag="database"):
+    """Another database is in use."""
+
+    facts: DatabaseFacts
+
+
+class TakeNote(msgspec.Struct, frozen=True, tag="take"):
+    """Something was found and is to be taken into quarantine; its descriptor comes along.
+
+    Attributes:
+        path: where.
+        report: as `Report.to_dict` gives it.
+        origin: who found it.
+    """
+
+    path: bytes
+    report: dict[str, Any]
+    origin: str
+
+
 class StopNote(msgspec.Struct, frozen=True, tag="stop"):
     """End in good order."""
 
 
-ToChild = HostNote | HoldNote | KeeperNote | StateNote | JournalNote | StopNote
+ToChild = (
+    HostNote | HoldNote | KeeperNote | StateNote | JournalNote | DatabaseNote | TakeNote | StopNote
+)
 
 
 class ReadyWish(msgspec.Struct, frozen=True, tag="ready"):

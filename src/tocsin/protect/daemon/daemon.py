@@ -26,6 +26,7 @@ from tocsin.errors import ChannelClosed
 from tocsin.protect.daemon.control_messages import (
     ChildStateWish,
     DatabaseFacts,
+    DatabaseNote,
     FromChild,
     HappenedWish,
     HoldNote,
@@ -189,6 +190,8 @@ class Daemon:
         if front is not None:
             front.send(KeeperNote(), [fronts.fileno()])
         fronts.close()
+        if self._facts.generation:
+            child.send(DatabaseNote(self._facts))
 
     def _start_guard(self) -> None:
         session = os.getsid(0)
@@ -236,6 +239,8 @@ class Daemon:
         for requests, answers in pairs:
             for end in (*requests, *answers):
                 end.close()
+        if "keeper" in self._children:
+            self._children["keeper"].send(DatabaseNote(self._facts))
 
     def _again(self, name: str, ended: Ended, start: Callable[[], None]) -> None:
         """Start a child anew, soon."""

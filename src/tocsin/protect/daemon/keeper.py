@@ -24,7 +24,6 @@ from tocsin.protect.daemon.keeper_messages import (
     ActWish,
     CancelWish,
     FinishedNote,
-    FoundWish,
     FromKeeper,
     MoreWish,
     OpenedNote,
@@ -87,16 +86,23 @@ class Keeper:
         self._lock = threading.Lock()
         self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def serve(self, also: Callable[[], float] | None = None) -> None:
+    def serve(
+        self,
+        also: Callable[[], float] | None = None,
+        listen: dict[Any, Callable[[], None]] | None = None,
+    ) -> None:
         """Until the front has gone.
 
         Args:
             also: called now and then; gives the seconds until it wants to be called again.
+            listen: what else to wait for, and what is called when it can be read.
         """
         selector = selectors.DefaultSelector()
         selector.register(self._wake_reader, selectors.EVENT_READ)
         events = selectors.EVENT_READ
         selector.register(self._channel, events)
+        for end, call in (listen or {}).items():
+            selector.register(end, selectors.EVENT_READ, call)
         try:
             while True:
                 wanted = selectors.EVENT_READ
@@ -106,6 +112,9 @@ class Keeper:
                     selector.modify(self._channel, events)
                 patience = also() if also is not None else 3600.0
                 for key, mask in selector.select(patience):
+                    if key.data is not None:
+                        key.data()
+                        continue
                     if key.fd == self._wake_reader:
                         with suppress(BlockingIOError):
                             os.read(self._wake_reader, 4096)
@@ -121,6 +130,19 @@ class Keeper:
             selector.close()
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._slow.shutdown(wait=True)
+
+    def take_away(
+        self, path: bytes, report: dict[str, Any], origin: str, descriptors: list[int]
+    ) -> None:
+        """Take what was found into quarantine, in the vault's thread; closes the descriptor."""
+
+        def take() -> None:
+            try:
+                self._quarantine(path, descriptors[0], report, origin)
+            finally:
+                _close_all(descriptors)
+
+        self._slow.submit(take)
 
     def _hear(self) -> None:
         while (received := self._channel.receive()) is not None:
@@ -153,12 +175,10 @@ class Keeper:
             cancelled = self._tasks.pop(message.number, None)
             if cancelled is not None:
                 cancelled.cancelled = True
-        elif isinstance(message, ActWish):
+        else:
             peer = self._who(descriptors, networked=False)
             _close_all(descriptors)
             self._slow.submit(self._do, message, peer)
-        else:
-            self._slow.submit(self._take_away, message, descriptors)
 
     def _who(self, descriptors: list[int], *, networked: bool) -> Peer | None:
         """Who is at the other end of the connection that came along."""
@@ -224,14 +244,6 @@ class Keeper:
         except Exception as error:
             self._post(ActedNote(message.number, f"a defect: {type(error).__name__}: {error}"))
 
-    def _take_away(self, message: FoundWish, descriptors: list[int]) -> None:
-        """In the vault's thread: take what was found."""
-        try:
-            if len(descriptors) == 1:
-                self._quarantine(message.path, descriptors[0], message.report, message.origin)
-        finally:
-            _close_all(descriptors)
-
     def _post(self, note: FromKeeper, descriptor: int = -1) -> None:
         with self._lock:
             self._done.append((note, descriptor))
@@ -247,6 +259,12 @@ class Keeper:
             os.write(self._wake_writer, b"x")
 
     def _say_what_is_done(self) -> None:
+        self._say_posted()
+        while self._finished:
+            self._finished.popleft()()
+        self._say_posted()  # what those said
+
+    def _say_posted(self) -> None:
         while self._done:
             note, descriptor = self._done.popleft()
             if descriptor < 0:
@@ -255,13 +273,6 @@ class Keeper:
             try:
                 self._channel.send(note, [descriptor])
             finally:
-                os.close(descriptor)
-        while self._finished:
-            self._finished.popleft()()
-        while self._done:  # what those said
-            note, descriptor = self._done.popleft()
-            self._channel.send(note, [descriptor] if descriptor >= 0 else ())
-            if descriptor >= 0:
                 os.close(descriptor)
 
 

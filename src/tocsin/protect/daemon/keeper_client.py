@@ -14,7 +14,6 @@ from tocsin.protect.daemon.keeper_messages import (
     ActWish,
     CancelWish,
     FinishedNote,
-    FoundWish,
     FromKeeper,
     MoreWish,
     OpenedNote,
@@ -125,10 +124,6 @@ class KeeperClient:
         self._number += 1
         self._acts[self._number] = done
         self._send(ActWish(self._number, verb, arguments), [connection])
-
-    def found(self, path: bytes, descriptor: int, report: dict[str, Any], origin: str) -> None:
-        """Have something taken into quarantine."""
-        self._send(FoundWish(path, report, origin), [descriptor])
 
     def _send(self, message: ToKeeper, descriptors: list[int] | None = None) -> None:
         channel = self._channel

@@ -54,21 +54,7 @@ class ActWish(msgspec.Struct, frozen=True, tag="act"):
     arguments: dict[str, Any]
 
 
-class FoundWish(msgspec.Struct, frozen=True, tag="found"):
-    """Something was found and is to be taken into quarantine; its descriptor comes along.
-
-    Attributes:
-        path: where.
-        report: the report, as `Report.to_dict` gives it.
-        origin: who found it.
-    """
-
-    path: bytes
-    report: dict[str, Any]
-    origin: str
-
-
-ToKeeper = OpenWish | MoreWish | CancelWish | ActWish | FoundWish
+ToKeeper = OpenWish | MoreWish | CancelWish | ActWish
 
 
 class OpenedNote(msgspec.Struct, frozen=True, tag="opened"):

@@ -9,16 +9,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tocsin.app.walk import Walk, WalkOptions
 from tocsin.database.index import Index
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, Verdict
 from tocsin.engine.scanner import Scanner
-from tocsin.engine.workers import WorkerPool
+from tocsin.engine.workers import Job, WorkerPool
 
 if TYPE_CHECKING:
+    from tocsin.app.acting import Seen
     from tocsin.app.history import History
 
 STANDARD_INPUT = "-"
@@ -33,6 +34,9 @@ class Request(NamedTuple):
         walk: what to leave out.
         jobs: worker processes.
         incremental: take over earlier clean verdicts of unchanged files.
+        memory: scan what processes can run before anything else.
+        critical: scan what is run without being asked for, then.
+        own_sessions: sessions whose processes are not looked at.
     """
 
     paths: tuple[str, ...]
@@ -40,6 +44,25 @@ class Request(NamedTuple):
     walk: WalkOptions
     jobs: int = 1
     incremental: bool = False
+    memory: bool = False
+    critical: bool = False
+    own_sessions: tuple[int, ...] = ()
+
+
+class Source(Protocol):
+    """Where objects come from that are no files which a user named."""
+
+    def items(self) -> Iterator[Job | Report]:
+        """What to scan, and finished reports."""
+        ...
+
+    def finished(self, report: Report) -> Iterator[Report]:
+        """The report on an item, with what is known besides, and those that follow from it."""
+        ...
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Rows for a summary: what was looked at, and what could not be."""
+        ...
 
 
 class Totals:
@@ -98,6 +121,7 @@ class ScanRun:
         totals: counts so far.
         walk: what was entered and left out so far.
         trouble: why nothing more is remembered for `incremental`, or empty.
+        sources: what else was looked at so far.
     """
 
     def __init__(self, database: Index, request: Request) -> None:
@@ -106,6 +130,7 @@ class ScanRun:
         self.totals = Totals()
         self.walk = Walk(request.walk)
         self.trouble = ""
+        self.sources: list[Source] = []
 
     def reports(self) -> Generator[Report, None, None]:
         """Every report, as it is ready."""
@@ -115,6 +140,7 @@ class ScanRun:
                 self.totals.add(report)
                 if history is not None:
                     history.remember(report)
+                self.seen = self._seen.pop(report.path, None)
                 yield report
         finally:
             if history is not None:
@@ -134,10 +160,31 @@ class ScanRun:
         done: list[Report] = []
         todo = self._todo(paths, history, done)
         with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
-            for report in pool.scan(todo):
+            for source in self._sources():
+                self.sources.append(source)
+                for report in pool.run(source.items()):
+                    assert isinstance(report, Report)
+                    yield from source.finished(report)
+            for report in pool.run(map(self._job, todo)):
+                assert isinstance(report, Report)
                 yield report
                 yield from _taken(done)
         yield from _taken(done)
+
+    def _sources(self) -> Iterator[Source]:
+        exceptions = self._request.options.exceptions
+        if self._request.memory:
+            from tocsin.protect.process_memory import ProcessMemory
+
+            yield ProcessMemory(exceptions, own_sessions=self._request.own_sessions)
+
+    def _job(self, path: str) -> Job | Report:
+        job = scan_job(path, self._request.options.exceptions)
+        if self._request.remember_files and isinstance(job, Job):
+            from tocsin.app.acting import seen_through
+
+            self._seen[path] = seen_through(job.descriptor, path)
+        return job
 
     def _todo(
         self, paths: Iterable[str], history: History | None, done: list[Report]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from tocsin.cli.sizes import Size
+from tocsin.cli.sizes import Size, printable
 from tocsin.unpack.interface import Limits
 
 if TYPE_CHECKING:
+    from tocsin.app.acting import Acting
     from tocsin.app.scan import Request
 
 _DEFAULTS = Limits()
@@ -29,7 +30,7 @@ def _jobs() -> int:
     epilog="Exit status: 0 clean; 1 something was found; 2 nothing was found, but something "
     "could not be looked at, or was not wholly.",
 )
-@click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="PATH...")
+@click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATH]...")
 @click.option(
     "--db",
     "databases",
@@ -60,6 +61,12 @@ def _jobs() -> int:
     type=click.File("rb"),
     metavar="FILE",
     help="Scan the paths in FILE, each ended by a NUL byte ('-' for standard input).",
+)
+@click.option(
+    "--memory",
+    is_flag=True,
+    help="Scan what running processes can execute: the files they have mapped for that, deleted "
+    "ones too, and memory without a file. As root those of every user.",
 )
 @click.option("--one-file-system", is_flag=True, help="Stay on the file system of each PATH.")
 @click.option("--pseudo-file-systems", is_flag=True, help="Enter /proc, /sys and their like too.")
@@ -130,6 +137,12 @@ def _jobs() -> int:
     show_default=True,
     help="Replace a worker after so many files; 1 lets no file's code judge another file.",
 )
+@click.option(
+    "--action",
+    type=click.Choice(["report", "quarantine", "delete"]),
+    help="What is done with what is INFECTED; 'tocsin quarantine restore' puts back what was "
+    "taken. What was found and done is journalled. Default: it is reported, no more.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Name clean files too.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what was found or went wrong; no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar on a terminal.")
@@ -144,6 +157,7 @@ def command(
     detect_pua: bool,
     exclude: tuple[str, ...],
     files_from0: BinaryIO | None,
+    memory: bool,
     one_file_system: bool,
     pseudo_file_systems: bool,
     incremental: bool,
@@ -157,6 +171,7 @@ def command(
     alert_macros: bool,
     require_sandbox: bool,
     files_per_worker: int,
+    action: str | None,
     verbose: bool,
     quiet: bool,
     no_progress: bool,
@@ -167,7 +182,9 @@ def command(
     Examples:
       tocsin scan ~/Downloads
       tocsin scan --db /var/lib/clamav --all-matches suspicious.doc
+      tocsin scan --action quarantine ~/Downloads
       tocsin scan --json --jobs 4 /srv | jq 'select(.verdict != "clean")'
+      tocsin scan --memory
       find /home -newer stamp -print0 | tocsin scan --files-from0 -
     """
     from tocsin.app.allow import current_exceptions
@@ -178,9 +195,9 @@ def command(
     named = list(paths)
     if files_from0 is not None:
         named += read_file_list(files_from0.read())
-    elif not named:
+    elif not (named or memory):
         raise click.UsageError("name a file or folder to scan, or '-' for standard input")
-    single = len(named) == 1 and not os.path.isdir(named[0])
+    single = len(named) == 1 and not memory and not os.path.isdir(named[0])
     request = Request(
         paths=tuple(named),
         options=Options(
@@ -198,6 +215,7 @@ def command(
         walk=WalkOptions(exclude, one_file_system, pseudo_file_systems),
         jobs=1 if single else jobs or _jobs(),
         incremental=incremental,
+        memory=memory,
     )
     sys.exit(
         _run(
@@ -209,8 +227,17 @@ def command(
             verbose=verbose,
             quiet=quiet,
             progress=not no_progress,
+            action=action,
         )
     )
+
+
+def _acting(action: str, database: str) -> Acting:
+    from tocsin.app.acting import Acting
+    from tocsin.cli.settings_option import current_settings
+    from tocsin.protect.actions import Action
+
+    return Acting(Action(action), current_settings(), database)
 
 
 def _run(
@@ -223,6 +250,7 @@ def _run(
     verbose: bool,
     quiet: bool,
     progress: bool,
+    action: str | None,
 ) -> int:
     from tocsin.app.scan import ScanRun
     from tocsin.cli.scan_output import JsonOutput, TextOutput
@@ -234,15 +262,18 @@ def _run(
         database = open_database(sources, lenient=lenient, progress=meter.say)
         output.begin(database)
         run = ScanRun(database, request)
+        acting = _acting(action, database.identity) if action is not None else None
         stopped = False
         try:
             with closing(run.reports()) as reports:
                 for report in reports:
-                    output.report(report)
+                    output.report(report, acting.after(report, run.seen) if acting else None)
                     meter.update(run.totals, report.path)
         except KeyboardInterrupt:
             stopped = True
     output.end(run, stopped=stopped)
+    if acting is not None and acting.trouble:
+        click.echo(f"tocsin: not journalled: {printable(acting.trouble)}", err=True)
     if stopped and not run.totals.found:
         return 2
     return run.totals.exit_status

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from tocsin.cli.progress import Meter
 from tocsin.cli.sizes import counted, human_size, human_time, printable
-from tocsin.engine.report import Level, Report, Verdict
+from tocsin.engine.report import Level, ProcessInfo, Report, Verdict
 
 if TYPE_CHECKING:
     from tocsin.app.scan import ScanRun
     from tocsin.database.index import Index
+    from tocsin.protect.actions import Outcome
 
 _WORDS = {
     Verdict.INFECTED: "INFECTED",
@@ -30,6 +31,23 @@ _COLOURS = {
 }
 _MOST_GAPS_SHOWN = 3
 _MOST_NOTES_SHOWN = 10
+_MOST_PROCESSES_SHOWN = 5
+
+_ALWAYS_SHOWN = ("remarkable", "start-up")
+_TRAITS = {"remarkable": "look at this", "start-up": "looked at because"}
+
+
+def _others(processes: list[ProcessInfo]) -> str:
+    """The other processes that have the same object."""
+    shown = [f"{p.pid} ({printable(p.name)})" for p in processes[:_MOST_PROCESSES_SHOWN]]
+    more = len(processes) - len(shown)
+    return f"also in {', '.join(shown)}{f' and {more:,} more' if more else ''}"
+
+
+def _what_was_done(outcome: Outcome) -> str:
+    number = f" as {outcome.record}" if outcome.record else ""
+    said = f"NOT DONE ({outcome.action.value})" if outcome.failed else outcome.state
+    return printable(f"{said}{number}" + (f": {outcome.detail}" if outcome.detail else ""))
 
 
 class Output(Protocol):
@@ -43,8 +61,8 @@ class Output(Protocol):
         """The database is open."""
         ...
 
-    def report(self, report: Report) -> None:
-        """A path is done."""
+    def report(self, report: Report, outcome: Outcome | None = None) -> None:
+        """A path is done, and what was to be done about it."""
         ...
 
     def end(self, run: ScanRun, *, stopped: bool) -> None:
@@ -62,13 +80,19 @@ class JsonOutput:
     def begin(self, database: Index) -> None:
         """Nothing to say."""
 
-    def report(self, report: Report) -> None:
+    def report(self, report: Report, outcome: Outcome | None = None) -> None:
         """Print the report."""
-        sys.stdout.write(json.dumps(report.to_dict()) + "\n")
+        done = {"outcome": outcome.to_dict()} if outcome is not None else {}
+        sys.stdout.write(json.dumps({**report.to_dict(), **done}) + "\n")
 
     def end(self, run: ScanRun, *, stopped: bool) -> None:
-        """Say on standard error when the list is not whole."""
+        """Say on standard error what the reports cannot: what was not looked at, and why."""
         sys.stdout.flush()
+        for source in run.sources:
+            label = ""
+            for first, value in source.lines():
+                label = first or label
+                sys.stderr.write(f"{label}: {printable(value)}\n")
         if stopped:
             sys.stderr.write(f"stopped after {run.totals.files} files\n")
 
@@ -97,10 +121,11 @@ class TextOutput:
         """Keep the database for the summary."""
         self._database = database
 
-    def report(self, report: Report) -> None:
+    def report(self, report: Report, outcome: Outcome | None = None) -> None:
         """Print a path's verdict when it is worth a line."""
         verdict = report.verdict
-        if verdict is Verdict.CLEAN and not self._verbose:
+        remarkable = any(note.trait == "remarkable" for note in report.notes)
+        if verdict is Verdict.CLEAN and not self._verbose and not remarkable:
             return
         lines = [f"{self._word(verdict)} {printable(report.path)}"]
         for detection in report.detections:
@@ -115,13 +140,17 @@ class TextOutput:
             lines.append(f"    {skip.reason}: {where}{printable(skip.detail)}")
         if len(gaps) > _MOST_GAPS_SHOWN:
             lines.append(f"    … and {len(gaps) - _MOST_GAPS_SHOWN} more (--json lists all)")
-        if self._verbose:
-            for note in report.notes[:_MOST_NOTES_SHOWN]:
-                where = "" if note.object == report.path else f"{printable(note.object)}: "
-                lines.append(f"    note: {where}{printable(note.detail)}")
+        notes = [n for n in report.notes if self._verbose or n.trait in _ALWAYS_SHOWN]
+        for note in notes[:_MOST_NOTES_SHOWN]:
+            where = "" if note.object == report.path else f"{printable(note.object)}: "
+            lines.append(f"    {_TRAITS.get(note.trait, 'note')}: {where}{printable(note.detail)}")
+        if len(report.processes) > 1:
+            lines.append(f"    {_others(report.processes[1:])}")
         lines += [f"    {printable(error)}" for error in report.errors]
         if report.unchanged:
             lines.append("    unchanged since it was found clean")
+        if outcome is not None and outcome.state != "reported":
+            lines.append(f"    {_what_was_done(outcome)}")
         self._write("\n".join(lines) + "\n")
 
     def end(self, run: ScanRun, *, stopped: bool) -> None:
@@ -141,6 +170,8 @@ class TextOutput:
             rows.append(("unchanged", f"{totals.unchanged:,} not scanned again (--incremental)"))
         for reason, count in sorted(run.walk.left_out.items()):
             rows.append(("left out", f"{reason}: {count:,}"))
+        for source in run.sources:
+            rows += source.lines()
         rows += self._database_rows()
         if run.trouble:
             rows.append(("history", printable(run.trouble)))

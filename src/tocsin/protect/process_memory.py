@@ -67,16 +67,20 @@ class Counts:
         if self.own:
             rows.append(("", f"{self.own:,} are this scanner's own and were passed over"))
         if self.refused:
-            rows.append(("", f"{self.refused:,} could not be looked into: only root may"))
+            rows.append(("", f"{self.refused:,} could not be looked into: {_who_may()}"))
         if self.without_memory:
             rows.append(
                 (
                     "",
                     f"memory of {self.without_memory:,} could not be read, only the files mapped: "
-                    "root may (kernel.yama.ptrace_scope)",
+                    f"{_who_may()} (kernel.yama.ptrace_scope)",
                 )
             )
         return rows
+
+
+def _who_may() -> str:
+    return "only root may" if os.geteuid() else "they forbid it even to root"
 
 
 class _Mapped(NamedTuple):
@@ -161,6 +165,10 @@ class ProcessMemory:
             self._done[known.digest] = report
             for name, twin in self._pending.pop(known.digest, []):
                 yield _complete(_copied(report, name), twin)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Rows for a summary: what was looked at, and what could not be."""
+        return self.counts.lines()
 
     def _survey(self) -> dict[tuple[int, int], list[_Mapped]]:
         """Files mapped to be run, each with who has it; memory to be read is noted."""

@@ -16,7 +16,7 @@ from tocsin.database.index import Index
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, Verdict
 from tocsin.engine.scanner import Scanner
-from tocsin.engine.workers import Job, WorkerPool
+from tocsin.engine.workers import Job, WorkerPool, scan_job
 
 if TYPE_CHECKING:
     from tocsin.app.acting import Seen
@@ -37,6 +37,7 @@ class Request(NamedTuple):
         memory: scan what processes can run before anything else.
         critical: scan what is run without being asked for, then.
         own_sessions: sessions whose processes are not looked at.
+        remember_files: keep which file each report is of, so that it can be acted on.
     """
 
     paths: tuple[str, ...]
@@ -47,6 +48,7 @@ class Request(NamedTuple):
     memory: bool = False
     critical: bool = False
     own_sessions: tuple[int, ...] = ()
+    remember_files: bool = False
 
 
 class Source(Protocol):
@@ -122,6 +124,7 @@ class ScanRun:
         walk: what was entered and left out so far.
         trouble: why nothing more is remembered for `incremental`, or empty.
         sources: what else was looked at so far.
+        seen: the file that the report being yielded is of, with `remember_files`.
     """
 
     def __init__(self, database: Index, request: Request) -> None:
@@ -131,6 +134,8 @@ class ScanRun:
         self.walk = Walk(request.walk)
         self.trouble = ""
         self.sources: list[Source] = []
+        self.seen: Seen | None = None
+        self._seen: dict[str, Seen] = {}
 
     def reports(self) -> Generator[Report, None, None]:
         """Every report, as it is ready."""

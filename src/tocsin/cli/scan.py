@@ -139,9 +139,10 @@ def _jobs() -> int:
 )
 @click.option(
     "--action",
-    type=click.Choice(["report", "quarantine", "delete"]),
+    type=click.Choice(["report", "quarantine", "delete", "terminate"]),
     help="What is done with what is INFECTED; 'tocsin quarantine restore' puts back what was "
-    "taken. What was found and done is journalled. Default: it is reported, no more.",
+    "taken; 'terminate' ends the processes that --memory finds. What was found and done is "
+    "journalled. Default: it is reported, no more.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Name clean files too.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what was found or went wrong; no summary.")
@@ -216,6 +217,7 @@ def command(
         jobs=1 if single else jobs or _jobs(),
         incremental=incremental,
         memory=memory,
+        remember_files=action is not None,
     )
     sys.exit(
         _run(

@@ -1,0 +1,205 @@
+"""Acting on what a scan finds: once for each file, apart from the scan, and journalled.
+
+The quarantine's key must not be in the memory of a process from which workers are forked: they
+parse hostile bytes, and what they are forked from they can read. So each action runs in a child
+of its own, which opens the quarantine, acts, says what came of it, and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from tocsin.app.settings import journal_file, quarantine_folder
+from tocsin.engine.report import Report, Verdict
+from tocsin.errors import JournalError
+from tocsin.protect.actions import Action, Outcome, act, acts_on, terminate
+from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.quarantine.identity import FileIdentity
+from tocsin.protect.quarantine.vault import Vault
+from tocsin.settings import Settings
+
+
+class Seen(NamedTuple):
+    """A file that is being scanned.
+
+    Attributes:
+        path: where it is, without links.
+        identity: which it is.
+    """
+
+    path: bytes
+    identity: FileIdentity
+
+
+def seen_through(descriptor: int, path: str) -> Seen:
+    """What an opened file is and where; the kernel says by which path it was reached."""
+    identity = FileIdentity.of_descriptor(descriptor)
+    with suppress(OSError):
+        return Seen(os.readlink(f"/proc/self/fd/{descriptor}".encode()), identity)
+    return Seen(os.fsencode(os.path.realpath(path)), identity)
+
+
+class Acting:
+    """Acts on what is found, and keeps a journal of it.
+
+    Args:
+        action: what is to be done.
+        settings: where the quarantine and the journal are.
+        database: identity of the database that is scanned with.
+        origin: who acts.
+
+    Attributes:
+        trouble: why the journal was not written, or empty.
+        failed: actions that were not done.
+    """
+
+    def __init__(
+        self, action: Action, settings: Settings, database: str, origin: str = "cli"
+    ) -> None:
+        self._action = action
+        self._settings = settings
+        self._database = database
+        self._origin = origin
+        self.trouble = ""
+        self.failed = 0
+
+    def after(self, report: Report, seen: Seen | None) -> Outcome | None:
+        """Do what is to be done after a report.
+
+        Args:
+            report: what was found.
+            seen: what was scanned; None where it was no file.
+
+        Returns:
+            What came of it; None when nothing was found that is acted on.
+        """
+        if not report.detections:
+            return None
+        events = [self._event(report, Kind.DETECTION)]
+        outcome = self._outcome(report, seen) if acts_on(report) else None
+        if outcome is not None and outcome.state != "reported":
+            self.failed += outcome.failed
+            events.append(self._event(report, Kind.ACTION, outcome))
+        self._write(events)
+        return outcome
+
+    def _outcome(self, report: Report, seen: Seen | None) -> Outcome:
+        if self._action is Action.REPORT:
+            return Outcome(action=self._action, state="reported")
+        if self._action is Action.TERMINATE:
+            return _terminate_all(report)
+        if seen is None:
+            detail = "it is no file that could be taken away"
+            return Outcome(action=self._action, state="failed", detail=detail)
+        folder = quarantine_folder(self._settings)
+        opened = partial(Vault, folder, max_size=self._settings.quarantine.max_size)
+        return run_apart(
+            partial(
+                act,
+                self._action,
+                report,
+                seen.identity,
+                path=seen.path,
+                vault=opened,
+                database=self._database,
+                origin=self._origin,
+                uid=os.getuid(),
+            ),
+            self._action,
+        )
+
+    def _event(self, report: Report, kind: Kind, outcome: Outcome | None = None) -> Event:
+        names = tuple(dict.fromkeys(detection.name for detection in report.detections))
+        infected = report.verdict is Verdict.INFECTED
+        severity = Severity.ALARM if infected else Severity.WARNING
+        message = f"{report.path}: {names[0]}"
+        if outcome is not None:
+            severity = Severity.ALARM if outcome.failed else Severity.NOTICE
+            message = f"{report.path}: {outcome.state}"
+            message += f" ({outcome.detail})" if outcome.detail else ""
+        return Event(
+            kind=kind,
+            severity=severity,
+            message=message,
+            origin=self._origin,
+            path=report.path,
+            object=report.detections[0].object,
+            signatures=names,
+            verdict=report.verdict.value,
+            action=outcome.state if outcome is not None else "",
+            sha256=report.sha256,
+            size=report.size,
+            database=self._database,
+            uid=os.getuid(),
+            record=outcome.record if outcome is not None else "",
+        )
+
+    def _write(self, events: list[Event]) -> None:
+        self.trouble = write_events(journal_file(self._settings), events) or self.trouble
+
+
+def _terminate_all(report: Report) -> Outcome:
+    """End every process that has what was found."""
+    action = Action.TERMINATE
+    if not report.processes:
+        detail = "a file is no process to be ended; use --action quarantine"
+        return Outcome(action=action, state="failed", detail=detail)
+    outcomes = [terminate(process.pid, process.start) for process in report.processes]
+    failures = [outcome.detail for outcome in outcomes if outcome.failed]
+    if failures:
+        return Outcome(action=action, state="failed", detail="; ".join(failures))
+    ended = ", ".join(str(process.pid) for process in report.processes)
+    return Outcome(action=action, state="terminated", detail=f"process {ended}")
+
+
+def write_events(journal: Path, events: list[Event]) -> str:
+    """Write events to the journal.
+
+    Returns:
+        Why they could not be, or an empty string.
+    """
+    from tocsin.protect.journal.store import Journal
+
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = Journal(journal)
+        try:
+            opened.write_many(events)
+        finally:
+            opened.close()
+    except (JournalError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def run_apart(work: Callable[[], Outcome], action: Action) -> Outcome:
+    """Do something in a process of its own, which an interrupt from the keyboard does not end."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            with open(writer, "wb") as answer:
+                answer.write(msgspec.json.encode(work()))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with open(reader, "rb") as answer:
+        said = answer.read()
+    _, ended = os.waitpid(pid, 0)
+    try:
+        return msgspec.json.decode(said, type=Outcome)
+    except msgspec.MsgspecError:
+        code = os.waitstatus_to_exitcode(ended)
+        detail = f"the process that was to do it ended early ({code})"
+        return Outcome(action=action, state="failed", detail=detail)

@@ -106,13 +106,14 @@ class TreeScan:
         Raises:
             Enough: the first detection was made and no other is wanted.
         """
-        self._findings.report.type_name = self._types.identify(data) if data else ""
+        type_name = self._types.identify(data) if data else ""
+        self._findings.report.type_name = type_name
         try:
             self._budget.charge_file()
         except LimitReached as error:
             self._findings.skip(layer.name, "limit", str(error))
             return
-        self._object(data, layer, (), 1)
+        self._object(data, layer, (), 1, type_name)
 
     def _object(
         self,

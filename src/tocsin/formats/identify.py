@@ -224,7 +224,9 @@ def _as_wide_html(head: bytes) -> str | None:
     """Looks for HTML in the text that is left when wide characters are narrowed."""
     if b"\x00" not in head:
         return None
-    if _by_signs(head[: len(head) & ~1 : 2]) == "HTML":
+    narrowed = head[: len(head) & ~1 : 2]
+    may_be = b"<" in narrowed and any(needle in narrowed for needle, _ in _HTML)
+    if may_be and _by_signs(narrowed) == "HTML":
         return "HTML_UTF16"
     for start, coding in _WIDE:
         if head.startswith(start):

@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -148,7 +149,10 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return {_plain_key(key): _plain(held, depth + 1) for key, held in value.items()}
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [_plain(held, depth + 1) for held in value]
-    return str(value)
+    try:
+        return reprlib.repr(value) if isinstance(value, Collection) else str(value)
+    except Exception:  # whatever somebody's type does, the event is kept
+        return f"<{type(value).__name__}>"
 
 
 def _plain_key(key: Any) -> str:

@@ -148,7 +148,7 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, str]:
                 f"{path} is not a journal of tocsin; name another file in [journal] file, or "
                 "move it away"
             )
-        connection = _connect(path)
+        connection = _prepared(path, uri=False)
         try:
             _bring_up_to_date(connection, path)
         except BaseException:
@@ -170,10 +170,14 @@ def open_for_reading(path: Path) -> tuple[sqlite3.Connection, bool]:
     Raises:
         JournalError: there is none, or it cannot be read.
     """
-    if not path.exists():
-        raise JournalError(f"there is no journal at {path}: nothing was recorded yet")
-    if not os.access(path, os.R_OK):
-        raise JournalError(f"{path} cannot be read: ask root, or join its group")
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except FileNotFoundError:
+        raise JournalError(f"there is no journal at {path}: nothing was recorded yet") from None
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be read ({error.strerror}): ask root, or join its group"
+        ) from error
     try:
         return _reader(path, "mode=ro"), False
     except sqlite3.Error as error:
@@ -221,18 +225,11 @@ def put_aside(path: Path, identity: tuple[int, int]) -> str:
         return str(aside)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = _prepared(path, uri=False)
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
 def _prepared(place: Path | str, *, uri: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         place, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri
     )
     add_functions(connection)
-    connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
 
@@ -258,6 +255,7 @@ def _own(descriptor: int, folder: Path) -> None:
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     try:
+        connection.execute("PRAGMA synchronous = FULL")
         _migrate(connection, path)
         _examine(connection)
     except sqlite3.Error as error:
@@ -311,11 +309,12 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 def _examine(connection: sqlite3.Connection) -> None:
     """Read what every writer needs; raise SQLite's error when it cannot be read."""
-    row = connection.execute("SELECT head_number, head_digest FROM chain").fetchone()
-    last = connection.execute(
-        "SELECT number, digest FROM event ORDER BY number DESC LIMIT 1"
+    # One statement, so that both are of one moment while others write.
+    row = connection.execute(
+        "SELECT head_number, head_digest, number, digest FROM chain LEFT JOIN "
+        "(SELECT number, digest FROM event ORDER BY number DESC LIMIT 1)"
     ).fetchone()
-    if row is None or (last is not None and tuple(last) != tuple(row)):
+    if row is None or (row[2] is not None and row[:2] != row[2:]):
         error = sqlite3.DatabaseError("its last event is not the one that it says")
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error

@@ -7,7 +7,7 @@ import time
 from typing import NamedTuple
 
 from tocsin.errors import JournalError
-from tocsin.protect.journal.content import Row, chained, row_of, unpack
+from tocsin.protect.journal.content import Row, chained, row_of, to_bytes, unpack
 
 REMOVED_AT_ONCE = 5000
 """Events removed in one transaction, so that nobody waits for long."""
@@ -80,6 +80,10 @@ def verify(connection: sqlite3.Connection) -> Verification:
             problems.append("and perhaps more")
             break
         row = Row(*held)
+        if not all(isinstance(part, bytes) for part in row[4:]):
+            problems.append(f"event {row.number} is not what was written")
+            number, digest = row.number, to_bytes(str(row.digest))
+            continue
         count += 1
         if row.number != number + 1:
             problems.append(f"events {number + 1} to {row.number - 1} are missing")

@@ -189,6 +189,8 @@ class GuardSettings(_Section, frozen=True):
         exclude_users: names or numbers of users whose opens are not looked at.
         removable: scan removable media when they are mounted.
         cache_size: most verdicts remembered.
+        kernel_cache: `root-files` has the kernel not ask again about clean files that nobody
+            but root may write to, until they are written to; `off` has it always ask.
     """
 
     enabled: bool = False
@@ -207,6 +209,7 @@ class GuardSettings(_Section, frozen=True):
     exclude_users: tuple[Account, ...] = ()
     removable: bool = True
     cache_size: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 100_000
+    kernel_cache: Literal["root-files", "off"] = "root-files"
 
 
 class QuarantineSettings(_Section, frozen=True):

@@ -42,6 +42,7 @@ class Mount(NamedTuple):
         kind: the file system's type.
         source: what is mounted.
         options: of the mount.
+        root: which part of the file system is seen there.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Mount(NamedTuple):
     kind: str
     source: str
     options: str
+    root: str = "/"
 
 
 def read_mounts(text: bytes | None = None) -> list[Mount]:
@@ -78,6 +80,7 @@ def read_mounts(text: bytes | None = None) -> list[Mount]:
                     kind=fields[rest + 1].decode("ascii", "replace"),
                     source=_unescaped(fields[rest + 2]),
                     options=fields[5].decode("ascii", "replace"),
+                    root=_unescaped(fields[3]),
                 )
             )
         except (ValueError, IndexError):

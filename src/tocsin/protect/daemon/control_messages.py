@@ -122,7 +122,21 @@ class ChildStateWish(msgspec.Struct, frozen=True, tag="child-state"):
     state: dict[str, Any]
 
 
-FromChild = ReadyWish | ReloadWish | ShutdownWish | HappenedWish | ChildStateWish
+class TakeWish(msgspec.Struct, frozen=True, tag="take"):
+    """The guard found something that the keeper is to take away; its descriptor comes along.
+
+    Attributes:
+        path: where.
+        report: as `Report.to_dict` gives it.
+        origin: who found it.
+    """
+
+    path: bytes
+    report: dict[str, Any]
+    origin: str
+
+
+FromChild = ReadyWish | ReloadWish | ShutdownWish | HappenedWish | ChildStateWish | TakeWish
 
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
 from_child: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)

@@ -1,0 +1,608 @@
+"""Answers the kernel: may this file be opened?
+
+One thread, which waits for nothing but events. What it must ask (the engine, what is remembered,
+what `/proc` says of a process) never opens a file that is guarded. An opening by one of the
+daemon's own processes is allowed at once, so that whatever they do meanwhile cannot be waiting
+for the guard.
+
+The order of things, for each opening:
+
+1. of the daemon's own: allowed;
+2. not a regular file, or empty: allowed;
+3. not guarded (`scope`): allowed;
+4. remembered as clean (`verdicts`): allowed, and the kernel is told not to ask again where that
+   is exact;
+5. excluded by path, program or user: allowed;
+6. larger than is looked at: as `on_incomplete` says;
+7. remembered as something else: as that says;
+8. otherwise it waits for a look (`looks`), which many openings share, or for its deadline.
+
+The kernel's ignore mark ends with the file's modification, but a store through a writable
+mapping is none, nor is it asked about the opening that precedes it. So only files that nobody
+but root may open for writing get one (`Facts.root_alone_writes`). The mark is made first, then
+it is checked that nobody writes and that the file is what was looked at; otherwise it is taken
+away. It is also taken away whenever somebody has closed the file after writing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from tocsin.engine.report import Report, SkippedObject, Verdict
+from tocsin.engine.workers import lost
+from tocsin.protect.guard import notices
+from tocsin.protect.guard.engine_link import EngineLink
+from tocsin.protect.guard.fanotify import (
+    FAN_CLOSE_WRITE,
+    FAN_NOFD,
+    FAN_OPEN_PERM,
+    FileEvent,
+)
+from tocsin.protect.guard.file_facts import (
+    Facts,
+    facts_of,
+    is_trusted,
+    nobody_writes,
+    path_of,
+    path_through,
+)
+from tocsin.protect.guard.looks import Look, Looks, Opening
+from tocsin.protect.guard.outbox import Outbox
+from tocsin.protect.guard.processes import ProcessExclusions, who
+from tocsin.protect.guard.scope import PathExclusions, Scope, covers, within
+from tocsin.protect.guard.tally import Tally
+from tocsin.protect.guard.verdicts import Verdicts, is_settled
+from tocsin.protect.journal.event import Severity
+from tocsin.settings import GuardSettings
+
+MOST_AT_ONCE: Final = 128
+"""Events read in one go."""
+
+SPARE_DESCRIPTORS: Final = 64
+"""Kept free for everything that is not an event."""
+
+_ROUNDS: Final = 16
+_MOST_TRIES: Final = 4
+_TELL_AGAIN_AFTER: Final = 60.0
+_MOST_TOLD: Final = 10_000
+
+
+class Kernel(Protocol):
+    """Whom the answers go to; `fanotify.Group` is one."""
+
+    def read(self, most: int) -> list[FileEvent]:
+        """Events that wait."""
+
+    def answer(self, descriptor: int, *, allow: bool) -> bool:
+        """Let whoever waits go on."""
+
+    def ignore(self, descriptor: int) -> bool:
+        """Do not ask about this file again."""
+
+    def heed(self, descriptor: int) -> None:
+        """Ask about this file again."""
+
+    def heed_all(self) -> None:
+        """Ask about every file again."""
+
+
+class Warden:
+    """Decides.
+
+    Args:
+        settings: that say how.
+        kernel: who asks.
+        link: to the engine; its `answered` and `lost` are this object's methods.
+        outbox: for what is to be told.
+        tally: counts.
+        session: to which the daemon's own processes belong.
+        most_descriptors: that this process may have open.
+        mounts_changed: whether something was mounted or unmounted since it was last asked;
+            whoever gives it sets `scope` before it returns.
+
+    Attributes:
+        scope: what is guarded.
+    """
+
+    def __init__(
+        self,
+        settings: GuardSettings,
+        kernel: Kernel,
+        link: EngineLink,
+        outbox: Outbox,
+        tally: Tally,
+        session: int,
+        most_descriptors: int,
+        mounts_changed: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._kernel = kernel
+        self._link = link
+        self._outbox = outbox
+        self._tally = tally
+        self._session = session
+        self._room = most_descriptors - SPARE_DESCRIPTORS
+        self._mounts_changed = mounts_changed
+        self._paths = PathExclusions(settings.exclude_paths)
+        self.processes = ProcessExclusions(settings.exclude_processes, settings.exclude_users)
+        self._verdicts = Verdicts(settings.cache_size)
+        self.looks = Looks(settings.in_flight)
+        self.scope = Scope((), (), (), ())
+        self._asked: deque[FileEvent] = deque()
+        self._openings: deque[Opening] = deque()
+        self._trusted: dict[tuple[int, int], bool] = {}
+        self._told: dict[tuple[object, ...], float] = {}
+        self._generation = 0
+        self._held = 0  # descriptors
+
+    # --- what happens ---------------------------------------------------------------------
+
+    def hear(self) -> None:
+        """There are events."""
+        for _ in range(_ROUNDS):
+            if not self._asked:
+                self._read()
+                if not self._asked:
+                    break
+            self._consider()
+        self.pump()
+
+    def answered(self, answers: list[tuple[int, Report]]) -> None:
+        """The engine has answered."""
+        done: list[tuple[Look, Report]] = []
+        for number, report in answers:
+            look = self.looks.find(number)
+            if look is not None:
+                self._conclude(look, report)
+                done.append((look, report))
+        quiet = [self._still_as_it_was(look) for look, _ in done]
+        self._read()  # whatever was closed before that was told before that
+        for (look, report), unchanged in zip(done, quiet, strict=True):
+            if unchanged and look.stable and look.generation == self._generation:
+                self._verdicts.put(look.facts.key, look.facts.stamp, report)
+                if report.verdict is Verdict.CLEAN and not report.skipped:
+                    self._ignore(look.descriptor, look.facts)
+            self._end(look)
+        if self._asked:
+            self.hear()
+        else:
+            self.pump()
+
+    def lost(self, numbers: list[int]) -> None:
+        """Requests will not be answered: their host has gone."""
+        for look in self.looks.again(numbers):
+            if look.tries >= _MOST_TRIES:
+                report = lost(look.path, f"the engine ended over it, {look.tries} times", 0.0)
+                self.looks.withdraw(look)
+                self._conclude(look, report)
+                self._end(look)
+
+    def new_database(self, generation: int) -> None:
+        """Nothing that was found out before holds any more."""
+        self._generation = generation
+        self._verdicts.forget_all()
+        self._kernel.heed_all()
+
+    def other_file_systems(self) -> None:
+        """A number may mean another file than before."""
+        self._verdicts.forget_all()
+        self.looks.disturb_all()
+        self._trusted.clear()
+
+    def pump(self) -> None:
+        """Have looks begun, as many as may be."""
+        link = self._link
+        while link.ready and (look := self.looks.next()) is not None:
+            began = time.time()
+            try:
+                facts = facts_of(look.descriptor)
+            except OSError as error:
+                self.looks.begin(look, look.facts, stable=False, generation=0)
+                report = Report(look.path)
+                report.errors.append(error.strerror or str(error))
+                self._conclude(look, report)
+                self._end(look)
+                continue
+            stable = (
+                self._is_trusted(facts, look.descriptor)
+                and is_settled(facts, began)
+                and nobody_writes(look.descriptor)
+            )
+            number = self.looks.begin(look, facts, stable=stable, generation=link.generation)
+            look.submitted = time.monotonic()
+            self._tally.looks += 1
+            if not link.submit(number, look.path, look.descriptor):
+                return
+
+    def expire(self, now: float) -> float:
+        """Answer whoever has waited long enough.
+
+        Returns:
+            Seconds until the next has.
+        """
+        openings = self._openings
+        while openings:
+            opening = openings[0]
+            if opening.open:
+                if opening.deadline > now:
+                    return opening.deadline - now
+                self._fall_back(opening)
+            openings.popleft()
+        return 3600.0
+
+    def let_go(self) -> None:
+        """Answer everybody who waits, by the fallback: the guard ends."""
+        while self._asked:
+            event = self._asked.popleft()
+            self._answer(event.descriptor, allow=self._settings.fallback == "allow")
+        while self._openings:
+            opening = self._openings.popleft()
+            if opening.open:
+                self._fall_back(opening)
+
+    @property
+    def remembered(self) -> int:
+        """Verdicts that are remembered."""
+        return len(self._verdicts)
+
+    @property
+    def waiting(self) -> int:
+        """Openings that wait."""
+        return sum(opening.open for opening in self._openings)
+
+    # --- events ---------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Take events from the kernel; what is no question is heard at once."""
+        room = self._make_room()
+        try:
+            events = self._kernel.read(min(MOST_AT_ONCE, room))
+        except OSError as error:
+            self._tally.unreadable += 1
+            if self._may_tell("unreadable"):
+                words = f"the kernel refused an opening that it could not ask about: {error}"
+                self._outbox.happened(notices.guard_event(Severity.WARNING, words))
+            return
+        for event in events:
+            if event.mask & FAN_OPEN_PERM:
+                self._asked.append(event)
+                self._held += 1
+            elif event.descriptor == FAN_NOFD:
+                self._overflowed()
+            else:
+                self._was_told(event)
+
+    def _was_told(self, event: FileEvent) -> None:
+        """Somebody closed a file after writing."""
+        try:
+            if event.mask & FAN_CLOSE_WRITE:
+                facts = facts_of(event.descriptor)
+                self._verdicts.forget(facts.key)
+                self.looks.disturb(facts.key)
+                self._kernel.heed(event.descriptor)
+        except OSError:  # a file that cannot be told: everything may be another
+            self.other_file_systems()
+            self._kernel.heed_all()
+        finally:
+            os.close(event.descriptor)
+
+    def _overflowed(self) -> None:
+        """The kernel lost events; which files were closed after writing is not known."""
+        self._tally.overflows += 1
+        self.other_file_systems()
+        self._kernel.heed_all()
+        words = "the kernel lost events: all that was remembered of files is forgotten"
+        self._outbox.happened(notices.guard_event(Severity.WARNING, words))
+
+    def _consider(self) -> None:
+        """Decide on what was asked, or have it wait for a look."""
+        batch = list(self._asked)
+        self._asked.clear()
+        self._mounts_changed()
+        tally = self._tally
+        tally.events += len(batch)
+        guarded: list[tuple[int, int, Facts, str, bool]] = []
+        for _, descriptor, pid in batch:
+            if self._is_own(pid):
+                tally.own += 1
+                self._answer(descriptor, allow=True)
+                continue
+            try:
+                facts = facts_of(descriptor)
+            except OSError:
+                tally.timed_out += 1
+                self._answer(descriptor, allow=self._settings.fallback == "allow")
+                continue
+            if not facts.size or not stat.S_ISREG(facts.mode):
+                self._answer(descriptor, allow=True)
+                continue
+            is_guarded, path = self.guards(descriptor, facts)
+            if is_guarded:
+                quiet = nobody_writes(descriptor)
+                guarded.append((descriptor, pid, facts, path, quiet))
+            else:
+                tally.outside += 1
+                self._answer(descriptor, allow=True)
+        if guarded:
+            self._read()  # whoever had a file open for writing and no longer has was told of
+            for each in guarded:
+                self._decide(*each)
+
+    def _decide(self, descriptor: int, pid: int, facts: Facts, path: str, quiet: bool) -> None:
+        """Answer, or have it wait for a look.
+
+        Args:
+            descriptor: of the event.
+            pid: who asks.
+            facts: of the file.
+            path: of the file, if it is known already.
+            quiet: whether nobody has it open for writing, and what was closed was told of.
+        """
+        known = None
+        if quiet and self._is_trusted(facts, descriptor):
+            known = self._verdicts.get(facts.key, facts.stamp)
+            if known is not None and known.verdict is Verdict.CLEAN:
+                self._tally.remembered += 1
+                self._answer(descriptor, allow=True, keep=True)
+                self._ignore(descriptor, facts)
+                self._close(descriptor)
+                return
+        path = path or path_of(descriptor)
+        if self.excludes(path, pid, facts):
+            self._tally.excluded += 1
+            self._answer(descriptor, allow=True)
+            return
+        most = self._settings.max_file_size
+        report = known.report if known is not None else None
+        if report is not None:
+            self._tally.remembered += 1
+        elif most and facts.size > most:
+            report = Report(path)
+            report.size = facts.size
+            report.skipped.append(SkippedObject(path, "limit", f"larger than {most:,} bytes"))
+        if report is not None:
+            self._apply(report, descriptor, pid, facts, path)
+            return
+        look = self.looks.joinable(facts, quiet=quiet, generation=self._generation)
+        if look is None:
+            look = Look(facts, descriptor, path, pid)
+            self.looks.add(look)
+        else:
+            self._tally.joined += 1
+        now = time.monotonic()
+        opening = Opening(look, descriptor, pid, now, now + self._settings.deadline)
+        look.openings.append(opening)
+        self._openings.append(opening)
+
+    def guards(self, descriptor: int, facts: Facts) -> tuple[bool, str]:
+        """Whether a file is guarded.
+
+        Returns:
+            That, and its path if it had to be had.
+        """
+        scope = self.scope
+        if scope.knows(facts.mount):
+            rule = scope.rule(facts.mount)
+            if rule is None or not rule:
+                return rule is None, ""
+            path = path_of(descriptor)
+            return covers(rule, path), path
+        places = scope.places_on(os.makedev(facts.key[0], facts.key[1]))
+        if places is None or facts.links > 1:
+            return True, ""
+        for place in places:
+            seen = path_through(descriptor, place.mount)
+            if not seen or within(seen, place.seen_at):
+                return True, ""
+        return False, ""
+
+    def excludes(self, path: str, pid: int, facts: Facts) -> bool:
+        """Whether a guarded file is not looked at.
+
+        What a path is called in a mount namespace of somebody's own says nothing.
+        """
+        if self._paths and self.scope.knows(facts.mount) and self._paths.hold(path):
+            return True
+        return bool(self.processes) and self.processes.hold(pid)
+
+    def examine(
+        self, descriptor: int, path: str, errand: Callable[[Look, Report], None] | None = None
+    ) -> None:
+        """Have a file looked at for which nobody waits.
+
+        Args:
+            descriptor: this object's from now on.
+            path: of the file.
+            errand: called with the report.
+
+        Raises:
+            OSError: the kernel says nothing of it.
+        """
+        look = Look(facts_of(descriptor), descriptor, path, 0)
+        look.errand = errand
+        self._held += 1
+        self.looks.add(look, idle=True)
+
+    # --- verdicts -------------------------------------------------------------------------
+
+    def _conclude(self, look: Look, report: Report) -> None:
+        """Answer all that wait for a look."""
+        now = time.monotonic()
+        allow = self._allows(report)
+        waiting = [opening for opening in look.openings if opening.open]
+        asker = waiting[0].pid if waiting else look.pid
+        is_told = bool(report.detections) or (waiting and not allow)
+        asking = who(asker) if is_told else None  # it is there while it waits
+        for opening in waiting:
+            opening.open = False
+            self._tally.waited_for(now - opening.arrived, look.path)
+            self._answer(
+                opening.descriptor, allow=allow, keep=opening.descriptor == look.descriptor
+            )
+        if asking is not None:
+            path = _present_path(look)
+            if report.detections:
+                self._tally.findings += 1
+                action = "noticed"
+                if look.late:
+                    action = "opened"
+                elif waiting or look.refused:
+                    action = "denied"
+                event = notices.detection(report, path, asking, self._link.database, action)
+                self._outbox.happened(event)
+                if (
+                    self._settings.on_infected == "quarantine"
+                    and report.verdict is Verdict.INFECTED
+                ):
+                    self._outbox.found(path, report, look.descriptor)
+            else:
+                reason = "it could not be looked at wholly"
+                self._outbox.happened(notices.refused(path, asking, reason, report))
+            self._may_tell(look.facts.key, asking.uid)
+        if look.errand is not None:
+            look.errand(look, report)
+
+    def _apply(self, report: Report, descriptor: int, pid: int, facts: Facts, path: str) -> None:
+        """Answer by what is known already."""
+        allow = self._allows(report)
+        if not allow:
+            asking = who(pid)
+            if self._may_tell(facts.key, asking.uid):
+                if report.detections:
+                    event = notices.detection(report, path, asking, self._link.database, "denied")
+                    self._outbox.happened(event)
+                    if (
+                        self._settings.on_infected == "quarantine"
+                        and report.verdict is Verdict.INFECTED
+                    ):
+                        self._outbox.found(path, report, descriptor)
+                else:
+                    reason = "it could not be looked at wholly"
+                    self._outbox.happened(notices.refused(path, asking, reason, report))
+        self._answer(descriptor, allow=allow)
+
+    def _allows(self, report: Report) -> bool:
+        """Whether a file may be opened; what is merely suspicious may not be either."""
+        verdict = report.verdict
+        if verdict is Verdict.CLEAN:
+            return True
+        if verdict in (Verdict.INFECTED, Verdict.SUSPICIOUS):
+            return False
+        return self._settings.on_incomplete == "allow"
+
+    def _fall_back(self, opening: Opening) -> None:
+        """Answer somebody for whom there is no verdict in time."""
+        opening.open = False
+        look = opening.look
+        allow = self._settings.fallback == "allow"
+        self._tally.timed_out += 1
+        self._tally.waited_for(time.monotonic() - opening.arrived, look.path)
+        if self._may_tell("late", look.facts.key):
+            asking = who(opening.pid)
+            if allow:
+                event = notices.undecided(look.path, asking, self._settings.deadline)
+            else:
+                event = notices.refused(look.path, asking, "there was no verdict in time")
+            self._outbox.happened(event)
+        look.late |= allow
+        look.refused |= not allow
+        self._answer(opening.descriptor, allow=allow, keep=opening.descriptor == look.descriptor)
+
+    def _still_as_it_was(self, look: Look) -> bool:
+        """Whether nobody writes to a file now, and it is what it was when the look began."""
+        if not look.stable or not nobody_writes(look.descriptor):
+            return False
+        try:
+            return facts_of(look.descriptor).stamp == look.facts.stamp
+        except OSError:
+            return False
+
+    def _ignore(self, descriptor: int, facts: Facts) -> None:
+        """Have the kernel ask no more about a clean file, where that is exact."""
+        if self._settings.kernel_cache == "off" or not facts.root_alone_writes:
+            return
+        if not self._kernel.ignore(descriptor):
+            return
+        try:
+            if nobody_writes(descriptor):
+                now = facts_of(descriptor)
+                if now.stamp == facts.stamp and now.root_alone_writes:
+                    self._tally.ignored += 1
+                    return
+        except OSError:
+            pass
+        self._kernel.heed(descriptor)
+
+    # --- small things ---------------------------------------------------------------------
+
+    def _answer(self, descriptor: int, *, allow: bool, keep: bool = False) -> None:
+        if allow:
+            self._tally.allowed += 1
+        else:
+            self._tally.denied += 1
+        self._kernel.answer(descriptor, allow=allow)
+        if not keep:
+            self._close(descriptor)
+
+    def _close(self, descriptor: int) -> None:
+        os.close(descriptor)
+        self._held -= 1
+
+    def _end(self, look: Look) -> None:
+        """A look is done, under way or not."""
+        if self.looks.find(look.number) is look:
+            self.looks.finish(look)
+        self._close(look.descriptor)
+        look.openings.clear()
+
+    def _is_own(self, pid: int) -> bool:
+        if pid <= 0:  # of a PID namespace that is not seen from here; getsid(0) is our own
+            return False
+        try:
+            return os.getsid(pid) == self._session
+        except OSError:
+            return False
+
+    def _is_trusted(self, facts: Facts, descriptor: int) -> bool:
+        device = facts.key[:2]
+        trusted = self._trusted.get(device)
+        if trusted is None:
+            trusted = self._trusted[device] = is_trusted(descriptor)
+        return trusted
+
+    def _make_room(self) -> int:
+        """Descriptors that there is room for; some are freed where there is none."""
+        while (room := self._room - self._held) < MOST_AT_ONCE:
+            look = self.looks.unwanted()
+            if look is not None:
+                self.looks.withdraw(look)
+                self._tally.lost_messages += 1
+                self._end(look)
+                continue
+            while self._openings and not self._openings[0].open:
+                self._openings.popleft()
+            if not self._openings:
+                break
+            self._fall_back(self._openings.popleft())
+        return max(1, room)
+
+    def _may_tell(self, *what: object) -> bool:
+        """Whether something was not told of within the last minute."""
+        now = time.monotonic()
+        if now - self._told.get(what, -_TELL_AGAIN_AFTER) < _TELL_AGAIN_AFTER:
+            return False
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told[what] = now
+        return True
+
+
+def _present_path(look: Look) -> str:
+    """Where a file is now, unless it has no name any more."""
+    path = path_of(look.descriptor)
+    return look.path if not path or path.endswith(" (deleted)") else path

@@ -12,6 +12,7 @@ from engine_samples import BODY_RULE, PAYLOAD, WRAPPINGS, DatabaseMaker, mailbox
 
 from tocsin import Exceptions, Level, Limits, Options, Report, Scanner, Verdict
 from tocsin.engine.report import Detection, ProcessInfo, SkippedObject
+from tocsin.protect.actions import Action, Outcome
 from tocsin.unpack.interface import Reason
 
 SCHEMA = json.loads(
@@ -54,8 +55,11 @@ def test_reports_of_what_cannot_be_read_are_as_described(
 
 def test_every_property_and_word_is_described_and_used() -> None:
     plain = Report("x").to_dict()
-    assert set(plain) == set(SCHEMA["properties"]) == set(SCHEMA["required"])
+    assert set(plain) == set(SCHEMA["properties"]) - {"outcome"} == set(SCHEMA["required"])
     kinds = SCHEMA["$defs"]
+    done = Outcome(action=Action.REPORT, state="reported").to_dict()
+    assert list(kinds["outcome"]["properties"]) == list(done) == kinds["outcome"]["required"]
+    assert kinds["outcome"]["properties"]["action"]["enum"] == [one.value for one in Action]
     assert list(kinds["detection"]["properties"]) == list(Detection._fields)
     assert kinds["detection"]["required"] == list(Detection._fields)
     assert kinds["skipped"]["required"] == list(SkippedObject._fields)
@@ -68,7 +72,7 @@ def test_every_property_and_word_is_described_and_used() -> None:
     described = [SCHEMA, *kinds.values(), *SCHEMA["properties"].values(), *SCHEMA["allOf"]]
     described += [
         value
-        for kind in ("detection", "skipped", "process")
+        for kind in ("detection", "skipped", "process", "outcome")
         for value in kinds[kind]["properties"].values()
         if "$ref" not in value
     ]

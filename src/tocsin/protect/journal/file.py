@@ -27,7 +27,6 @@ APPLICATION = 0x746F636A
 VERSION = 1
 MODE = 0o640
 BUSY_SECONDS = 10.0
-_MAGIC = b"SQLite format 3\0"
 _BEGUN = b"begun\n"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -143,14 +142,14 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, str]:
                 news = "the journal's file was gone or empty; a new one was begun"
             _put_aside_leftovers(path)
             _create(path)
-        elif not begun and not _looks_like_ours(path):
-            raise JournalError(
-                f"{path} is not a journal of tocsin; name another file in [journal] file, or "
-                "move it away"
-            )
         connection = _prepared(path, uri=False)
         try:
             _bring_up_to_date(connection, path)
+        except DamagedError as error:
+            connection.close()
+            if not begun:  # then nothing says that it ever was one
+                raise JournalError(f"{path} is not a journal of tocsin: {error.reason}") from error
+            raise
         except BaseException:
             connection.close()
             raise
@@ -170,14 +169,15 @@ def open_for_reading(path: Path) -> tuple[sqlite3.Connection, bool]:
     Raises:
         JournalError: there is none, or it cannot be read.
     """
+    # Not opened to see: closing it would drop the locks that SQLite holds in this process.
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        path.stat()
     except FileNotFoundError:
         raise JournalError(f"there is no journal at {path}: nothing was recorded yet") from None
     except OSError as error:
-        raise JournalError(
-            f"{path} cannot be read ({error.strerror}): ask root, or join its group"
-        ) from error
+        raise JournalError(f"{path} cannot be read: ask root, or join its group") from error
+    if not os.access(path, os.R_OK, effective_ids=True):
+        raise JournalError(f"{path} cannot be read: ask root, or join its group")
     try:
         return _reader(path, "mode=ro"), False
     except sqlite3.Error as error:
@@ -266,7 +266,9 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    empty = version == 0 and application == 0
+    if empty and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN EXCLUSIVE")
         with _transaction(connection):
@@ -301,7 +303,10 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     if application != APPLICATION:
-        raise JournalError(f"{path} is not a journal of tocsin")
+        raise JournalError(
+            f"{path} is not a journal of tocsin; name another file in [journal] file, or move "
+            "it away"
+        )
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
         raise JournalError(f"{path} was written by a newer tocsin (journal version {version})")
@@ -318,12 +323,6 @@ def _examine(connection: sqlite3.Connection) -> None:
         error = sqlite3.DatabaseError("its last event is not the one that it says")
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error
-
-
-def _looks_like_ours(path: Path) -> bool:
-    with open(path, "rb") as file:
-        header = file.read(72)
-    return header.startswith(_MAGIC) and header[68:72] == APPLICATION.to_bytes(4, "big")
 
 
 def _refuse_links(path: Path) -> None:

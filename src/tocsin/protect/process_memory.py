@@ -113,7 +113,7 @@ class ProcessMemory:
 
     Args:
         exceptions: the user's own; files excepted by path are not scanned.
-        own: heads of families of processes that are not looked at, besides this one.
+        own: heads of families of processes that are not looked at; None for this one.
         own_sessions: sessions whose processes are not looked at.
         only: numbers of the processes to look at; None for all.
         piece: bytes of memory that are scanned as one object.
@@ -126,7 +126,7 @@ class ProcessMemory:
         self,
         exceptions: Exceptions,
         *,
-        own: Collection[int] = (),
+        own: Collection[int] | None = None,
         own_sessions: Collection[int] = (),
         only: Collection[int] | None = None,
         piece: int = PIECE,
@@ -173,7 +173,7 @@ class ProcessMemory:
     def _survey(self) -> dict[tuple[int, int], list[_Mapped]]:
         """Files mapped to be run, each with who has it; memory to be read is noted."""
         everybody = list(running())
-        own = family(everybody, [os.getpid(), *self._own])
+        own = family(everybody, [os.getpid()] if self._own is None else self._own)
         files: dict[tuple[int, int], list[_Mapped]] = {}
         for process in everybody:
             if process.kernel or (self._only is not None and process.pid not in self._only):

@@ -7,6 +7,7 @@ import socket
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from tocsin.app.settings import journal_file, state_folder
@@ -20,8 +21,16 @@ from tocsin.protect.daemon.listening import Listeners, listen_tcp, listen_unix
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.rights import drop_to, group_id, user_ids
 from tocsin.protect.daemon.service_manager import ServiceManager
+from tocsin.sandbox.identity import others_may_read
+from tocsin.sandbox.policy import runtime_paths
 from tocsin.settings import Settings
 from tocsin.unpack.interface import Limits
+
+LATE_MODULES = (
+    *("encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.utf_16", "stringprep"),
+    *("concurrent.futures.thread", "tempfile", "random", "traceback", "linecache", "tokenize"),
+)
+"""What Python's own library imports when it is first needed, in the front."""
 
 _LAST_GOOD = "last-good-index"
 
@@ -85,6 +94,7 @@ class Composition:
 
         settings = self._settings
         folder = self._state / "streams"
+        _import_for_front(settings, unreadable=self._user is not None)
         if self._user is not None:
             has_command = bool(settings.on_finding.command)
             drop_to(*self._user, new_privileges=has_command)
@@ -123,6 +133,25 @@ class Composition:
         ]
         opened = opener_of(self._settings, identity)
         run_host(opened, scan_options(self._settings), self._jobs, ends)
+
+
+def _import_for_front(settings: Settings, *, unreadable: bool) -> None:
+    """Import what the front needs while it still may.
+
+    Args:
+        settings: the settings.
+        unreadable: the front becomes another user, who may not be able to read the modules, as
+            where root installed this program for itself.
+    """
+    wanted = ["tocsin.protect.journal.buffered", "tocsin.protect.journal.store"]
+    if settings.forward:
+        wanted.append("tocsin.protect.journal.forward")
+    if settings.on_finding.command or settings.on_finding.mail_to:
+        wanted.append("tocsin.protect.notify")
+    if unreadable and not all(others_may_read(path) for path in runtime_paths()):
+        wanted += ["tocsin.protect.daemon.metrics", *LATE_MODULES]
+    for name in wanted:
+        import_module(name)
 
 
 def build(settings: Settings, state: Path, in_use: str, *, fall_back: bool) -> Built:

@@ -10,13 +10,17 @@ import queue
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tocsin.app.settings import journal_file
+from tocsin.errors import TocsinError
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.settings import Settings
+
+if TYPE_CHECKING:
+    from tocsin.protect.notify import Notifier
 
 RECENT = 20
 _MOST_QUEUED = 50_000
@@ -44,8 +48,10 @@ class BackgroundRecorder:
         self._stop = threading.Event()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._writer.start()
-        self._forwarder = threading.Thread(target=self._forward, name="forward", daemon=True)
-        self._forwarder.start()
+        self._forwarder: threading.Thread | None = None
+        if settings.forward:
+            self._forwarder = threading.Thread(target=self._forward, name="forward", daemon=True)
+            self._forwarder.start()
 
     def record(self, event: Event) -> None:
         """Keep an event; never waits."""
@@ -88,14 +94,14 @@ class BackgroundRecorder:
         self._stop.set()
         self._queue.put(None)
         self._writer.join(timeout=5)
-        self._forwarder.join(timeout=5)
+        if self._forwarder is not None:
+            self._forwarder.join(timeout=5)
 
     def _write(self) -> None:
-        from tocsin.app.notifying import Notifier
         from tocsin.protect.journal.buffered import BufferedJournal
 
         journal = BufferedJournal(self._path, self._settings.journal)
-        notifier = Notifier(self._settings.on_finding, self.record)
+        notifier = self._notifier()
         try:
             while True:
                 batch = self._batch()
@@ -104,12 +110,13 @@ class BackgroundRecorder:
                 self._trouble = journal.trouble
                 self._written += len(events)
                 for event in events:
-                    if event.kind is Kind.DETECTION:
+                    if notifier is not None and event.kind is Kind.DETECTION:
                         notifier.found(event)
                 if None in batch:
                     return
         finally:
-            notifier.close()
+            if notifier is not None:
+                notifier.close()
             journal.close()
 
     def _batch(self) -> list[Event | None]:
@@ -120,6 +127,28 @@ class BackgroundRecorder:
             while len(batch) < _AT_ONCE and batch[-1] is not None:
                 batch.append(self._queue.get_nowait())
         return batch
+
+
+    def _notifier(self) -> Notifier | None:
+        """Who tells others of findings; nobody where the settings name none."""
+        finding = self._settings.on_finding
+        if not finding.command and not finding.mail_to:
+            return None
+        from tocsin.protect.notify import Notifier
+
+        return Notifier(finding, self.record)
+
+    def _forward(self) -> None:
+        """In a thread: pass events on to whom the settings name."""
+        from tocsin.protect.journal.forward import Forwarders
+        from tocsin.protect.journal.store import Journal
+
+        with suppress(TocsinError):
+            forwarders = Forwarders(Journal(self._path), self._settings.forward)
+            wait = 0.0
+            while not self._stop.wait(wait):
+                wait = forwarders.run_once()
+                self._forward_state = forwarders.state()
 
 
 def plain_event(event: Event) -> dict[str, Any]:

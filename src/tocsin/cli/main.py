@@ -22,7 +22,9 @@ VERBS = {
     "unpack": "List what is inside a file, or write it to a folder.",
     "identify": "Say what files are, by their content.",
     "db": "Build, inspect and compare detection databases.",
+    "daemon": "Serve scans to others, and guard this machine.",
     "allow": "Make exceptions of your own, list and revoke them.",
+    "events": "Show what happened: the journal of events.",
     "config": "Check and show the settings.",
     "doctor": "Check what protects this machine, and say what is missing.",
 }

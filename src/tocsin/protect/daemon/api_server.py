@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import h11
 
 from tocsin.engine.report import Report, Verdict
+from tocsin.errors import TocsinError
 from tocsin.protect.daemon.http_exchange import Exchange, Request
 from tocsin.protect.daemon.keeper_messages import ActedNote, RefusedNote
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
@@ -111,7 +112,7 @@ class ApiServer:
                     self.busy -= 1
                 if not exchange.can_go_on:
                     break
-        except (h11.ProtocolError, TimeoutError, ValueError, ConnectionError):
+        except (h11.ProtocolError, TimeoutError, ValueError, ConnectionError, TocsinError):
             pass  # who speaks something else, or too slowly, is not answered
         finally:
             self._clients -= 1
@@ -150,6 +151,10 @@ class ApiServer:
             if exchange.begun:
                 raise
             await _trouble(exchange, 400, f"the request makes no sense: {error}")
+        except TocsinError as error:
+            if exchange.begun:
+                raise
+            await _trouble(exchange, 500, str(error))
 
     def _metrics_page(self) -> tuple[bytes, str]:
         """The page and its type; its library is loaded when somebody asks."""

@@ -38,10 +38,12 @@ from tocsin.protect.daemon.control_messages import (
     ShutdownWish,
     StateNote,
     StopNote,
+    TakeNote,
+    TakeWish,
     ToChild,
 )
 from tocsin.protect.daemon.service_manager import ServiceManager
-from tocsin.protect.daemon.supervisor import Backoff, Child, Ended, Supervisor
+from tocsin.protect.daemon.supervisor import Backoff, Child, Ended, Said, Supervisor
 from tocsin.protect.journal.event import Event, Kind, Severity
 
 DRAIN_SECONDS = 2.0
@@ -153,10 +155,10 @@ class Daemon:
         self._start_builder(fall_back=True)
         while True:
             said, ended = supervisor.wait(_STATE_SECONDS)
-            for child, message in said:
-                self._hear(child, message)
-            for each in ended:
-                self._mourn(each)
+            for each in said:
+                self._hear(each)
+            for gone in ended:
+                self._mourn(gone)
             if supervisor.stopping and not self._stopping_since:
                 self._stop("a signal")
             if self._stopping_since and self._stopped():
@@ -374,7 +376,13 @@ class Daemon:
 
     # --- what is said ---------------------------------------------------------------------
 
-    def _hear(self, child: Child, message: FromChild) -> None:
+    def _hear(self, said: Said) -> None:
+        child, message, descriptors = said
+        if isinstance(message, TakeWish) and "keeper" in self._children:
+            taken = TakeNote(message.path, message.report, message.origin)
+            self._children["keeper"].send(taken, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
         if isinstance(message, ReadyWish):
             if child.name == "front":
                 self._ready = True

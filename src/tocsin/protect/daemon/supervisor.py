@@ -37,6 +37,20 @@ Life = Callable[[socket.socket], None]
 """What a child does with its end of the channel to the supervisor."""
 
 
+class Said(NamedTuple):
+    """What a child said.
+
+    Attributes:
+        child: which.
+        message: what.
+        descriptors: what came along.
+    """
+
+    child: Child
+    message: FromChild
+    descriptors: list[int]
+
+
 class Ended(NamedTuple):
     """A child that has ended.
 
@@ -158,8 +172,10 @@ class Supervisor:
         """Call something after a while, from `wait`."""
         self._timers.append((time.monotonic() + seconds, call))
 
-    def wait(self, patience: float) -> tuple[list[tuple[Child, FromChild]], list[Ended]]:
+    def wait(self, patience: float) -> tuple[list[Said], list[Ended]]:
         """What children said, and which of them have ended.
+
+        The descriptors that came with what was said are the caller's to close.
 
         Args:
             patience: seconds to wait for something to happen.
@@ -167,7 +183,7 @@ class Supervisor:
         now = time.monotonic()
         if self._timers:
             patience = max(0.0, min(patience, min(at for at, _ in self._timers) - now))
-        said: list[tuple[Child, FromChild]] = []
+        said: list[Said] = []
         for child in self.children.values():
             wanted = selectors.EVENT_READ
             if child.channel.wants_write:
@@ -184,9 +200,7 @@ class Supervisor:
                 if mask & selectors.EVENT_WRITE:
                     child.channel.flush()
                 while (received := child.channel.receive()) is not None:
-                    for surplus in received[1]:
-                        os.close(surplus)
-                    said.append((child, received[0]))
+                    said.append(Said(child, *received))
             except ChannelClosed:
                 with suppress(KeyError):
                     self._selector.unregister(child.channel)

@@ -184,7 +184,7 @@ def path_of(descriptor: int) -> str:
 def path_through(descriptor: int, mount: str) -> str:
     """Where a file is when it is looked at through another mount of its file system.
 
-    No file is opened by this (`O_PATH`), so that nobody is asked.
+    No file is opened by this, only the folder that is mounted, so that nobody is asked.
 
     Args:
         descriptor: of the file.
@@ -202,7 +202,7 @@ def path_through(descriptor: int, mount: str) -> str:
     if given < 0:
         return ""
     try:
-        at = os.open(mount, os.O_PATH | os.O_CLOEXEC)
+        at = os.open(mount, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return ""
     try:

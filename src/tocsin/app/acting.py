@@ -1,22 +1,18 @@
 """Acting on what a scan finds: once for each file, apart from the scan, and journalled.
 
-The quarantine's key must not be in the memory of a process from which workers are forked: they
-parse hostile bytes, and what they are forked from they can read. So each action runs in a child
-of its own, which opens the quarantine, acts, says what came of it, and ends.
+Each action runs in a child of its own (see `apart`), which opens the quarantine, acts, says what
+came of it, and ends.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
+from tocsin.app.apart import run_apart
 from tocsin.app.settings import journal_file, quarantine_folder
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import JournalError
@@ -178,28 +174,3 @@ def write_events(journal: Path, events: list[Event]) -> str:
     except (JournalError, OSError) as error:
         return str(error)
     return ""
-
-
-def run_apart(work: Callable[[], Outcome], action: Action) -> Outcome:
-    """Do something in a process of its own, which an interrupt from the keyboard does not end."""
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            with open(writer, "wb") as answer:
-                answer.write(msgspec.json.encode(work()))
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(writer)
-    with open(reader, "rb") as answer:
-        said = answer.read()
-    _, ended = os.waitpid(pid, 0)
-    try:
-        return msgspec.json.decode(said, type=Outcome)
-    except msgspec.MsgspecError:
-        code = os.waitstatus_to_exitcode(ended)
-        detail = f"the process that was to do it ended early ({code})"
-        return Outcome(action=action, state="failed", detail=detail)

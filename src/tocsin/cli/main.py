@@ -23,9 +23,11 @@ VERBS = {
     "identify": "Say what files are, by their content.",
     "db": "Build, inspect and compare detection databases.",
     "daemon": "Serve scans to others, and guard this machine.",
+    "quarantine": "Take files away, show what was taken, put it back.",
     "allow": "Make exceptions of your own, list and revoke them.",
     "events": "Show what happened: the journal of events.",
     "config": "Check and show the settings.",
+    "migrate": "Move over from another scanner.",
     "doctor": "Check what protects this machine, and say what is missing.",
 }
 

@@ -167,8 +167,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_be_restored(self) -> bool:
-        """Whether nothing was found in it any more when it was last looked at."""
-        return self.examined is not None and self.examined.clean
+        """Whether something was found in it once, and nothing when it was last looked at.
+
+        What somebody took by hand they took for reasons of their own.
+        """
+        detected = bool(self.finding.detections)
+        return detected and self.examined is not None and self.examined.clean
 
 
 class Restoring(msgspec.Struct, frozen=True, kw_only=True):

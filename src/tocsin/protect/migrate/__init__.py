@@ -1,0 +1,1 @@
+"""Moving over from ClamAV: its settings read, and what becomes of each said."""

@@ -6,6 +6,7 @@ that a progress bar or a summary can show at any time.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -167,7 +168,7 @@ class ScanRun:
         with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
             for source in self._sources():
                 self.sources.append(source)
-                for report in pool.run(source.items()):
+                for report in pool.run(map(self._seen_first, source.items())):
                     assert isinstance(report, Report)
                     yield from source.finished(report)
             for report in pool.run(map(self._job, todo)):
@@ -182,13 +183,21 @@ class ScanRun:
             from tocsin.protect.process_memory import ProcessMemory
 
             yield ProcessMemory(exceptions, own_sessions=self._request.own_sessions)
+        if self._request.critical:
+            from tocsin.protect.startup_scan import StartupScan
+
+            yield StartupScan(exceptions)
 
     def _job(self, path: str) -> Job | Report:
-        job = scan_job(path, self._request.options.exceptions)
+        return self._seen_first(scan_job(path, self._request.options.exceptions))
+
+    def _seen_first(self, job: Job | Report) -> Job | Report:
+        """Remember which file a job is of, if it is one that has a name."""
         if self._request.remember_files and isinstance(job, Job):
             from tocsin.app.acting import seen_through
 
-            self._seen[path] = seen_through(job.descriptor, path)
+            if os.fstat(job.descriptor).st_nlink:
+                self._seen[job.path] = seen_through(job.descriptor, job.path)
         return job
 
     def _todo(

@@ -68,6 +68,13 @@ def _jobs() -> int:
     help="Scan what running processes can execute: the files they have mapped for that, deleted "
     "ones too, and memory without a file. As root those of every user.",
 )
+@click.option(
+    "--critical",
+    is_flag=True,
+    help="Scan what is started without being asked for: cron, systemd, shell profiles, the "
+    "loader, PAM, SSH, kernel modules, browser extensions and so on, with the programs named "
+    "there. Says what is remarkable besides. As root those of every user.",
+)
 @click.option("--one-file-system", is_flag=True, help="Stay on the file system of each PATH.")
 @click.option("--pseudo-file-systems", is_flag=True, help="Enter /proc, /sys and their like too.")
 @click.option(
@@ -159,6 +166,7 @@ def command(
     exclude: tuple[str, ...],
     files_from0: BinaryIO | None,
     memory: bool,
+    critical: bool,
     one_file_system: bool,
     pseudo_file_systems: bool,
     incremental: bool,
@@ -185,7 +193,7 @@ def command(
       tocsin scan --db /var/lib/clamav --all-matches suspicious.doc
       tocsin scan --action quarantine ~/Downloads
       tocsin scan --json --jobs 4 /srv | jq 'select(.verdict != "clean")'
-      tocsin scan --memory
+      tocsin scan --memory --critical
       find /home -newer stamp -print0 | tocsin scan --files-from0 -
     """
     from tocsin.app.allow import current_exceptions
@@ -196,9 +204,9 @@ def command(
     named = list(paths)
     if files_from0 is not None:
         named += read_file_list(files_from0.read())
-    elif not (named or memory):
+    elif not (named or memory or critical):
         raise click.UsageError("name a file or folder to scan, or '-' for standard input")
-    single = len(named) == 1 and not memory and not os.path.isdir(named[0])
+    single = len(named) == 1 and not (memory or critical) and not os.path.isdir(named[0])
     request = Request(
         paths=tuple(named),
         options=Options(
@@ -217,6 +225,7 @@ def command(
         jobs=1 if single else jobs or _jobs(),
         incremental=incremental,
         memory=memory,
+        critical=critical,
         remember_files=action is not None,
     )
     sys.exit(

@@ -123,8 +123,28 @@ class ChannelClosed(TocsinError):
     """Another of the daemon's processes has ended or makes no sense."""
 
 
+class DaemonUnreachable(TocsinError):
+    """There is no daemon to ask, or it gives no answer that makes sense."""
+
+
+class DaemonRefused(TocsinError):
+    """The daemon does not do what it was asked.
+
+    Attributes:
+        status: of the answer, as HTTP has it: 403 for who may not, 404 for what it does not know.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
 class QuarantineError(TocsinError):
     """The vault, or what was to go into it or out of it, is not as it must be; nothing is lost."""
+
+
+class InstallError(TocsinError):
+    """The machine cannot be changed as installing needs it, or is not as it was left."""
 
 
 class SandboxUnavailable(TocsinError):

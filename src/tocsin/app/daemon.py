@@ -200,10 +200,15 @@ def opener_of(settings: Settings, identity: str) -> Callable[[], Index]:
 
 
 def newest_source(settings: Settings) -> float:
-    """Time of the newest source of signatures, seconds since 1970; 0 when there is none."""
+    """Time of the newest source of signatures, seconds since 1970; 0 when there is none.
+
+    Where the settings name sources, those that come with this program do not count: how new it
+    is says nothing of them.
+    """
+    stated = [Path(source) for source in settings.database.sources]
     newest = 0.0
     with suppress(TocsinError):
-        for file in source_files(database_sources(settings)):
+        for file in source_files(stated or [default_sources()]):
             with suppress(OSError):
                 newest = max(newest, file.stat().st_mtime)
     return newest

@@ -20,6 +20,7 @@ from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.settings import Settings
 
 if TYPE_CHECKING:
+    from tocsin.protect.journal.filters import Filter
     from tocsin.protect.notify import Notifier
 
 RECENT = 20
@@ -78,14 +79,13 @@ class BackgroundRecorder:
             "forward": self._forward_state,
         }
 
-    def read(self, after: int, limit: int) -> list[dict[str, Any]]:
-        """Events after a number."""
-        from tocsin.protect.journal.store import Filter, Journal
+    def read(self, wanted: Filter) -> list[dict[str, Any]]:
+        """Events of the journal."""
+        from tocsin.protect.journal.store import Journal
 
         journal = Journal(self._path, read_only=True)
         try:
-            found = journal.read(Filter(after=after, limit=limit))
-            return [plain_event(event) for event in found]
+            return [plain_event(event) for event in journal.read(wanted)]
         finally:
             journal.close()
 
@@ -127,7 +127,6 @@ class BackgroundRecorder:
             while len(batch) < _AT_ONCE and batch[-1] is not None:
                 batch.append(self._queue.get_nowait())
         return batch
-
 
     def _notifier(self) -> Notifier | None:
         """Who tells others of findings; nobody where the settings name none."""

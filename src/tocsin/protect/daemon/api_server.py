@@ -6,7 +6,7 @@
 | `GET /metrics` | the same as numbers, for Prometheus | anybody |
 | `POST /v1/scan` | `{"paths": […], "all_matches": false}`: a report a line | what they may read |
 | `POST /v1/reload` | look at the database's sources again | anybody |
-| `GET /v1/events` | the journal: `after`, `limit` | root and the group |
+| `GET /v1/events` | the journal, see `_wanted_events` | root and the group |
 | `POST /v1/act` | `{"verb": …, "arguments": {…}}`: see `keeper_actions` | root and the group |
 | `POST /v1/shutdown` | end the daemon | root and the group |
 
@@ -27,6 +27,8 @@ from tocsin.errors import TocsinError
 from tocsin.protect.daemon.http_exchange import Exchange, Request
 from tocsin.protect.daemon.keeper_messages import ActedNote, RefusedNote
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
+from tocsin.protect.journal.event import Kind, Severity
+from tocsin.protect.journal.filters import Filter
 
 if TYPE_CHECKING:
     from tocsin.protect.daemon.clamd_server import Control
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 MOST_CLIENTS = 200
 _MOST_EVENTS = 1000
+_MOST_NUMBER = 1 << 62
 
 
 class Client:
@@ -165,10 +168,8 @@ class ApiServer:
         return self._metrics.page(), CONTENT_TYPE
 
     async def _events(self, exchange: Exchange, request: Request) -> None:
-        after = int(request.query.get("after", "0"))
-        limit = min(int(request.query.get("limit", "100")), _MOST_EVENTS)
-        read = self._front.recorder.read
-        events = await asyncio.get_running_loop().run_in_executor(None, read, after, limit)
+        read, wanted = self._front.recorder.read, _wanted_events(request.query)
+        events = await asyncio.get_running_loop().run_in_executor(None, read, wanted)
         await exchange.values(200, {"events": events})
 
     async def _act(self, exchange: Exchange, request: Request, client: Client) -> None:
@@ -260,6 +261,26 @@ class _ApiScan:
     def _end_if_done(self) -> None:
         if self._opened_all and not self._running:
             self.queue.put_nowait(None)
+
+
+def _wanted_events(query: dict[str, str]) -> Filter:
+    """Which events are asked for: `after` a number, at most `limit`; of certain `kinds`.
+
+    `kinds` are separated by commas, `severity` is the least, `since` counts from 1970, and
+    `newest=1` wants the last of them instead of the first.
+
+    Raises:
+        ValueError: it makes no sense.
+    """
+    kinds = query.get("kinds", "")
+    return Filter(
+        kinds=tuple(map(Kind, kinds.split(","))) if kinds else (),
+        severity=Severity(query.get("severity", "info")),
+        since=float(query["since"]) if "since" in query else None,
+        after=max(0, min(int(query.get("after", "0")), _MOST_NUMBER)),
+        limit=max(1, min(int(query.get("limit", "100")), _MOST_EVENTS)),
+        newest=query.get("newest", "") == "1",
+    )
 
 
 def _once(future: asyncio.Future[ActedNote]) -> Any:

@@ -139,6 +139,7 @@ class Daemon:
         self._built: Built | None = None
         self._drain_until = 0.0
         self._failed = False
+        self._refused = ""
 
     def run(self) -> int:
         """Until the end.
@@ -306,6 +307,7 @@ class Daemon:
         built, self._built = self._built, None
         if built is None:
             built = Built(DatabaseFacts(), trouble=f"the process that indexes was {ended.reason}")
+        self._refused = built.trouble
         if built.trouble or built.facts.trouble:
             self._happened(
                 Event(
@@ -439,6 +441,7 @@ class Daemon:
                 "newest": facts.newest,
                 "since": facts.since,
                 "trouble": facts.trouble,
+                "refused": self._refused,
                 "indexing": self._builder is not None,
             },
             "processes": {name: child.pid for name, child in self._children.items()},

@@ -40,6 +40,7 @@ from tocsin.protect.daemon.listening import Listeners
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.scan_service import ScanService
 from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.journal.filters import Filter
 from tocsin.settings import Settings
 from tocsin.version import VERSION
 
@@ -56,8 +57,8 @@ class Recorder(Protocol):
     def state(self) -> dict[str, Any]:
         """How it goes, as plain values."""
 
-    def read(self, after: int, limit: int) -> list[dict[str, Any]]:
-        """Events after a number, as plain values; may wait."""
+    def read(self, wanted: Filter) -> list[dict[str, Any]]:
+        """Events of the journal, as plain values; may wait."""
 
     def recent(self) -> list[dict[str, Any]]:
         """The last detections and alarms, as plain values; never waits."""
@@ -153,12 +154,18 @@ class Front:
         """
         tally = self.service.tally
         return {
-            **self.state,
+            **(self.state if paths else _without_paths(self.state)),
             "version": VERSION,
+            "paths": paths,
+            "guarded": self.settings.guard.enabled,
             "ready": self.service.ready,
             "jobs": self.jobs,
             "clients": len(self.clamd.connections),
-            "queue": {"pending": self.service.pending, "waiting": self.service.waiting},
+            "queue": {
+                "pending": self.service.pending,
+                "waiting": self.service.waiting,
+                "most": self.settings.daemon.max_queue,
+            },
             "scanned": {
                 "objects": tally.objects,
                 "bytes": tally.bytes,
@@ -253,6 +260,14 @@ def detection(report: Report, origin: str, database: str, peer: Peer | None = No
         uid=peer.uid if peer is not None else -1,
         pid=peer.pid if peer is not None else 0,
     )
+
+
+def _without_paths(state: dict[str, Any]) -> dict[str, Any]:
+    """What the supervisor says, without the names of files that others have."""
+    guard = state.get("guard", {})
+    if "slowest" not in guard:
+        return state
+    return {**state, "guard": {**guard, "slowest": {**guard["slowest"], "path": ""}}}
 
 
 def run_front(make: Callable[[], Front]) -> None:

@@ -116,7 +116,7 @@ class Exchange:
     @property
     def begun(self) -> bool:
         """Whether an answer has begun."""
-        return self._http.our_state is not h11.IDLE
+        return self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE)
 
     @property
     def can_go_on(self) -> bool:

@@ -56,6 +56,7 @@ class StartupPlaces:
         self.users = [user for user in everybody if uid in (0, user.uid)]
         self.others = len(everybody) - len(self.users)
         self._named: set[tuple[str, str]] = set()
+        self._led: dict[tuple[Named, str], tuple[str, ...]] = {}
 
     def places(self) -> Iterator[Place]:
         """Every place that there is, those that it names right behind it; some come twice."""
@@ -132,20 +133,25 @@ class StartupPlaces:
     def _found(self, words: Iterable[Named], home: str) -> Iterator[str]:
         """Files that words lead to."""
         for named in words:
-            word = named.word
-            if word.startswith(("~/", "$HOME/", "${HOME}/")) and home:
-                word = home + word[word.index("/") :]
-            if word.endswith("/"):
-                yield from self.tree.files(word.rstrip("/"))
-            elif word.startswith("/"):
-                there = self.tree.is_file if named.script or named.searched else None
-                if (there or self.tree.is_program)(word):
-                    yield word
-            elif named.searched and "/" not in word:
-                places = (f"{folder}/{word}" for folder in SEARCHED)
-                path = next(filter(self.tree.is_program, places), None)
-                if path is not None:
-                    yield path
+            if (named, home) not in self._led:
+                self._led[named, home] = tuple(self._led_to(named, home))
+            yield from self._led[named, home]
+
+    def _led_to(self, named: Named, home: str) -> Iterator[str]:
+        word = named.word
+        if word.startswith(("~/", "$HOME/", "${HOME}/")) and home:
+            word = home + word[word.index("/") :]
+        if word.endswith("/"):
+            yield from self.tree.files(word.rstrip("/"))
+        elif word.startswith("/"):
+            fits = self.tree.is_file if named.script or named.searched else self.tree.is_program
+            if fits(word):
+                yield word
+        elif named.searched and "/" not in word:
+            places = (f"{folder}/{word}" for folder in SEARCHED)
+            path = next(filter(self.tree.is_program, places), None)
+            if path is not None:
+                yield path
 
     def _existing(self, paths: Iterable[str]) -> Iterator[str]:
         return filter(self.tree.is_file, paths)

@@ -156,6 +156,7 @@ def _named(words: list[str], depth: int) -> Iterator[Named]:
     expects_command = True
     interpreter = False
     code_follows = False
+    after_option = False
     for word in words:
         if not word or word in ("{", "}"):
             continue
@@ -168,8 +169,13 @@ def _named(words: list[str], depth: int) -> Iterator[Named]:
             if _ASSIGNMENT.match(word):
                 continue
             if word.startswith("-") or word[0].isdigit() or word in _WRAPPERS:
+                after_option = len(word) == 2 and word.startswith("-")
                 if word in _WRAPPERS:
                     yield Named(word, searched=True)
+                continue
+            if after_option:  # what the option is given, or else the command
+                after_option = False
+                yield Named(word, searched=True)
                 continue
             expects_command = False
             name = word.rpartition("/")[2]

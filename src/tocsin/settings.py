@@ -233,7 +233,7 @@ class JournalSettings(_Section, frozen=True):
     """`[journal]`: the record of what happened.
 
     Attributes:
-        file: the SQLite file; empty: `journal.db` in the state folder.
+        file: the SQLite file; empty: `journal/journal.db` in the state folder.
         keep_days: older events are removed once they were forwarded; 0: kept for ever.
         max_events: beyond this the oldest are removed once they were forwarded; 0: no limit.
     """

@@ -27,6 +27,8 @@ VERBS = {
     "allow": "Make exceptions of your own, list and revoke them.",
     "events": "Show what happened: the journal of events.",
     "config": "Check and show the settings.",
+    "install": "Make the daemon a part of this machine.",
+    "uninstall": "Take back what 'tocsin install' made.",
     "migrate": "Move over from another scanner.",
     "doctor": "Check what protects this machine, and say what is missing.",
 }

@@ -1,0 +1,1 @@
+"""The daemon as a part of a machine: account, folders, settings, service; and all of it undone."""

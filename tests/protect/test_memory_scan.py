@@ -35,8 +35,8 @@ from tocsin.protect.memory_map import pieces
 from tocsin.protect.process_memory import OVERLAP, ProcessMemory
 from tocsin.protect.processes import family, parse_stat, read_process, running
 
-SCHEMA = json.loads(
-    (Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text()
+VALID = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text())
 )
 YARA = 'rule Yara_Needle { strings: $a = "tocsin-needle-one" condition: $a }'
 
@@ -57,7 +57,7 @@ def look(memory: ProcessMemory, index: Index) -> list[Report]:
             assert isinstance(report, Report)
             reports += memory.finished(report)
     for report in reports:
-        jsonschema.validate(report.to_dict(), SCHEMA)
+        VALID.validate(report.to_dict())
     return reports
 
 
@@ -322,7 +322,7 @@ def test_the_command_reports_processes_as_described(tmp_path: Path) -> None:
     assert done.returncode == text.returncode == 1
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     for line in lines:
-        jsonschema.validate(line, SCHEMA)
+        VALID.validate(line)
     (bad,) = [line for line in lines if line["verdict"] == "infected"]
     assert [process["pid"] for process in bad["processes"]] == [child.pid]
     assert f"process {child.pid} (".encode() in text.stdout

@@ -25,6 +25,7 @@ from tocsin.protect.daemon.control_messages import (
 from tocsin.protect.daemon.keeper import Keeper
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.quarantine.extent import extent
 from tocsin.protect.quarantine.record import DamagedRecord, Finding, Record
 from tocsin.protect.quarantine.vault import Vault
 from tocsin.settings import Settings
@@ -44,6 +45,7 @@ class Keeping:
         self._folder = quarantine_folder(settings)
         self._database = ""
         self._verbs: dict[str, Callable[[dict[str, Any], Peer], Any]] = {
+            "quarantine-extent": self._extent,
             "quarantine-list": self._list,
             "quarantine-show": self._show,
             "quarantine-restore": self._restore,
@@ -105,6 +107,9 @@ class Keeping:
 
     def _vault(self) -> Vault:
         return Vault(self._folder, max_size=self._settings.quarantine.max_size)
+
+    def _extent(self, _arguments: dict[str, Any], _peer: Peer) -> Any:
+        return extent(self._folder)._asdict()
 
     def _list(self, _arguments: dict[str, Any], _peer: Peer) -> Any:
         with self._vault() as vault:

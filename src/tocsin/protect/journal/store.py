@@ -151,6 +151,15 @@ class Journal:
             after = int(rows[-1][0])
             left -= len(rows) if left > 0 else 0
 
+    def count(self, filters: Filter = _ALL) -> int:
+        """How many events there are of what is asked for; its limit does not count."""
+        asked = question(filters)
+        rows = self._ask(
+            f"SELECT count(*) FROM event WHERE number > ? AND {asked.where}",  # noqa: S608
+            (filters.after, *asked.values),
+        )
+        return int(rows[0][0])
+
     def last_number(self) -> int:
         """The number of the last event that was written, 0 when there is none."""
         return int(self._ask("SELECT head_number FROM chain")[0][0])

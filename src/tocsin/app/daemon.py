@@ -19,7 +19,7 @@ from tocsin.protect.daemon.control_messages import DatabaseFacts
 from tocsin.protect.daemon.daemon import Built, Daemon, say_built
 from tocsin.protect.daemon.listening import Listeners, listen_tcp, listen_unix
 from tocsin.protect.daemon.peer import Peer
-from tocsin.protect.daemon.rights import drop_to, group_id, user_ids
+from tocsin.protect.daemon.rights import drop_to, group_id, keep_capabilities, user_ids
 from tocsin.protect.daemon.service_manager import ServiceManager
 from tocsin.sandbox.identity import others_may_read
 from tocsin.sandbox.policy import runtime_paths
@@ -31,6 +31,11 @@ LATE_MODULES = (
     *("concurrent.futures.thread", "tempfile", "random", "traceback", "linecache", "tokenize"),
 )
 """What Python's own library imports when it is first needed, in the front."""
+
+_HOST_CAPABILITIES = (
+    *("SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "SYS_RESOURCE", "KILL", "DAC_READ_SEARCH"),
+)
+"""What confining workers takes, ending them, and reading modules in a home that is closed."""
 
 _LAST_GOOD = "last-good-index"
 
@@ -113,9 +118,11 @@ class Composition:
 
     def guard(self, end: socket.socket, session: int) -> None:
         """Answer the kernel."""
-        from tocsin.app.guarding import guard_life
+        from tocsin.protect.guard.guard import run_guard
 
-        guard_life(self._settings, end, session)
+        if self._user is not None:
+            keep_capabilities("SYS_ADMIN", "DAC_READ_SEARCH", "SYS_PTRACE", "SYS_NICE", "KILL")
+        run_guard(self._settings.guard, end, session)
 
     def build(self, end: socket.socket, in_use: str, *, fall_back: bool) -> None:
         """Make the index of what the settings name, and try it."""
@@ -132,6 +139,8 @@ class Composition:
             for place, (requests, answers) in enumerate(ports)
         ]
         opened = opener_of(self._settings, identity)
+        if self._user is not None:
+            keep_capabilities(*_HOST_CAPABILITIES)
         run_host(opened, scan_options(self._settings), self._jobs, ends)
 
 

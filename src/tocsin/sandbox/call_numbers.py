@@ -109,6 +109,7 @@ _TABLE: Final = {
     "clone3": (435, 435),
     "close_range": (436, 436),
     "faccessat2": (439, 439),
+    "capget": (125, 90),
     "setgroups": (116, 159),
     "setfsuid": (122, 151),
     "setfsgid": (123, 152),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import grp
 import os
 import pwd
 import signal
+import struct
 from contextlib import suppress
 
 from tocsin.errors import SettingsError
@@ -43,6 +45,50 @@ def group_id(name: str) -> int | None:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         return None
+
+
+_CAPABILITIES = {
+    "CHOWN": 0,
+    "DAC_OVERRIDE": 1,
+    "DAC_READ_SEARCH": 2,
+    "FOWNER": 3,
+    "FSETID": 4,
+    "KILL": 5,
+    "SETGID": 6,
+    "SETUID": 7,
+    "SETPCAP": 8,
+    "LINUX_IMMUTABLE": 9,
+    "SYS_CHROOT": 18,
+    "SYS_PTRACE": 19,
+    "SYS_ADMIN": 21,
+    "SYS_NICE": 23,
+    "SYS_RESOURCE": 24,
+}
+"""Bits by name (capabilities(7); include/uapi/linux/capability.h)."""
+
+_CAPABILITY_VERSION = 0x20080522
+
+
+def keep_capabilities(*names: str) -> None:
+    """Keep these of root's rights, and no others, in this process.
+
+    What it does not have anyway it does not get. A program that it starts as root has all again
+    that the system lets root have.
+
+    Args:
+        *names: without `CAP_`.
+    """
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0))
+    held = ctypes.create_string_buffer(24)
+    wanted = sum(1 << _CAPABILITIES[name] for name in names)
+    with suppress(OSError):
+        syscalls.call("capget", header, held)
+        low = struct.unpack("=6I", held.raw)
+        permitted = (low[1] | low[4] << 32) & wanted
+        words = (permitted & 0xFFFFFFFF, permitted & 0xFFFFFFFF, 0)
+        high = (permitted >> 32, permitted >> 32, 0)
+        kept = ctypes.create_string_buffer(struct.pack("=6I", *words, *high), 24)
+        syscalls.call("capset", header, kept)
 
 
 def drop_to(uid: int, gid: int, *, new_privileges: bool) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.errors import TocsinError
@@ -43,7 +44,8 @@ class Check(NamedTuple):
     """One promise that was tried.
 
     Attributes:
-        group: `sandbox`, `library`, `database` or `scan`.
+        group: `sandbox`, `library`, `database`, `scan`, `installation`, `daemon`, `guard` or
+            `machine`.
         name: what was tried.
         state: how it went.
         detail: what was seen.
@@ -57,12 +59,30 @@ class Check(NamedTuple):
     advice: str = ""
 
 
-def examine() -> Iterator[Check]:
-    """Every check, one after the other; takes about a second."""
+def examine(named: Path | None = None) -> Iterator[Check]:
+    """Every check, one after the other; takes about a second.
+
+    Args:
+        named: the settings file that somebody named; None for the usual one.
+    """
     yield from _sandbox()
     yield from _libraries()
     yield _guarded("database", "signatures", _database)
     yield _guarded("scan", "a file in an archive", _scan)
+    yield from _installation(named)
+
+
+def _installation(named: Path | None) -> Iterator[Check]:
+    """The daemon: what of it is installed, whether it serves, and on what machine."""
+    from tocsin.app.doctor_daemon import examine_daemon
+    from tocsin.app.doctor_installation import examine_installation, examine_settings
+    from tocsin.app.doctor_machine import examine_machine
+
+    situation, check = examine_settings(named)
+    yield check
+    yield from examine_installation(situation)
+    yield from examine_daemon(situation)
+    yield from examine_machine(situation.settings)
 
 
 def _sandbox() -> Iterator[Check]:

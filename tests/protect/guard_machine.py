@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,10 +94,17 @@ class Machine:
         settings: of the guard.
         sources: signatures; those that come with the package when there are none.
         workers: of each host.
+        removable: where what is mounted counts as a removable medium.
+        user: as whom the guard runs.
     """
 
     def __init__(
-        self, settings: GuardSettings, sources: tuple[Path, ...] = (), workers: int = 2
+        self,
+        settings: GuardSettings,
+        sources: tuple[Path, ...] = (),
+        workers: int = 2,
+        removable: Path | None = None,
+        user: int = 0,
     ) -> None:
         self.settings = settings
         self.workers = workers
@@ -111,7 +119,7 @@ class Machine:
         self._leader, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._pid = os.fork()
         if self._pid == 0:
-            _lead(theirs, workers)
+            _lead(theirs, workers, os.fspath(removable or "/nowhere"), user)
         theirs.close()
         self.guard = self._start_guard()
 
@@ -201,6 +209,8 @@ class Machine:
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)  # the others end with it
         os.waitpid(self._pid, 0)
+        with suppress(ProcessLookupError):
+            os.kill(self.guard, signal.SIGKILL)  # one that became a user does not
         end = time.monotonic() + _PATIENCE
         while alive(self.guard) and time.monotonic() < end:
             time.sleep(0.01)
@@ -216,7 +226,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def _lead(commands: socket.socket, workers: int) -> None:
+def _lead(commands: socket.socket, workers: int, removable: str, user: int) -> None:
     """The process that the others are children of; ends with the test's."""
     try:
         end_with_parent(os.getppid())
@@ -233,7 +243,10 @@ def _lead(commands: socket.socket, workers: int) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 end_with_parent(leader)
                 commands.close()
-                _live(data, [socket.socket(fileno=each) for each in descriptors], workers)
+                ends = [socket.socket(fileno=each) for each in descriptors]
+                if data[:1] == b"g":
+                    _guard(data[1:], ends[0], removable, user)
+                _host(data[1:], ends, workers)
             for descriptor in descriptors:
                 os.close(descriptor)
             commands.send(str(pid).encode())
@@ -241,18 +254,26 @@ def _lead(commands: socket.socket, workers: int) -> None:
         os._exit(1)
 
 
-def _live(data: bytes, ends: list[socket.socket], workers: int) -> None:
+def _guard(data: bytes, end: socket.socket, removable: str, user: int) -> None:
     try:
-        if data[:1] == b"g":
-            settings = msgspec.msgpack.decode(data[1:], type=GuardSettings)
-            run_guard(settings, ends[0], os.getsid(0))
-        else:
-            names = msgspec.msgpack.decode(data[1:], type=list[str])
-            paths = [Path(name) for name in names] or None
-            run_host(lambda: open_database(paths), Options(), workers, [HostEnd(*ends)])
+        settings = msgspec.msgpack.decode(data, type=GuardSettings)
+        session = os.getsid(0)
+        if user:
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+        run_guard(settings, end, session, lambda mount: mount.place.startswith(removable))
     except BaseException:
-        import traceback
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
+
+def _host(data: bytes, ends: list[socket.socket], workers: int) -> None:
+    try:
+        paths = [Path(name) for name in msgspec.msgpack.decode(data, type=list[str])] or None
+        run_host(lambda: open_database(paths), Options(), workers, [HostEnd(*ends)])
+    except BaseException:
         traceback.print_exc()
     finally:
         os._exit(0)

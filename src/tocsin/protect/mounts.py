@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 PSEUDO_FILE_SYSTEMS = frozenset(
@@ -30,6 +31,9 @@ PSEUDO_FILE_SYSTEMS = frozenset(
         "tracefs",
     }
 )
+
+
+_ESCAPE = re.compile(rb"\\([0-3][0-7][0-7])")
 
 
 class Mount(NamedTuple):
@@ -102,4 +106,4 @@ def pseudo_mounts() -> frozenset[str]:
 
 
 def _unescaped(field: bytes) -> str:
-    return os.fsdecode(field.decode("unicode_escape").encode("latin-1"))
+    return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), field))

@@ -85,12 +85,16 @@ class Group:
     Args:
         permission: whether it is asked before files are opened, or only told.
 
+    Attributes:
+        asks: the same.
+
     Raises:
         OSError: the kernel lacks fanotify (`ENOSYS`), permission events (`EINVAL`) or this
             process the right (`EPERM`).
     """
 
     def __init__(self, *, permission: bool) -> None:
+        self.asks = permission
         flags = _FAN_CLOEXEC | _FAN_NONBLOCK | _FAN_UNLIMITED_QUEUE | _FAN_UNLIMITED_MARKS
         flags |= _FAN_CLASS_CONTENT if permission else _FAN_CLASS_NOTIF
         flags |= _FAN_REPORT_TID

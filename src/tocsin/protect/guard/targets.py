@@ -76,11 +76,6 @@ class Targets:
         """Guard these file systems too, from the next look on."""
         self._media = [Target(FILE_SYSTEM, path) for path in media]
 
-    @property
-    def active(self) -> int:
-        """How many are guarded."""
-        return sum(not trouble for trouble in self.trouble.values())
-
     def look_again(
         self, marker: Marker, read: Callable[[], list[Mount]] = read_mounts
     ) -> tuple[bool, dict[Target, str]]:

@@ -107,6 +107,8 @@ class Warden:
 
     Attributes:
         scope: what is guarded.
+        acts_afterwards: whether files are looked at after they were written or executed, since
+            nobody is asked before.
     """
 
     def __init__(
@@ -133,6 +135,7 @@ class Warden:
         self._verdicts = Verdicts(settings.cache_size)
         self.looks = Looks(settings.in_flight)
         self.scope = Scope((), (), (), ())
+        self.acts_afterwards = False
         self._asked: deque[FileEvent] = deque()
         self._openings: deque[Opening] = deque()
         self._trusted: dict[tuple[int, int], bool] = {}
@@ -278,18 +281,61 @@ class Warden:
                 self._was_told(event)
 
     def _was_told(self, event: FileEvent) -> None:
-        """Somebody closed a file after writing."""
+        """Somebody closed a file after writing, or executed it."""
+        descriptor = event.descriptor
+        self._held += 1
         try:
-            if event.mask & FAN_CLOSE_WRITE:
-                facts = facts_of(event.descriptor)
-                self._verdicts.forget(facts.key)
-                self.looks.disturb(facts.key)
-                self._kernel.heed(event.descriptor)
+            facts = facts_of(descriptor)
         except OSError:  # a file that cannot be told: everything may be another
             self.other_file_systems()
             self._kernel.heed_all()
-        finally:
-            os.close(event.descriptor)
+            self._close(descriptor)
+            return
+        if event.mask & FAN_CLOSE_WRITE:
+            self._verdicts.forget(facts.key)
+            self.looks.disturb(facts.key)
+            self._kernel.heed(descriptor)
+        if not self.acts_afterwards or not self._notice(descriptor, event.pid, facts):
+            self._close(descriptor)
+
+    def notice(self, descriptor: int) -> None:
+        """A file changed, and who did that is not known; the descriptor is this object's now."""
+        self._held += 1
+        try:
+            facts = facts_of(descriptor)
+        except OSError:
+            self._close(descriptor)
+            return
+        self._verdicts.forget(facts.key)
+        self.looks.disturb(facts.key)
+        if not self._notice(descriptor, 0, facts):
+            self._close(descriptor)
+
+    def _notice(self, descriptor: int, pid: int, facts: Facts) -> bool:
+        """Have a file looked at for which nobody waits; whether it is going to be."""
+        if not facts.size or not stat.S_ISREG(facts.mode) or self._is_own(pid):
+            return False
+        self._tally.events += 1
+        is_guarded, path = self.guards(descriptor, facts)
+        if not is_guarded:
+            self._tally.outside += 1
+            return False
+        path = path or path_of(descriptor)
+        if self.excludes(path, pid, facts):
+            self._tally.excluded += 1
+            return False
+        most = self._settings.max_file_size
+        if most and facts.size > most:
+            return False
+        quiet = nobody_writes(descriptor)
+        if quiet and self._verdicts.get(facts.key, facts.stamp) is not None:
+            self._tally.remembered += 1
+            return False
+        if self.looks.joinable(facts, quiet=quiet, generation=self._generation) is not None:
+            self._tally.joined += 1
+            return False
+        self.looks.add(Look(facts, descriptor, path, pid), idle=True)
+        return True
 
     def _overflowed(self) -> None:
         """The kernel lost events; which files were closed after writing is not known."""
@@ -581,7 +627,7 @@ class Warden:
             look = self.looks.unwanted()
             if look is not None:
                 self.looks.withdraw(look)
-                self._tally.lost_messages += 1
+                self._conclude(look, lost(look.path, "too many files wait", 0.0))
                 self._end(look)
                 continue
             while self._openings and not self._openings[0].open:

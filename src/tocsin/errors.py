@@ -89,6 +89,18 @@ class InvalidSettings(SettingsError):
         ]
 
 
+class ForwardError(TocsinError):
+    """Events did not reach where they are forwarded to; they are sent again.
+
+    Attributes:
+        delivered: how many of those that were sent reached it all the same, from the first.
+    """
+
+    def __init__(self, reason: str, delivered: int = 0) -> None:
+        self.delivered = delivered
+        super().__init__(reason)
+
+
 class JournalError(TocsinError):
     """The journal of events cannot be read or written; what was to be written was not."""
 

@@ -24,6 +24,7 @@ VERBS = {
     "db": "Build, inspect and compare detection databases.",
     "daemon": "Serve scans to others, and guard this machine.",
     "quarantine": "Take files away, show what was taken, put it back.",
+    "status": "Say what protects this device now.",
     "allow": "Make exceptions of your own, list and revoke them.",
     "events": "Show what happened: the journal of events.",
     "config": "Check and show the settings.",

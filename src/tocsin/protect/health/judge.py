@@ -133,7 +133,7 @@ def _database(seen: Seen) -> Iterator[Judgement]:
         (Level.ALARM, settings.alarm_after_days),
         (Level.WARNING, settings.warn_after_days),
     ):
-        if age >= days * DAY:
+        if days and age >= days * DAY:
             text = f"its newest source is {age_words(age)} old"
             yield Judgement(level, topic, text, _UPDATE)
             return
@@ -145,7 +145,7 @@ def _guard(seen: Seen) -> Iterator[Judgement]:
         return
     wanted_now = seen.settings.guard.enabled
     wanted = bool(seen.daemon.get("guarded", wanted_now))
-    if wanted != wanted_now:
+    if wanted != wanted_now and seen.same_settings:
         said = "enabled" if wanted_now else "disabled"
         text = f"it was {said} in the settings after the daemon began"
         yield Judgement(Level.WARNING, topic, text, _RESTART)

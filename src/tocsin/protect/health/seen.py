@@ -109,6 +109,7 @@ class Seen(NamedTuple):
         now: seconds since 1970.
         version: of this command.
         settings: as the file has them now.
+        same_settings: whether that file seems to be the one that the daemon began with.
         daemon: what the daemon says of itself; None when it does not answer.
         unreachable: why it does not, and what to do.
         newest: time of the newest source of signatures, where no daemon says; 0: there is none.
@@ -122,6 +123,7 @@ class Seen(NamedTuple):
     now: float
     version: str
     settings: Settings
+    same_settings: bool = True
     daemon: dict[str, Any] | None = None
     unreachable: str = ""
     newest: float = 0.0

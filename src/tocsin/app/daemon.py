@@ -121,7 +121,8 @@ class Composition:
         from tocsin.protect.guard.guard import run_guard
 
         if self._user is not None:
-            keep_capabilities("SYS_ADMIN", "DAC_READ_SEARCH", "SYS_PTRACE", "SYS_NICE", "KILL")
+            rights = ("SYS_ADMIN", "DAC_READ_SEARCH", "SYS_PTRACE", "SYS_NICE", "LEASE", "KILL")
+            keep_capabilities(*rights)
         run_guard(self._settings.guard, end, session)
 
     def build(self, end: socket.socket, in_use: str, *, fall_back: bool) -> None:

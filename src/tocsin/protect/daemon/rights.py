@@ -63,6 +63,7 @@ _CAPABILITIES = {
     "SYS_ADMIN": 21,
     "SYS_NICE": 23,
     "SYS_RESOURCE": 24,
+    "LEASE": 28,
 }
 """Bits by name (capabilities(7); include/uapi/linux/capability.h)."""
 

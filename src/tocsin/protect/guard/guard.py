@@ -326,6 +326,7 @@ def _stay_alive() -> None:
 
 
 def _make_uncrashable() -> None:
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # says that a lease held for a moment is broken
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

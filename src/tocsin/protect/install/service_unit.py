@@ -29,6 +29,8 @@ CAPABILITIES: dict[str, str] = {
     "CAP_SETFCAP": "quarantine: putting back file capabilities, where that is asked for",
     "CAP_LINUX_IMMUTABLE": "quarantine: files that are marked immutable",
     "CAP_SYS_PTRACE": "which program opens a file; scans of memory",
+    "CAP_LEASE": "whether a file is being written to, before its verdict is remembered",
+    "CAP_SYS_NICE": "whoever waits for the guard waits for nobody else",
     "CAP_KILL": "ending a program that was found infected",
     "CAP_NET_BIND_SERVICE": "a port below 1024 in [daemon] tcp or metrics",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -26,6 +27,7 @@ def command(ctx: click.Context) -> None:
       tocsin --config ./tocsin.toml daemon
       systemctl start tocsin        # after 'tocsin install'
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
     from tocsin.app.daemon import run_daemon
     from tocsin.cli.settings_option import current_settings
 

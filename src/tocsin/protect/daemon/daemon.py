@@ -133,6 +133,7 @@ class Daemon:
         self._child_states: dict[str, dict[str, Any]] = {}
         self._restarts: dict[str, int] = {}
         self._last_state = 0.0
+        self._last_running: tuple[int, ...] = ()
         self._last_check = time.monotonic()
         self._started = time.time()
         self._stopping_since = 0.0
@@ -418,8 +419,9 @@ class Daemon:
                 self._happened(_info(Kind.DAEMON, "the daemon serves"))
             elif self._builder is not None:
                 self._notify.longer(30)
-        if now - self._last_state >= _STATE_SECONDS:
-            self._last_state = now
+        running = tuple(child.pid for child in self._children.values())
+        if now - self._last_state >= _STATE_SECONDS or running != self._last_running:
+            self._last_state, self._last_running = now, running
             front = self._children.get("front")
             if front is not None:
                 front.send(StateNote(self._state()))

@@ -126,15 +126,25 @@ class Front:
         loop.add_reader(self._control.fileno(), self._hear)
         clamd = [(self._listeners.clamd_unix, False), (self._listeners.clamd_tcp, True)]
         self.clamd.listen([(end, networked) for end, networked in clamd if end is not None])
-        loop.run_until_complete(self.api.listen(self._listeners.api, self._listeners.metrics))
-        self._tell(ReadyWish())
+        listening = loop.create_task(self.api.listen(self._listeners.api, self._listeners.metrics))
+        listening.add_done_callback(self._listening)
         try:
             loop.run_forever()
+            if listening.done() and not listening.cancelled():
+                listening.result()  # or what went wrong
         finally:
+            listening.cancel()
             self.clamd.close()
             self.service.close()
             self.recorder.close()
             loop.close()
+
+    def _listening(self, task: asyncio.Task[None]) -> None:
+        """All clients can come now, or cannot."""
+        if task.cancelled() or task.exception() is not None:
+            self.loop.stop()
+        else:
+            self._tell(ReadyWish())
 
     def record(self, event: Event) -> None:
         """Journal something."""

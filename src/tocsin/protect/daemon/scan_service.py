@@ -1,8 +1,8 @@
 """The front's way to the engine: asks a host, and asks another when that one has gone.
 
 What was asked and not answered is kept here, with its bytes, until there is an answer; so a
-host can be replaced, or die, without anybody noticing more than a wait. An object that two
-hosts ended with is given up as incomplete.
+host can be replaced, or die, without anybody noticing more than a wait. An object that five
+hosts ended with is given up as incomplete; it need not be to blame, for what waits is counted too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tocsin.engine.report import Report, Verdict
 from tocsin.engine.workers import lost
 from tocsin.errors import HostGone, ScanError
 
-MOST_TRIES = 2
+MOST_TRIES = 5
 SLOWEST_KEPT = 10
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 """Seconds; upper bounds of the histogram's classes."""
@@ -273,7 +273,7 @@ class ScanService:
             asked = self._asked[number]
             if asked.tries >= MOST_TRIES:
                 self._forget(number)
-                report = lost(asked.name, "the engine ended over it, twice", 0.0)
+                report = lost(asked.name, f"the engine ended over it, {MOST_TRIES} times", 0.0)
                 self.tally.add(report, time.monotonic() - asked.since)
                 self._loop.call_soon(asked.done, report)
             elif number not in self._queue:

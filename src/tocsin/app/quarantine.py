@@ -149,9 +149,9 @@ class Quarantine:
             scan: what looks at it.
             database: identity of the database it uses.
             again: look also at what was looked at with it.
-            restore: put back what nothing is found in any more.
+            restore: put back what nothing is found in any more; all is looked at for that.
         """
-        for record, report in reexamine(self.vault, scan, database, again=again):
+        for record, report in reexamine(self.vault, scan, database, again=again or restore):
             if not record.may_be_restored:
                 yield Looked(record, report)
                 continue

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tocsin.protect.quarantine.errors import NotRestored
 from tocsin.protect.quarantine.record import Record
-from tocsin.protect.quarantine.restore import give_name, new_file, write_content
+from tocsin.protect.quarantine.restore import exists_error, give_name, new_file, write_content
 from tocsin.protect.quarantine.safe_open import open_folder, split_path, sync_folder
 from tocsin.protect.quarantine.store import Store, raise_if_full
 
@@ -63,11 +63,13 @@ def _export_into(store: Store, record: Record, folder: int, name: bytes, place: 
                 while chunk := source.read(_COPY):
                     written.write(chunk)
             os.fsync(descriptor)
-            give_name(folder, descriptor, temporary, name, place)
-        except BaseException:
+            give_name(folder, descriptor, temporary, name)
+        except BaseException as error:
             if temporary:
                 with suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
+            if isinstance(error, FileExistsError):
+                raise exists_error(place) from None
             raise
         finally:
             os.close(descriptor)

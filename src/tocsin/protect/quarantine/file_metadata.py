@@ -30,6 +30,11 @@ _SETTABLE = 0x08 | 0x40 | 0x80  # written at once, not dumped, access time not k
 _GET_FLAGS = 0x80086601
 _SET_FLAGS = 0x40086602
 _NO_FLAGS = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_REFUSED = frozenset(
+    {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EINVAL}
+)
+"""What the rights or the file system do not allow: said, but no reason not to go on."""
+
 _NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -147,7 +152,7 @@ def apply_metadata(descriptor: int, metadata: Metadata, *, keep_setid: bool) -> 
         What could not be put back, in words.
 
     Raises:
-        OSError: its mode or its times cannot be set.
+        OSError: something cannot be put back for another reason than that it is not allowed.
     """
     remarks: list[str] = []
     owned = _give(descriptor, metadata, remarks)
@@ -170,6 +175,8 @@ def _give(descriptor: int, metadata: Metadata, remarks: list[str]) -> bool:
     try:
         os.fchown(descriptor, metadata.uid, metadata.gid)
     except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
         owner = f"{metadata.user or metadata.uid}:{metadata.group or metadata.gid}"
         remarks.append(f"it could not be given back to {owner}: {error.strerror}")
         return False
@@ -197,6 +204,8 @@ def _put_attributes(
         try:
             os.setxattr(descriptor, key, value)
         except OSError as error:
+            if error.errno not in _REFUSED:
+                raise
             remarks.append(f"its attribute {os.fsdecode(key)} was not set: {error.strerror}")
 
 
@@ -211,6 +220,8 @@ def _put_flags(descriptor: int, metadata: Metadata, remarks: list[str]) -> None:
         elif now is None and wanted:
             remarks.append("the file system has no inode flags")
     except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
         remarks.append(f"its inode flags were not set: {error.strerror}")
 
 

@@ -78,7 +78,7 @@ def _restore_into(
     store: Store, record: Record, folder: int, name: bytes, place: str, *, keep_setid: bool
 ) -> Restored:
     if _stands(folder, name):
-        raise _exists(place)
+        raise exists_error(place)
     intent = Restoring(path=os.fsencode(place), temporary=temporary_name(record.id))
     store.write_sealed(store.work, f"{record.id}.{RESTORING}", intent, record.id)
     descriptor, temporary = -1, b""
@@ -87,16 +87,19 @@ def _restore_into(
         write_content(store, record, descriptor)
         remarks = apply_metadata(descriptor, record.metadata, keep_setid=keep_setid)
         os.fsync(descriptor)
-        give_name(folder, descriptor, temporary, name, place)
     except BaseException:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=folder)
-        forget_intent(store, record.id)
+        _give_up(store, record.id, folder, temporary)
         if descriptor >= 0:
             os.close(descriptor)
         raise
     try:
+        try:
+            give_name(folder, descriptor, temporary, name)
+        except FileExistsError:
+            _give_up(store, record.id, folder, temporary)
+            raise exists_error(place) from None
+        # Whatever goes wrong from here on: the note stays, and recovery looks at what there is.
+        check_name(folder, descriptor, name, place)
         sync_folder(folder)
         remarks += protect_again(descriptor, record.metadata)
     finally:
@@ -138,20 +141,26 @@ def write_content(store: Store, record: Record, descriptor: int) -> None:
         raise DamagedItem(f"{record.id}: its content does not have the digest it was taken with")
 
 
-def give_name(folder: int, descriptor: int, temporary: bytes, name: bytes, place: str) -> None:
+def give_name(folder: int, descriptor: int, temporary: bytes, name: bytes) -> None:
     """Give a finished file its name, if nothing has it.
 
     Raises:
-        NotRestored: something has the name, or another file was put under the temporary name.
+        FileExistsError: something has it.
         OSError: it cannot be named.
     """
-    try:
-        if temporary:
-            rename_new(folder, temporary, name)
-        else:
-            os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=folder, follow_symlinks=True)
-    except FileExistsError:
-        raise _exists(place) from None
+    if temporary:
+        rename_new(folder, temporary, name)
+    else:
+        os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=folder, follow_symlinks=True)
+
+
+def check_name(folder: int, descriptor: int, name: bytes, place: str) -> None:
+    """Look whether a name is that of the file that was written.
+
+    Raises:
+        NotRestored: another file was put under the temporary name.
+        OSError: it cannot be looked at.
+    """
     if not os.path.samestat(
         os.stat(name, dir_fd=folder, follow_symlinks=False), os.fstat(descriptor)
     ):
@@ -159,6 +168,14 @@ def give_name(folder: int, descriptor: int, temporary: bytes, name: bytes, place
             f"{place}: somebody put another file in its place while it was written; it is still "
             "in the vault: restore it to a folder of your own by --to"
         )
+
+
+def _give_up(store: Store, number: str, folder: int, temporary: bytes) -> None:
+    if temporary:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+    with suppress(OSError):  # it is removed when the vault is next opened
+        forget_intent(store, number)
 
 
 def forget_intent(store: Store, number: str) -> None:
@@ -173,7 +190,7 @@ def temporary_name(number: str) -> bytes:
     return f".tocsin-restore-{number}".encode("ascii")
 
 
-def _exists(place: str) -> NotRestored:
+def exists_error(place: str) -> NotRestored:
     return NotRestored(
         f"{place}: something stands there already, and is not overwritten; move it away, or "
         "restore elsewhere by --to"

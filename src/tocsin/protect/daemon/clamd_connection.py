@@ -324,7 +324,7 @@ class ClamdConnection:
                 store.add(said.piece)
             except OSError as error:
                 reason = (error.strerror or str(error)).encode()
-                answer.line(b"INSTREAM: the stream cannot be kept: %s. ERROR" % reason)
+                answer.line(b"stream: The stream cannot be kept (%s). ERROR" % reason)
                 self._end_now()
             return
         self._store = self._stream_answer = None

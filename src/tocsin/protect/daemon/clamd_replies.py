@@ -43,14 +43,19 @@ def status_lines(
         return [b"%s: OK" % name]
     if verdict is Verdict.ERROR:
         reason = report.errors[0] if report.errors else "it could not be read"
-        return [b"%s: %s ERROR" % (name, _plain(reason))]
+        return [b"%s: %s ERROR" % (name, _reason(reason))]
     if on_incomplete == "ok":
         return [b"%s: OK" % name]
     if on_incomplete == "found":
         return [b"%s: %s FOUND" % (name, LIMITS_EXCEEDED.encode())]
     gap = next((skip for skip in report.skipped if skip.reason != "allowed"), None)
     detail = f"{gap.reason}: {gap.detail}" if gap is not None else "not wholly scanned"
-    return [b"%s: Not wholly scanned (%s). ERROR" % (name, _plain(detail))]
+    return [b"%s: Not wholly scanned (%s). ERROR" % (name, _reason(detail))]
+
+
+def _reason(text: str) -> bytes:
+    """A reason, without what clients take for the end of an object's name."""
+    return _plain(text.replace(": ", ", "))
 
 
 def _plain(text: str) -> bytes:

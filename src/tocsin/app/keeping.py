@@ -7,8 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
+from tocsin.app.quarantine import item_values
 from tocsin.app.settings import quarantine_folder
 from tocsin.engine.report import Report
 from tocsin.errors import ChannelClosed, QuarantineError, UsageError
@@ -26,7 +25,7 @@ from tocsin.protect.daemon.keeper import Keeper
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.quarantine.extent import extent
-from tocsin.protect.quarantine.record import DamagedRecord, Finding, Record
+from tocsin.protect.quarantine.record import Finding
 from tocsin.protect.quarantine.vault import Vault
 from tocsin.settings import Settings
 
@@ -113,11 +112,11 @@ class Keeping:
 
     def _list(self, _arguments: dict[str, Any], _peer: Peer) -> Any:
         with self._vault() as vault:
-            return [_shown(item) for item in vault.items()]
+            return [item_values(item) for item in vault.items()]
 
     def _show(self, arguments: dict[str, Any], _peer: Peer) -> Any:
         with self._vault() as vault:
-            return _shown(vault.record(str(arguments["id"])))
+            return item_values(vault.record(str(arguments["id"])))
 
     def _restore(self, arguments: dict[str, Any], peer: Peer) -> Any:
         """Put a file back to its place; root may name another, and ask for set-user-ID bits."""
@@ -204,10 +203,6 @@ def run_keeper(
     keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take)
     supervisor.keeping, supervisor.keeper = keeping, keeper
     keeper.serve(listen={supervisor: supervisor.hear})
-
-
-def _shown(item: Record | DamagedRecord) -> Any:
-    return msgspec.to_builtins(item, str_keys=True)
 
 
 def _acted(action: str, message: str, peer: Peer, path: str) -> Event:

@@ -27,6 +27,7 @@ RECENT = 20
 _MOST_QUEUED = 50_000
 _AT_ONCE = 500
 _PATIENCE = 1.0
+_RETRY = 5.0
 
 
 class BackgroundRecorder:
@@ -142,12 +143,17 @@ class BackgroundRecorder:
         from tocsin.protect.journal.forward import Forwarders
         from tocsin.protect.journal.store import Journal
 
-        with suppress(TocsinError):
-            forwarders = Forwarders(Journal(self._path), self._settings.forward)
-            wait = 0.0
-            while not self._stop.wait(wait):
-                wait = forwarders.run_once()
-                self._forward_state = forwarders.state()
+        while not self._stop.is_set():
+            try:
+                forwarders = Forwarders(Journal(self._path), self._settings.forward)
+                wait = 0.0
+                while not self._stop.wait(wait):
+                    wait = forwarders.run_once()
+                    self._forward_state = forwarders.state()
+                forwarders.close()
+            except TocsinError as error:  # the journal cannot be opened now: a full disk, say
+                self._forward_state = {"journal": {"last_error": str(error)}}
+                self._stop.wait(_RETRY)
 
 
 def plain_event(event: Event) -> dict[str, Any]:

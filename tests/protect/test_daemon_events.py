@@ -1,0 +1,166 @@
+"""What the daemon finds reaches the journal, whom the settings name, and nobody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from running_daemon import (
+    MARKER,
+    TOCSIN,
+    RunningDaemon,
+    daemon_folder,
+    eicar,
+    piece,
+    running_daemon,
+)
+
+
+def found(daemon: RunningDaemon, data: bytes = MARKER) -> None:
+    assert daemon.ask(b"zINSTREAM\0" + piece(data) + piece(b"")).endswith(b"FOUND\0")
+
+
+def test_finding_is_journalled_forwarded_and_told() -> None:
+    with daemon_folder() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        place = folder / "syslog"
+        syslog.bind(str(place))
+        place.chmod(0o777)
+        syslog.settimeout(20)
+        out = folder / "out"
+        out.mkdir()
+        out.chmod(0o777)
+        told = out / "told"
+        script = folder / "tell"
+        script.write_text(
+            f'#!/bin/sh\necho "$1|$2|$TOCSIN_SIGNATURE|$TOCSIN_PATH|$(id -u)" >> {told}\n'
+        )
+        script.chmod(0o755)
+        forwards = "".join(
+            f'[[forward]]\nname = "{name}"\nkind = "{kind}"\ntarget = "{target}"\n'
+            f'kinds = ["detection"]\n'
+            for name, kind, target in (
+                ("log", "syslog", place),
+                ("siem", "ecs", out / "events.json"),
+            )
+        )
+        daemon = RunningDaemon(
+            folder, forwards, on_finding={"command": [str(script), "%v", "at %f"]}
+        )
+        try:
+            daemon.start()
+            infected = folder / "a file; with $(odd) 'name'"
+            infected.write_bytes(eicar())
+            assert daemon.ask(b"zSCAN %s\0" % bytes(infected)).endswith(b"FOUND\0")
+            message = syslog.recv(65536)
+            assert b"EICAR" in message
+            daemon.wait_until(told.exists)
+            line = daemon.wait_until(lambda: told.read_text().rstrip("\n"))
+            signature, path, again, same, uid = line.split("|")
+            assert path == f"at {infected}"
+            assert (again, same) == (signature, str(infected))
+            assert int(uid) == (65534 if os.geteuid() == 0 else os.geteuid())
+            events = out / "events.json"
+            daemon.wait_until(lambda: events.exists() and events.read_text())
+            stated = json.loads(events.read_text().splitlines()[0])
+            assert stated["file"]["path"] == str(infected)
+            lag = daemon.wait_until(lambda: daemon.status()["journal"]["forward"].get("siem"))
+            assert lag["lag"] == 0
+        finally:
+            daemon.stop()
+
+
+def test_journal_can_be_read_by_its_verb_while_the_daemon_writes() -> None:
+    with running_daemon() as daemon:
+        for _ in range(50):
+            found(daemon)
+        command = [*TOCSIN, "--config", str(daemon.config), "events", "--json"]
+        daemon.wait_until(lambda: len(daemon.events(kind="detection")) == 50)
+        done = subprocess.run(
+            [*command, "--kind", "detection"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 50
+        verified = subprocess.run(
+            [*TOCSIN, "--config", str(daemon.config), "events", "--verify"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+        journal = daemon.state / "journal" / "journal.db"
+        assert not stat.S_IMODE(journal.stat().st_mode) & 0o007
+        if os.geteuid() == 0:
+            assert journal.stat().st_uid == 65534
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_guard_refuses_and_the_keeper_takes_away() -> None:
+    with daemon_folder() as folder:
+        guarded = folder / "guarded"
+        guarded.mkdir()
+        bad, good = guarded / "bad", guarded / "good"
+        bad.write_bytes(eicar())
+        bad.chmod(0o640)
+        good.write_bytes(b"hello")
+        daemon = RunningDaemon(
+            folder,
+            guard={
+                "enabled": True,
+                "folders": [str(guarded)],
+                "on_infected": "quarantine",
+                "fallback": "deny",
+            },
+        )
+        try:
+            daemon.start()
+            daemon.wait_until(lambda: daemon.status()["guard"].get("active"))
+            assert good.read_bytes() == b"hello"
+            with pytest.raises(PermissionError):
+                bad.read_bytes()
+            daemon.wait_until(lambda: not bad.exists())
+            (taken,) = daemon.wait_until(lambda: daemon.events(action="quarantined"))
+            assert taken["path"] == str(bad)
+            code, body = daemon.request("POST", "/v1/act", {"verb": "quarantine-list"})
+            (record,) = json.loads(body)["result"]
+            assert (code, record["path"]) == (200, str(bad))
+            # put back by hand it would be refused again; elsewhere it is not guarded
+            code, body = daemon.request(
+                "POST",
+                "/v1/act",
+                {
+                    "verb": "quarantine-restore",
+                    "arguments": {"id": record["id"], "to": str(folder / "back")},
+                },
+            )
+            assert code == 200, body
+            back = Path(json.loads(body)["result"]["path"])
+            assert back.read_bytes() == eicar()
+            assert stat.S_IMODE(back.stat().st_mode) == 0o640
+            assert daemon.events(action="restored")
+        finally:
+            daemon.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_metrics_and_capabilities() -> None:
+    """Numbers for Prometheus; and no process holds rights that it does not need."""
+    with running_daemon() as daemon:
+        found(daemon)
+        code, page = daemon.request("GET", "/metrics")
+        assert code == 200
+        assert b'tocsin_scanned_objects_total{verdict="infected"} 1.0' in page
+        assert b"tocsin_database_signatures" in page
+        held = {}
+        for name, pid in daemon.status()["processes"].items():
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            fields = dict(line.split(":", 1) for line in lines if ":" in line)
+            held[name] = (int(fields["CapEff"], 16), fields["Uid"].split()[0])
+        assert held["front"] == (0, "65534")
+        host = held["host"][0]
+        assert not host & (1 << 1), "CAP_DAC_OVERRIDE"
+        assert not host & (1 << 12), "CAP_NET_ADMIN"

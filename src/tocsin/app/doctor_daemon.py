@@ -163,18 +163,37 @@ def _guard(settings: Settings, status: dict[str, Any] | None) -> Iterator[Check]
         return
     if status is None:
         return
-    guard = status.get("guard") or {}
-    trouble = guard.get("trouble") or []
-    said = "; ".join(map(str, trouble)) if isinstance(trouble, list) else str(trouble)
-    if not guard or guard.get("active") is False:
-        yield Check(
-            "guard", "guard", State.FAILED, f"not active: {said or 'its process does not run'}",
-            "'tocsin status' and 'tocsin events --kind guard' say why",
+    yield guard_check(status.get("guard") or {})
+
+
+def guard_check(guard: dict[str, Any]) -> Check:
+    """What is to be said of a guard that the settings want.
+
+    Args:
+        guard: what the daemon's status says of it; empty when its process does not run.
+    """
+    if not guard.get("active"):
+        why = guard.get("reason") or "its process does not run"
+        return Check(
+            "guard", "guard", State.FAILED, f"not active: {why}",
+            "'tocsin status' and 'tocsin events --kind guard' say more",
         )  # fmt: skip
-    elif said:
-        yield Check("guard", "guard", State.WARNING, said, "see [guard] in the settings")
-    else:
-        yield Check("guard", "guard", State.OK, f"active, {guard.get('mode', '')}".rstrip(", "))
+    troubled = [
+        f"{target.get('path')}: {target['trouble']}"
+        for target in guard.get("targets") or []
+        if target.get("trouble")
+    ]
+    if troubled:
+        return Check(
+            "guard", "guard", State.WARNING, f"not guarded: {'; '.join(troubled[:3])}",
+            "see [guard] folders, mounts and file_systems",
+        )  # fmt: skip
+    if guard.get("mode") != "permission":
+        return Check(
+            "guard", "guard", State.WARNING, "files are scanned after they were opened",
+            str(guard.get("reason") or "[guard] mode = \"notify\" says so"),
+        )  # fmt: skip
+    return Check("guard", "guard", State.OK, "files are scanned before they are opened")
 
 
 def _others(settings: Settings, status: dict[str, Any] | None) -> Iterator[Check]:

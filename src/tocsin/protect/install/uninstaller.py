@@ -99,6 +99,10 @@ class Uninstaller:
                 self.manifest.drop(made)
             yield undone
         yield from self._last(last)
+        if (
+            not self.manifest.made and not self._dry_run
+        ):  # the folder of the record was there before
+            self.manifest.path.unlink(missing_ok=True)
 
     def _holds_record(self, made: Made) -> bool:
         return self._at(made.name) in self.manifest.path.parents
@@ -182,6 +186,7 @@ class Uninstaller:
                 return
             self._going.add(place)
             if not self._dry_run:
+                self.manifest.made.remove(made)  # the file itself goes now
                 if left:
                     shutil.rmtree(place)
                 else:

@@ -146,6 +146,8 @@ def _tcp_port(draft: Draft, stated: Stated) -> Said:
 def _tcp_address(draft: Draft, stated: Stated) -> Said:
     if draft.first("TCPSocket") is None:
         return Said(Fate.NOT_NEEDED, "", "without TCPSocket nothing listens there")
+    if draft.get("daemon", "tcp") is None:
+        return Said(Fate.NOT_NEEDED, "", "nothing listens there")
     if stated != draft.all("TCPAddr")[0]:
         return Said(
             Fate.NO_COUNTERPART, "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 MOST_GLOBS = 64
 LONGEST = 1024
@@ -128,7 +129,7 @@ class _Reader:
         close = text.find("]", close)
         inside = text[self._at : close]
         plain = close >= 0 and not re.search(r"\[[:.=]|\\", inside) and inside[:1] != "!"
-        if not plain or any(low > high for low, high in re.findall(r"(.)-(.)", inside[1:])):
+        if not plain or any(low > high for low, high in re.findall(r"(.)-(.)", inside)):
             raise _NoGlob
         self._at = close + 1
         return f"[!{inside[1:]}]" if inside.startswith("^") else f"[{inside}]"
@@ -185,17 +186,8 @@ def _from_the_start(pieces: tuple[str, ...], tail: str) -> Iterator[str]:
     if first == _RUN:
         yield _joined("/", _RUN, *rest, tail)
         yield from _from_the_start(rest, tail)
-    elif first in (_ANY, "/") or (len(first) > 1 and _bracket_takes_slash(first)):
+    elif fnmatchcase("/", first):
         yield _joined("/", *rest, tail)
-
-
-def _bracket_takes_slash(piece: str) -> bool:
-    inside = piece[1:-1]
-    expression = f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
-    try:
-        return re.fullmatch(expression.replace("\\", "\\\\"), "/") is not None
-    except re.error:
-        raise _NoGlob from None
 
 
 def _joined(*pieces: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ from tocsin.app import history as history_module
 from tocsin.app.history import History
 from tocsin.app.scan import Request, ScanRun
 from tocsin.app.walk import WalkOptions
-from tocsin.engine.workers import WorkerPool
+from tocsin.engine.messages import Final
+from tocsin.engine.workers import Job, WorkerPool
 from tocsin.errors import SettingsError
 
 LONG_AGO = time.time_ns() - 10**13
@@ -156,15 +157,15 @@ def test_file_changed_while_it_was_scanned_is_not_remembered(
     """The bytes that were looked at are not those that lie there now."""
     place = folder / "clean"
     place.write_bytes(b"x" * len(PAYLOAD))
-    whole = WorkerPool.scan
+    whole = WorkerPool.run
 
-    def slow(self: WorkerPool, paths: Iterable[str]) -> Iterator[Report]:
-        for report in whole(self, paths):
+    def slow(self: WorkerPool, work: Iterator[Job | Report]) -> Iterator[Report | Final]:
+        for report in whole(self, work):
             place.write_bytes(PAYLOAD)
             yield report
 
     with monkeypatch.context() as patched:
-        patched.setattr(WorkerPool, "scan", slow)
+        patched.setattr(WorkerPool, "run", slow)
         assert run(index, place)["clean"].verdict is Verdict.CLEAN
     assert run(index, place)["clean"].verdict is Verdict.INFECTED
 

@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import lists, sampled_from, sets
 
 from tocsin.app import walk as walk_module
 from tocsin.app.walk import Walk, WalkOptions, read_file_list
@@ -212,3 +214,46 @@ def test_one_file_system(stay: bool, tree: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_list_of_files(data: bytes, paths: list[str]) -> None:
     assert read_file_list(data) == paths
+
+
+# --- taking a walk up again ---------------------------------------------------------------
+
+NAMES = sampled_from(["a", "b", "b.x", "b-", "c", "\udcff", "ä", "z"])
+
+
+@given(paths=sets(lists(NAMES, min_size=1, max_size=4).map(tuple), min_size=1, max_size=25))
+@settings(max_examples=60, deadline=None)
+def test_a_walk_goes_on_behind_any_file(
+    paths: set[tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    top = tmp_path_factory.mktemp("walk")
+    for path in sorted(paths):
+        place = top.joinpath(*path)
+        if not any(above.is_file() for above in place.parents) and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(b"")
+    named = [str(top), str(top / "a"), str(top) + "/"]
+    whole: list[tuple[int, str]] = []
+    walk = Walk(WalkOptions())
+    for item in walk.items(named):
+        if isinstance(item, str):
+            whole.append((walk.place, item))
+    for number, (place, path) in enumerate(whole):
+        again = Walk(WalkOptions())
+        rest = [
+            (again.place, item)
+            for item in again.items(named, (place, path))
+            if isinstance(item, str)
+        ]
+        assert rest == whole[number + 1 :]
+        os.rename(path, path + ".gone")  # a file that is no longer there marks the place as well
+        left = list(Walk(WalkOptions()).items(named, (place, path)))
+        os.rename(path + ".gone", path)
+        missing = {p for _, p in whole[number + 1 :]} - {path} - set(map(str, left))
+        assert missing == set()
+
+
+def test_folders_to_leave_are_not_entered(tree: Path) -> None:
+    files, walk = walked(tree, WalkOptions(leave=frozenset({str(tree / "sub" / "deep")})))
+    assert files == {"a.txt", "sub/b.exe", "other/d.exe"}
+    assert walk.left_out["other file systems"] == 1

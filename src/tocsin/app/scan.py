@@ -39,6 +39,7 @@ class Request(NamedTuple):
         critical: scan what is run without being asked for, then.
         own_sessions: sessions whose processes are not looked at.
         remember_files: keep which file each report is of, so that it can be acted on.
+        after: begin the walk behind this file, below the named path of this number.
     """
 
     paths: tuple[str, ...]
@@ -50,6 +51,7 @@ class Request(NamedTuple):
     critical: bool = False
     own_sessions: tuple[int, ...] = ()
     remember_files: bool = False
+    after: tuple[int, str] = (0, "")
 
 
 class Source(Protocol):
@@ -65,6 +67,18 @@ class Source(Protocol):
 
     def lines(self) -> list[tuple[str, str]]:
         """Rows for a summary: what was looked at, and what could not be."""
+        ...
+
+
+class Watch(Protocol):
+    """Who watches a run that may be paused and taken up again."""
+
+    def drawn(self, place: int, path: str) -> None:
+        """The walk came to a path, below the named path of this number."""
+        ...
+
+    def may_go_on(self) -> bool:
+        """Whether another object may be begun now; it is asked again soon."""
         ...
 
 
@@ -119,6 +133,7 @@ class ScanRun:
     Args:
         database: an opened index.
         request: what to scan and how.
+        watch: who watches, if anybody.
 
     Attributes:
         totals: counts so far.
@@ -128,8 +143,9 @@ class ScanRun:
         seen: the file that the report being yielded is of, with `remember_files`.
     """
 
-    def __init__(self, database: Index, request: Request) -> None:
+    def __init__(self, database: Index, request: Request, watch: Watch | None = None) -> None:
         self._database = database
+        self._watch = watch
         self._request = request
         self.totals = Totals()
         self.walk = Walk(request.walk)
@@ -163,19 +179,20 @@ class ScanRun:
         if len(paths) < len(self._request.paths):
             with Scanner(self._database, self._request.options) as scanner:
                 yield scanner.scan_stream(sys.stdin.buffer, STANDARD_INPUT)
-        done: list[Report] = []
-        todo = self._todo(paths, history, done)
         with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
             for source in self._sources():
                 self.sources.append(source)
-                for report in pool.run(map(self._seen_first, source.items())):
-                    assert isinstance(report, Report)
+                for report in self._run(pool, map(self._seen_first, source.items())):
                     yield from source.finished(report)
-            for report in pool.run(map(self._job, todo)):
-                assert isinstance(report, Report)
-                yield report
-                yield from _taken(done)
-        yield from _taken(done)
+            yield from self._run(pool, map(self._job, self._todo(paths, history)))
+
+    def _run(self, pool: WorkerPool, work: Iterator[Job | Report]) -> Iterator[Report]:
+        from tocsin.app.pacing import paced
+
+        done = paced(pool, work, self._watch.may_go_on) if self._watch else pool.run(work)
+        for report in done:
+            assert isinstance(report, Report)
+            yield report
 
     def _sources(self) -> Iterator[Source]:
         exceptions = self._request.options.exceptions
@@ -188,8 +205,10 @@ class ScanRun:
 
             yield StartupScan(exceptions)
 
-    def _job(self, path: str) -> Job | Report:
-        return self._seen_first(scan_job(path, self._request.options.exceptions))
+    def _job(self, item: str | Report) -> Job | Report:
+        if isinstance(item, Report):
+            return item
+        return self._seen_first(scan_job(item, self._request.options.exceptions))
 
     def _seen_first(self, job: Job | Report) -> Job | Report:
         """Remember which file a job is of, if it is one that has a name."""
@@ -200,21 +219,13 @@ class ScanRun:
                 self._seen[job.path] = seen_through(job.descriptor, job.path)
         return job
 
-    def _todo(
-        self, paths: Iterable[str], history: History | None, done: list[Report]
-    ) -> Iterator[str]:
-        """Paths that must be scanned; reports that need no scan go into `done`."""
-        for item in self.walk.items(paths):
+    def _todo(self, paths: Iterable[str], history: History | None) -> Iterator[str | Report]:
+        """Paths that must be scanned, and the reports on those that need not be."""
+        for item in self.walk.items(paths, self._request.after):
             if isinstance(item, Report):
-                done.append(item)
-                continue
-            known = history.known_clean(item) if history is not None else None
-            if known is None:
                 yield item
-            else:
-                done.append(known)
-
-
-def _taken(done: list[Report]) -> Iterator[Report]:
-    while done:
-        yield done.pop(0)
+                continue
+            if self._watch is not None:
+                self._watch.drawn(self.walk.place, item)
+            known = history.known_clean(item) if history is not None else None
+            yield item if known is None else known

@@ -23,11 +23,13 @@ class WalkOptions(NamedTuple):
         exclude: globs; one with a `/` is held against the whole path, others against names.
         one_file_system: do not enter other file systems than that of each named path.
         pseudo: enter pseudo file systems as well.
+        leave: folders that are not entered, by their absolute paths.
     """
 
     exclude: tuple[str, ...] = ()
     one_file_system: bool = False
     pseudo: bool = False
+    leave: frozenset[str] = frozenset()
 
 
 class Walk:
@@ -39,6 +41,7 @@ class Walk:
     Attributes:
         folders: folders entered so far.
         left_out: what was left out so far, by reason.
+        place: which of the named paths it is in.
     """
 
     def __init__(self, options: WalkOptions) -> None:
@@ -46,26 +49,48 @@ class Walk:
         self._pseudo = frozenset() if options.pseudo else pseudo_mounts()
         self.folders = 0
         self.left_out: dict[str, int] = {}
+        self.place = 0
 
-    def items(self, paths: Iterable[str]) -> Iterator[str | Report]:
-        """Paths of files to scan, and finished reports for what cannot be scanned."""
-        for path in paths:
+    def items(
+        self, paths: Iterable[str], after: tuple[int, str] = (0, "")
+    ) -> Iterator[str | Report]:
+        """Paths of files to scan, and finished reports for what cannot be scanned.
+
+        Args:
+            paths: what the user named.
+            after: begin behind this file of an earlier walk, below the named path of this number;
+                it need not be there any more, because the order is that of names.
+        """
+        for place, path in enumerate(paths):
+            self.place = place
+            if place < after[0]:
+                continue
+            rest = _below(path, after[1]) if place == after[0] else ()
             try:
                 status = os.stat(path)
             except (OSError, ValueError) as error:
                 yield _failed(path, error)
                 continue
             if stat.S_ISDIR(status.st_mode):
-                yield from self._folder(path, status.st_dev)
+                yield from self._folder(path, status.st_dev, rest)
+            elif path == after[1] and place == after[0]:
+                continue
             elif stat.S_ISREG(status.st_mode):
                 yield path
             else:
                 yield _special(path, status.st_mode)
 
-    def _folder(self, top: str, device: int) -> Iterator[str | Report]:
-        waiting = [top]
+    def _folder(self, top: str, device: int, after: tuple[str, ...]) -> Iterator[str | Report]:
+        """A folder's files, then the folders in it, each in the order of names.
+
+        Args:
+            top: the folder.
+            device: of its file system.
+            after: the way down to the file behind which to begin; empty for the beginning.
+        """
+        waiting = [(top, after)]
         while waiting:
-            folder = waiting.pop()
+            folder, rest = waiting.pop()
             self.folders += 1
             try:
                 with os.scandir(folder) as entries:
@@ -73,7 +98,7 @@ class Walk:
             except OSError as error:
                 yield _failed(folder, error)
                 continue
-            inner: list[str] = []
+            inner: list[tuple[str, tuple[str, ...]]] = []
             for entry in listed:
                 if self._excluded(entry.path, entry.name):
                     self._count("excluded")
@@ -81,11 +106,14 @@ class Walk:
                 try:
                     mode = entry.stat(follow_symlinks=False).st_mode
                     if stat.S_ISDIR(mode):
-                        if self._enters(entry, device):
-                            inner.append(entry.path)
+                        if not _is_before(entry.name, rest[:-1]) and self._enters(entry, device):
+                            further = rest[1:] if rest[:1] == (entry.name,) else ()
+                            inner.append((entry.path, further))
                         continue
                 except OSError as error:
                     yield _failed(entry.path, error)
+                    continue
+                if rest and (len(rest) > 1 or entry.name <= rest[0]):
                     continue
                 if stat.S_ISREG(mode):
                     yield entry.path
@@ -97,6 +125,9 @@ class Walk:
 
     def _enters(self, entry: os.DirEntry[str], device: int) -> bool:
         if self._options.one_file_system and (entry.stat(follow_symlinks=False).st_dev != device):
+            self._count("other file systems")
+            return False
+        if self._options.leave and os.path.abspath(entry.path) in self._options.leave:
             self._count("other file systems")
             return False
         if self._pseudo and os.path.abspath(entry.path) in self._pseudo:
@@ -112,6 +143,17 @@ class Walk:
 
     def _count(self, reason: str) -> None:
         self.left_out[reason] = self.left_out.get(reason, 0) + 1
+
+
+def _below(top: str, path: str) -> tuple[str, ...]:
+    """The names that lead from a folder down to a file; none when it is not below it."""
+    prefix = top if top.endswith("/") else top + "/"
+    return tuple(path[len(prefix) :].split("/")) if path.startswith(prefix) else ()
+
+
+def _is_before(name: str, way: tuple[str, ...]) -> bool:
+    """Whether a folder comes before the one that a way leads through."""
+    return bool(way) and name < way[0]
 
 
 def read_file_list(data: bytes) -> list[str]:

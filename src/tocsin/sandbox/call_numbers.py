@@ -115,6 +115,8 @@ _TABLE: Final = {
     "setfsgid": (123, 152),
     "openat2": (437, 437),
     "renameat2": (316, 276),
+    "ioprio_set": (251, 30),
+    "ioprio_get": (252, 31),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
     "landlock_create_ruleset": (444, 444),

@@ -1,0 +1,42 @@
+"""Driving a pool of workers that may have to wait, without losing what it is at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tocsin.engine.messages import Final
+from tocsin.engine.report import Report
+from tocsin.engine.workers import Job, WorkerPool
+
+_PATIENCE = 1.0
+
+
+def paced(
+    pool: WorkerPool, work: Iterator[Job | Report], may_go_on: Callable[[], bool]
+) -> Iterator[Report | Final]:
+    """Do every job; begin none while it must wait, but hear of those that were begun.
+
+    Args:
+        pool: the workers.
+        work: jobs, and finished reports among them.
+        may_go_on: whether another may be begun now.
+
+    Raises:
+        SandboxUnavailable: workers cannot be confined as the options demand.
+    """
+    exhausted = False
+    try:
+        while not exhausted or pool.busy:
+            while not exhausted and pool.vacant and may_go_on():
+                item = next(work, None)
+                if item is None:
+                    exhausted = True
+                elif isinstance(item, Report):
+                    yield item
+                else:
+                    pool.give(item)
+            if not exhausted or pool.busy:
+                for done in pool.collect(_PATIENCE):
+                    yield done.result
+    finally:
+        pool.abandon()

@@ -164,31 +164,6 @@ def _refuses(path: Path) -> bool:
     return False
 
 
-def test_it_survives_whoever_opens_for_writing_at_the_worst_time(tmp_path: Path) -> None:
-    """Between taking a lease and giving it back, an opening for writing sends a signal."""
-    with mounted(tmp_path / "disk") as disk:
-        path = disk / "file"
-        path.write_bytes(b"good")
-        os.chown(path, 65534, 65534)
-        with Machine(GuardSettings(enabled=True, folders=(str(disk),), fallback="deny")) as machine:
-            machine.start_host()
-            end = time.monotonic() + 1.5
-
-            def opener(flags: int) -> int:
-                count = 0
-                while time.monotonic() < end:
-                    os.close(os.open(path, flags))
-                    count += 1
-                return count
-
-            with ThreadPoolExecutor(6) as pool:
-                counts = list(pool.map(opener, [os.O_RDONLY, os.O_RDWR] * 3))
-            assert all(counts)
-            assert alive(machine.guard)
-            machine.until(lambda: machine.state.get("events", 0) >= sum(counts))
-            assert machine.state["denied"] == 0
-
-
 def test_a_guard_that_hangs_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "HANGS_AFTER", 2.0)
     with mounted(tmp_path / "disk") as disk:

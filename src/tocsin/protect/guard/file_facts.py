@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import signal
 import stat
 import struct
 from contextlib import suppress
@@ -145,12 +146,19 @@ def _read_buffer() -> Facts:
     )
 
 
+def prepare_leases() -> None:
+    """Ignore what the kernel says when somebody opens a file that `nobody_writes` just looks at.
+
+    `SIGIO` would end this process.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+
 def nobody_writes(descriptor: int) -> bool:
     """Whether nobody has this file open for writing or mapped writable at this moment.
 
     The kernel gives a read lease only then; it is given back at once. Whoever opens the file
-    for writing in between waits for that and no longer; this process is sent `SIGIO` then, which
-    it must ignore. A process that is being asked about because it opens the file for writing
+    for writing in between waits for that and no longer; see `prepare_leases`. A process that is being asked about because it opens the file for writing
     already counts. The right `CAP_LEASE` is needed for files of others.
 
     Args:

@@ -45,6 +45,7 @@ from tocsin.protect.daemon.control_messages import (
 )
 from tocsin.protect.guard import notices
 from tocsin.protect.guard.engine_link import EngineLink
+from tocsin.protect.guard.file_facts import prepare_leases
 from tocsin.protect.guard.hearing import choose_hearing
 from tocsin.protect.guard.media import MediumScan, is_removable
 from tocsin.protect.guard.outbox import Outbox
@@ -326,7 +327,7 @@ def _stay_alive() -> None:
 
 
 def _make_uncrashable() -> None:
-    signal.signal(signal.SIGIO, signal.SIG_IGN)  # says that a lease held for a moment is broken
+    prepare_leases()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -25,6 +25,7 @@ VERBS = {
     "daemon": "Serve scans to others, and guard this machine.",
     "quarantine": "Take files away, show what was taken, put it back.",
     "status": "Say what protects this device now.",
+    "top": "Watch the daemon live.",
     "allow": "Make exceptions of your own, list and revoke them.",
     "events": "Show what happened: the journal of events.",
     "config": "Check and show the settings.",

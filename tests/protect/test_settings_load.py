@@ -166,10 +166,25 @@ def test_an_address_for_everybody_is_taken_when_it_is_meant():
 
 
 @pytest.mark.parametrize(
-    "times", ["* * * * *", "*/15 0,12 1-7 jan-mar mon", "@daily", "59 23 31 12 7", "0 3 * * Sun"]
+    "times",
+    [
+        "* * * * *",
+        "*/15 0,12 1-7 jan-mar mon",
+        "@daily",
+        "59 23 31 12 7",
+        "0 3 * * Sun",
+        "0 3 L * *",
+    ],
 )
 def test_cron_times_that_are_right(times):
     load_text(f'[[task]]\nname = "a"\nkind = "full"\nat = "{times}"\n', HERE)
+
+
+@pytest.mark.parametrize(
+    "times", ["* * * * * *", "@dayly", "0 0 30 2 *", "5-1 * * * *", "x * * * *"]
+)
+def test_cron_times_that_are_wrong(times):
+    assert only(f'[[task]]\nname = "a"\nkind = "full"\nat = "{times}"\n')[0] == 4
 
 
 def test_broken_toml_names_line_and_key():

@@ -30,8 +30,12 @@ def events(path: Path, wanted: Filter) -> list[Entry]:
     Raises:
         JournalError: it cannot be read.
     """
-    if not path.parent.exists() or (not path.exists() and path.parent.is_dir()):
+    try:
+        path.lstat()
+    except FileNotFoundError:
         return []
+    except OSError:
+        pass  # said below, better
     journal = Journal(path, read_only=True)
     try:
         return list(journal.read_entries(wanted))

@@ -1,8 +1,9 @@
-"""Whether five cron fields say when something is to be done."""
+"""Whether cron times say when something is to be done; the schedule itself has the last word."""
 
 from __future__ import annotations
 
 import re
+import time
 
 _NAMED = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -28,6 +29,14 @@ def wrong_with(text: str) -> str:
             f"expected five fields (minute, hour, day, month, day of the week), not {len(fields)}; "
             'for example "30 3 * * *" is every day at 3:30'
         )
+    from tocsin.protect.schedule.times import following
+
+    if following(stated, time.time()) is not None:
+        return ""
+    return _wrong_field(fields) or "there is no such time, in no year"
+
+
+def _wrong_field(fields: list[str]) -> str:
     for field, (name, least, most, names, first) in zip(fields, _FIELDS, strict=True):
         for part in field.split(","):
             form = _PART.match(part)

@@ -11,7 +11,7 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from tocsin.errors import JournalError
@@ -32,6 +32,8 @@ class BufferedJournal:
         path: the file.
         settings: how long events are kept.
         most: events that may wait.
+        targets: the names of all that events are forwarded to: nothing is kept any longer for
+            others that were; None when somebody else sees to that.
 
     Attributes:
         trouble: why events wait, or empty.
@@ -39,13 +41,19 @@ class BufferedJournal:
     """
 
     def __init__(
-        self, path: Path, settings: JournalSettings | None = None, most: int = MOST_WAITING
+        self,
+        path: Path,
+        settings: JournalSettings | None = None,
+        most: int = MOST_WAITING,
+        *,
+        targets: Collection[str] | None = None,
     ) -> None:
         self.trouble = ""
         self.lost = 0
         self._path = path
         self._settings = settings or JournalSettings()
         self._most = most
+        self._targets = targets
         self._journal: Journal | None = None
         self._lock = threading.RLock()
         self._waiting: list[deque[tuple[int, Event]]] = [deque() for _ in Severity]
@@ -151,5 +159,7 @@ class BufferedJournal:
         if self._retained and now - self._retained < _RETENTION_SECONDS:
             return
         self._retained = now
+        if self._targets is not None:
+            journal.keep_progress(self._targets)
         keep = self._settings
         journal.retain(keep_days=keep.keep_days, max_events=keep.max_events)

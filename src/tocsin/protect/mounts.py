@@ -85,7 +85,6 @@ def read_mounts(text: bytes | None = None) -> list[Mount]:
                     source=_unescaped(fields[rest + 2]),
                     options=fields[5].decode("ascii", "replace"),
                     root=_unescaped(fields[3]),
-                    root=_unescaped(fields[3]),
                 )
             )
         except (ValueError, IndexError):

@@ -13,6 +13,7 @@ from pathlib import Path
 import yara_x
 
 from tocsin.protect.configuration.describe import page as settings_page
+from tocsin.protect.migrate.page import page as clamav_options_page
 from tocsin.signatures.parse import signature_name
 from tocsin.signatures.records import Kind
 from tocsin.signatures.sources import SourceReader
@@ -101,6 +102,7 @@ PAGES = {
     DOCS / "rules.md": rules_page,
     DOCS / "formats.md": formats_page,
     DOCS / "settings.md": settings_page,
+    DOCS / "clamav-options.md": clamav_options_page,
 }
 
 

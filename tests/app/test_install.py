@@ -479,9 +479,10 @@ def test_the_unit_stays_in_the_machines_mount_namespace():
 CAPABLE = """\
 import os, sys
 from tocsin.protect.guard.fanotify import Group
+from tocsin.database.cache import open_database
 from tocsin.engine.scanner import Scanner
 Group(permission=True).close()
-with Scanner() as scanner:
+with Scanner(open_database()) as scanner:
     scanner.scan_bytes(b"x", "x")
     print(",".join(scanner.confined_by))
 from tocsin.protect.daemon.rights import drop_to
@@ -503,8 +504,9 @@ def test_the_capabilities_that_the_unit_keeps_are_enough():
         )
         for before in ([], limited)
     )
-    if whole.returncode:
+    if "PermissionError" in whole.stderr:
         pytest.skip("root has not all rights here")
+    assert "namespaces" in whole.stdout
     assert less.returncode == 0, less.stderr
     assert less.stdout == whole.stdout
 

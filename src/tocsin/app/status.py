@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.app.api_client import ApiClient
-from tocsin.app.settings import FILE_NAME, journal_file, quarantine_folder, settings_file
+from tocsin.app.settings import (
+    FILE_NAME,
+    journal_file,
+    quarantine_folder,
+    settings_file,
+    state_folder,
+)
 from tocsin.errors import (
     DaemonRefused,
     DaemonUnreachable,
@@ -79,7 +85,7 @@ def look(settings: Settings, *, now: float | None = None) -> Seen:
         unreachable=unreachable,
         newest=newest,
         sources_trouble=sources_trouble,
-        tasks=_tasks(settings, daemon),
+        tasks=_tasks(settings),
         happened=happened,
         journal_trouble=journal_trouble,
         stored=_stored(settings, admin, running=daemon is not None),
@@ -229,7 +235,10 @@ def _stored(settings: Settings, admin: ApiClient | None, *, running: bool) -> St
     return None
 
 
-def _tasks(settings: Settings, daemon: dict[str, Any] | None) -> tuple[Task, ...]:
-    """How it stands with each task: as the daemon says, or what the settings name."""
-    del daemon
-    return tuple(Task(task.name) for task in settings.task)
+def _tasks(settings: Settings) -> tuple[Task, ...]:
+    """How it stands with each task that the settings name."""
+    if not settings.task:
+        return ()
+    from tocsin.protect.health.tasks import tasks_on_disk
+
+    return tasks_on_disk(state_folder(settings), [task.name for task in settings.task])

@@ -105,8 +105,8 @@ def _task(task: Task, now: float) -> str:
     parts = []
     if task.state != "waiting":
         reason = f" ({task.waits_for})" if task.waits_for else ""
-        parts.append(f"{task.state}{reason}")
-    if task.last:
+        parts.append(f"{task.state}{reason}, {counted(task.files, 'file')} so far")
+    elif task.last:
         outcome = f", {task.outcome}" if task.outcome else ""
         found = "" if task.found is None else f", {task.found:,} found"
         parts.append(f"last {_minute(task.last)}{outcome}{found}")

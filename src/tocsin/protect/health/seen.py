@@ -90,6 +90,7 @@ class Task(NamedTuple):
         outcome: how it ended the last time, in a word or a sentence.
         trouble: why it did not do what it should; empty when it did.
         waits_for: why it is paused.
+        files: at which it has looked in this run, or did in the last.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Task(NamedTuple):
     outcome: str = ""
     trouble: str = ""
     waits_for: str = ""
+    files: int = 0
 
 
 class Seen(NamedTuple):
@@ -155,8 +157,9 @@ def forwarders(seen: Seen) -> list[tuple[str, int, str]]:
     found = []
     for name, state in (seen.daemon or {}).get("journal", {}).get("forward", {}).items():
         if isinstance(state, dict):
-            behind = int(state.get("behind") or 0)
-            found.append((str(name), behind, str(state.get("trouble") or "")))
+            behind = max(0, int(state.get("lag") or 0))
+            trouble = str(state.get("last_error") or "") if state.get("failures") else ""
+            found.append((str(name), behind, trouble))
     return found
 
 

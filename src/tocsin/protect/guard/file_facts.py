@@ -158,8 +158,9 @@ def nobody_writes(descriptor: int) -> bool:
     """Whether nobody has this file open for writing or mapped writable at this moment.
 
     The kernel gives a read lease only then; it is given back at once. Whoever opens the file
-    for writing in between waits for that and no longer; see `prepare_leases`. A process that is being asked about because it opens the file for writing
-    already counts. The right `CAP_LEASE` is needed for files of others.
+    for writing in between waits for that and no longer; see `prepare_leases`. A process that is
+    being asked about because it opens the file for writing already counts. For files of others
+    the right `CAP_LEASE` is needed; without it the answer is always no.
 
     Args:
         descriptor: opened for reading only.

@@ -10,7 +10,13 @@ import os
 import pwd
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_FLAGS_OF_OPENING: Final[dict[bytes, int]] = {
+    "x86_64": {b"2": 1, b"85": -1, b"257": 2},  # open, creat, openat
+    "aarch64": {b"56": 2},
+}.get(os.uname().machine, {})
+"""By number of the call, which of its arguments are the flags; -1: those of `creat`."""
 
 
 class Who(NamedTuple):
@@ -42,6 +48,26 @@ def who(thread: int) -> Who:
     with suppress(OSError):
         program = os.readlink(f"/proc/{thread}/exe")
     return Who(pid, uid, program)
+
+
+def opens_to_write_only(thread: int) -> bool:
+    """Whether what a thread waits in is an opening by which nothing can be read.
+
+    That is one for writing only, or one that empties the file before it returns. The kernel
+    shows the call's number and arguments as they were when it was made; while it waits nobody
+    can change them. Whatever is not one of the calls known here is not taken for one: not
+    `openat2`, whose flags are in the process's memory, nor what `io_uring` opens. A 32-bit
+    process's numbers mean other calls; none of them opens a file.
+    """
+    words = _read(f"/proc/{thread}/syscall").split() if thread > 0 else []
+    if len(words) < 4:
+        return False
+    place = _FLAGS_OF_OPENING.get(words[0])
+    if place is None:
+        return False
+    flags = int(words[1 + place], 16) if place >= 0 else os.O_WRONLY | os.O_TRUNC
+    mode = flags & os.O_ACCMODE
+    return mode == os.O_WRONLY or (mode == os.O_RDWR and bool(flags & os.O_TRUNC))
 
 
 class ProcessExclusions:

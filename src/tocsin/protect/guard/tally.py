@@ -18,6 +18,7 @@ class Tally:
         outside: of them, files that are not guarded.
         excluded: of them, by path, program or user.
         remembered: of them, answered from memory.
+        write_only: of them, allowed since nothing can be read by them.
         joined: of them, answered by a look that was under way.
         looks: files that were looked at.
         allowed: openings allowed.
@@ -39,6 +40,7 @@ class Tally:
         self.outside = 0
         self.excluded = 0
         self.remembered = 0
+        self.write_only = 0
         self.joined = 0
         self.looks = 0
         self.allowed = 0
@@ -69,6 +71,7 @@ class Tally:
             "outside": self.outside,
             "excluded": self.excluded,
             "remembered": self.remembered,
+            "write_only": self.write_only,
             "joined": self.joined,
             "looks": self.looks,
             "allowed": self.allowed,

@@ -15,7 +15,8 @@ The order of things, for each opening:
 5. excluded by path, program or user: allowed;
 6. larger than is looked at: as `on_incomplete` says;
 7. remembered as something else: as that says;
-8. otherwise it waits for a look (`looks`), which many openings share, or for its deadline.
+8. opened so that nothing can be read by it, to write only or to be emptied: allowed;
+9. otherwise it waits for a look (`looks`), which many openings share, or for its deadline.
 
 The kernel's ignore mark ends with the file's modification, but a store through a writable
 mapping is none, nor is it asked about the opening that precedes it. So only files that nobody
@@ -53,7 +54,7 @@ from tocsin.protect.guard.file_facts import (
 )
 from tocsin.protect.guard.looks import Look, Looks, Opening
 from tocsin.protect.guard.outbox import Outbox
-from tocsin.protect.guard.processes import ProcessExclusions, who
+from tocsin.protect.guard.processes import ProcessExclusions, opens_to_write_only, who
 from tocsin.protect.guard.scope import PathExclusions, Scope, covers, within
 from tocsin.protect.guard.tally import Tally
 from tocsin.protect.guard.verdicts import Verdicts, is_settled
@@ -413,6 +414,10 @@ class Warden:
             report.skipped.append(SkippedObject(path, "limit", f"larger than {most:,} bytes"))
         if report is not None:
             self._apply(report, descriptor, pid, facts, path)
+            return
+        if not quiet and opens_to_write_only(pid):
+            self._tally.write_only += 1
+            self._answer(descriptor, allow=True)
             return
         look = self.looks.joinable(facts, quiet=quiet, generation=self._generation)
         if look is None:

@@ -191,6 +191,7 @@ def temporary_name(number: str) -> bytes:
 
 
 def exists_error(place: str) -> NotRestored:
+    """What is said when something has the name already."""
     return NotRestored(
         f"{place}: something stands there already, and is not overwritten; move it away, or "
         "restore elsewhere by --to"

@@ -103,6 +103,8 @@ class ApiClient:
     def _whole(self, method: str, target: str, values: dict[str, Any] | None) -> dict[str, Any]:
         with self._answer(method, target, values) as response:
             content = response.read(MOST_ANSWER)
+            if response.length:
+                raise DaemonUnreachable(f"{self.path}: {_BROKE_OFF}")
         return _object(content, self.path)
 
     @contextmanager

@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from contextlib import closing
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -375,7 +376,7 @@ def test_journald_gets_every_field_and_the_path_as_it_is(journal, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(place)
         receiver.settimeout(30)
-        journal.write(HOSTILE)
+        journal.write(copy(HOSTILE))
         one = forwarder(journal, kind="journald", target=place)
         one._journal.register("t", within=1e12)
         served(one)
@@ -469,7 +470,7 @@ def web():
 
 
 def test_a_webhook_gets_arrays_with_what_it_needs_to_tell_them_apart(journal, web):
-    journal.write_many([HOSTILE, *[event(n) for n in range(150)]])
+    journal.write_many([copy(HOSTILE), *[event(n) for n in range(150)]])
     journal.register("t", within=1e12)
     one = forwarder(
         journal,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tocsin.app.api_client import ApiClient
+from tocsin.app.daemon_status import daemon_status
 from tocsin.app.process_usage import ProcessUsage, Usage
 from tocsin.errors import DaemonRefused, DaemonUnreachable
 from tocsin.settings import Settings
@@ -62,7 +63,7 @@ class Watch:
     def look(self) -> Look:
         """Look once; waits for the answer."""
         try:
-            daemon = self._client.get("/v1/status")
+            daemon = daemon_status(self._client)
             server = self._client.server_process()
             processes, unseen = self._processes(daemon, server)
         except (DaemonUnreachable, DaemonRefused) as error:

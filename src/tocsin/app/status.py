@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.app.api_client import ApiClient
+from tocsin.app.daemon_status import daemon_status
 from tocsin.app.settings import (
     FILE_NAME,
     journal_file,
@@ -68,7 +69,7 @@ def look(settings: Settings, *, now: float | None = None) -> Seen:
     daemon: dict[str, Any] | None = None
     unreachable = ""
     try:
-        daemon = client.get("/v1/status")
+        daemon = daemon_status(client)
     except (DaemonUnreachable, DaemonRefused) as error:
         unreachable = str(error)
     admin = client if daemon is not None and daemon.get("paths") else None

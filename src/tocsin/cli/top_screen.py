@@ -22,7 +22,6 @@ from tocsin.settings import Settings
 from tocsin.version import VERSION
 
 _COLOURS = {"ok": "green", "note": "green", "warning": "yellow", "alarm": "red"}
-_NONSENSE = "what the daemon says makes no sense to this command, restart it"
 _HELP = (
     (
         "scanning",
@@ -114,6 +113,7 @@ class Top(App[None]):
         self._asking = False
         self._paused = False
         self._order = "CPU"
+        self._parts: dict[str, Static] = {}
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
@@ -134,6 +134,9 @@ class Top(App[None]):
 
     def on_mount(self) -> None:
         """Begin to look."""
+        self._main = self.screen
+        self._processes = self.screen.query_one("#processes")
+        self._parts = {part.id or "": part for part in self.screen.query(Static)}
         self._show()
         self._ask()
         self.set_interval(self._every, self._ask)
@@ -168,34 +171,34 @@ class Top(App[None]):
 
     def _ask_in_thread(self) -> None:
         look = self._look()
-        self.call_from_thread(self._take, look)
+        if self.is_running:
+            self.call_from_thread(self._take, look)
 
     def _take(self, look: Look) -> None:
         self._asking = False
-        if self._paused:
+        if self._paused or not self.is_running:
             return
-        try:
-            self.live.take(look)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            self.live.take(look._replace(daemon=None, trouble=f"{_NONSENSE}: {error}"))
+        self.live.take(look)
         self._show()
 
     # --- showing --------------------------------------------------------------------------
 
     def _show(self) -> None:
         live = self.live
+        if not self._parts:
+            return  # nothing is laid out yet
         self._show_head()
         guarded = bool(live.known.get("guarded"))
-        self.screen_stack[0].set_class(guarded, "guarded")
-        self.screen_stack[0].set_class(live.last.daemon is None, "stale")
-        self._static("scanning").update(self._scanning())
-        self._static("guard").update(self._guarding())
+        self._main.set_class(guarded, "guarded")
+        self._main.set_class(live.last.daemon is None, "stale")
+        self._parts["scanning"].update(self._scanning())
+        self._parts["guard"].update(self._guarding())
         self._draw("objects", list(live.objects))
         self._draw("openings", list(live.openings))
-        self._table("processes").border_title = f"processes, by {self._order}"
-        self._static("processes-rows").update(tables.processes(live, self._order))
-        self._static("findings-rows").update(tables.findings(live))
-        self._static("slowest-rows").update(tables.slowest(live))
+        self._processes.border_title = f"processes, by {self._order}"
+        self._parts["processes-rows"].update(tables.processes(live, self._order))
+        self._parts["findings-rows"].update(tables.findings(live))
+        self._parts["slowest-rows"].update(tables.slowest(live))
 
     def _show_head(self) -> None:
         look = self.live.last
@@ -217,7 +220,7 @@ class Top(App[None]):
                 text.append("\n" + printable(f"{first.topic}: {first.text}"))
         if self._paused:
             text.append("  paused", "bold reverse")
-        self._static("head").update(text)
+        self._parts["head"].update(text)
 
     def _scanning(self) -> Text:
         live = self.live
@@ -257,16 +260,10 @@ class Top(App[None]):
         )
 
     def _draw(self, name: str, values: list[float]) -> None:
-        size = self._static(name).size
+        size = self._parts[name].size
         if size.width and size.height:
-            self._static(name).update(Text(tables.curve(values, size.width, size.height)))
+            self._parts[name].update(Text(tables.curve(values, size.width, size.height)))
 
     def on_resize(self) -> None:
         """Curves are as wide as the screen."""
         self.call_after_refresh(self._show)
-
-    def _static(self, name: str) -> Static:
-        return self.screen_stack[0].query_one(f"#{name}", Static)
-
-    def _table(self, name: str) -> VerticalScroll:
-        return self.screen_stack[0].query_one(f"#{name}", VerticalScroll)

@@ -7,6 +7,7 @@ it finds has a child open the quarantine.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -36,7 +37,7 @@ def run_apart(work: Callable[[], Outcome], action: Action) -> Outcome:
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             with open(writer, "wb") as answer:
-                answer.write(msgspec.json.encode(work()))
+                answer.write(json.dumps(work().to_dict()).encode("ascii"))
             status = 0
         finally:
             os._exit(status)
@@ -45,8 +46,8 @@ def run_apart(work: Callable[[], Outcome], action: Action) -> Outcome:
         said = answer.read()
     _, ended = os.waitpid(pid, 0)
     try:
-        return msgspec.json.decode(said, type=Outcome)
-    except msgspec.MsgspecError:
+        return msgspec.convert(json.loads(said), type=Outcome)
+    except (msgspec.MsgspecError, ValueError):
         code = os.waitstatus_to_exitcode(ended)
         detail = f"the process that was to do it ended early ({code})"
         return Outcome(action=action, state="failed", detail=detail)

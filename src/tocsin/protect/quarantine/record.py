@@ -6,6 +6,7 @@ was altered or belongs to another number does not open.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -49,6 +50,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         origin: who took it: `cli`, `guard`, `daemon`, `task:NAME`.
         verdict: of the scan; empty when somebody took it by hand.
         detections: what was found.
+        sha256: digest of what was scanned, which what is taken must have; empty when unknown.
         database: identity of the database that was scanned with.
         database_version: its version for people, where it has one.
         engine: version of this program.
@@ -59,6 +61,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = "cli"
     verdict: str = ""
     detections: tuple[Detected, ...] = ()
+    sha256: str = ""
     database: str = ""
     database_version: str = ""
     engine: str = ""
@@ -85,6 +88,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
                 Detected(name=d.name, source=d.source, object=d.object, level=d.level.value)
                 for d in report.detections[:_MOST_DETECTIONS]
             ),
+            sha256=report.sha256,
             database=database,
             database_version=database_version,
             engine=VERSION,
@@ -207,7 +211,8 @@ def now_and_here() -> tuple[float, int, str]:
 def seal(value: msgspec.Struct, cipher: AESGCM, number: str) -> bytes:
     """A record or an intent as it stands on disk."""
     nonce = os.urandom(_NONCE_BYTES)
-    plain = msgspec.json.encode(value)
+    # Names of members may hold lone surrogates, which msgspec's own JSON does not know.
+    plain = json.dumps(msgspec.to_builtins(value)).encode("ascii")
     return _MAGIC + nonce + cipher.encrypt(nonce, plain, _bound(value, number))
 
 
@@ -225,12 +230,12 @@ def unseal(data: bytes, kind: type[_T], cipher: AESGCM, number: str) -> _T:
     bound = _bound(kind, number)
     try:
         plain = cipher.decrypt(data[len(_MAGIC) : start], data[start:], bound)
-        return msgspec.json.decode(plain, type=kind)
+        return msgspec.convert(json.loads(plain), type=kind)
     except InvalidTag:
         raise DamagedItem(
             f"{number}: its record is damaged, or was sealed with another key"
         ) from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise DamagedItem(f"{number}: its record is of another version ({error})") from None
 
 

@@ -63,6 +63,7 @@ class Opened:
     Args:
         path: where it is, absolute.
         expected: what was scanned; None takes whatever is there.
+        digest: of what was scanned; empty for what `expected` says.
 
     Attributes:
         place: its path, for messages.
@@ -76,9 +77,10 @@ class Opened:
         IdentityChanged: it is not what was scanned.
     """
 
-    def __init__(self, path: bytes, expected: FileIdentity | None) -> None:
+    def __init__(self, path: bytes, expected: FileIdentity | None, digest: str = "") -> None:
         self.place = os.fsdecode(path)
-        self.expected = expected
+        self._digest = digest or (expected.sha256 if expected is not None else "")
+        self.expected = expected.with_digest(self._digest) if expected is not None else None
         self._held: list[int] = []
         try:
             folder, self.name = split_path(path)
@@ -123,7 +125,7 @@ class Opened:
         Raises:
             IdentityChanged: it is not.
         """
-        if self.expected is not None and self.expected.sha256 not in ("", sha256):
+        if self._digest not in ("", sha256):
             raise IdentityChanged(
                 f"{self.place}: its content changed since it was scanned; scan it again"
             )

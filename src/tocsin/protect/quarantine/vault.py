@@ -124,7 +124,7 @@ class Vault:
         Args:
             path: where it is; absolute, and without links in it.
             expected: what was scanned; anything else is left alone. None takes what is there.
-            finding: why.
+            finding: why; a digest in it must be that of the file.
             descriptor: of the file that was scanned; stays the caller's.
 
         Returns:
@@ -137,10 +137,10 @@ class Vault:
             VaultFull: there is no room.
             VaultUnusable, VaultBusy: the vault cannot be used now.
         """
+        digest = (expected.sha256 if expected is not None else "") or finding.sha256
         if descriptor is not None:
-            digest = expected.sha256 if expected is not None else ""
             expected = FileIdentity.of_descriptor(descriptor, digest)
-        with self._changing() as store, Opened(os.fsencode(path), expected) as opened:
+        with self._changing() as store, Opened(os.fsencode(path), expected, digest) as opened:
             if store.holds(opened.folder):
                 raise NotTaken(f"{opened.place}: this is in the quarantine already")
             return take(store, opened, finding, self._max_size)

@@ -6,6 +6,7 @@ filters do. The driver is one epoll loop: what is measured is the daemon, on the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import socket
@@ -125,6 +126,8 @@ class Driver:
         while more or self._busy:
             while more and self._busy < self._clients:
                 more = self._begin()
+            if not self._busy:
+                continue
             events = self._selector.select(PATIENCE)
             if not events:
                 self._wrong["no answer in time"] += self._busy
@@ -199,10 +202,8 @@ class Driver:
     def _end(self, client: _Client, trouble: str) -> None:
         if client.end.fileno() < 0:
             return
-        try:
+        with contextlib.suppress(KeyError):
             self._selector.unregister(client.end)
-        except KeyError:
-            pass
         client.end.close()
         self._busy -= 1
         self._done += 1

@@ -44,6 +44,7 @@ class Peers:
                 ("tocsin", str(beside / "tocsin")),
                 ("tocsin-clamscan", str(beside / "tocsin-clamscan")),
                 ("clamscan", shutil.which("clamscan") or ""),
+                ("clamd", shutil.which("clamd") or ""),
                 ("yara", shutil.which("yara") or ""),
                 ("yarac", shutil.which("yarac") or ""),
             )
@@ -53,6 +54,10 @@ class Peers:
     def all(self) -> list[Peer]:
         """Every one, installed or not."""
         return list(self._all.values())
+
+    def has(self, name: str) -> bool:
+        """Whether there is a peer of this name."""
+        return not self._all[name].reason
 
     def need(self, name: str) -> Peer:
         """The peer of this name.

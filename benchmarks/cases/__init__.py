@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bench import Bench
 from report import CaseResult
 
-from cases import containers, default, digests, real_sets, tiny, yara
+from cases import containers, daemon, default, digests, real_sets, tiny, yara
 
 CASES: dict[str, tuple[str, Callable[[Bench, CaseResult], None]]] = {
     "cold-start": ("Five real sets: one small file", real_sets.cold_start),
@@ -19,6 +19,7 @@ CASES: dict[str, tuple[str, Callable[[Bench, CaseResult], None]]] = {
     "system": ("Five real sets: /usr", real_sets.system_files),
     "containers": ("Five real sets: archives and documents", containers.mixed),
     "large-pdf": ("Five real sets: a PDF with many streams", containers.large_pdf),
+    "daemon": ("Five real sets: daemons with 200 clients", daemon.run),
     "digests": ("Random digests", digests.run),
     "tiny": ("Three signatures, nothing indexed", tiny.run),
     "yara": ("signature-base's YARA rules: PE files", yara.run),

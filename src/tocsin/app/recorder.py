@@ -101,7 +101,8 @@ class BackgroundRecorder:
     def _write(self) -> None:
         from tocsin.protect.journal.buffered import BufferedJournal
 
-        journal = BufferedJournal(self._path, self._settings.journal)
+        targets = [each.name for each in self._settings.forward]
+        journal = BufferedJournal(self._path, self._settings.journal, targets=targets)
         notifier = self._notifier()
         try:
             while True:

@@ -65,6 +65,8 @@ class EngineHost:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
+        if not self._pool.busy:
+            raise SystemExit(0)  # nothing is waited for
 
     def _round(self) -> None:
         """Take what there is room for, then wait for something to happen."""

@@ -501,6 +501,8 @@ class WorkerPool:
         return worker
 
     def _work(self, parent: int, tasks: socket.socket, answers: int) -> None:
+        with suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as file:
+            file.write("tocsin worker")  # for whoever looks at the list of processes
         keep = (tasks.fileno(), answers)
         confine = partial(self._confinement.enter, keep, parent)
         serve(self._database, self._options, tasks, answers, confine)

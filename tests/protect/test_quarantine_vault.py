@@ -497,6 +497,26 @@ def test_a_damaged_record_hides_no_other(vault: Vault, file: Path) -> None:
     assert left_in(vault.folder) == EMPTY
 
 
+def test_a_damaged_note_is_said_once(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record of what was being taken does not open: it is listed, and can be deleted."""
+    with Vault(tmp_path / "vault") as vault:
+        record = vault.take(file, finding=FINDING)
+        os.rename(
+            vault.folder / "records" / record.id, vault.folder / "work" / f"{record.id}.taking"
+        )
+        (vault.folder / "work" / f"{record.id}.taking").write_bytes(b"rubbish")
+    with Vault(tmp_path / "vault") as vault:
+        assert "damaged" in vault.recovered[0].what
+        (item,) = vault.items()
+        assert isinstance(item, DamagedRecord)
+    with Vault(tmp_path / "vault") as vault:
+        assert vault.recovered == []
+        vault.delete(record.id)
+        assert left_in(vault.folder) == EMPTY
+
+
 @pytest.mark.parametrize(
     "place", [0, 10, 40, 80, 5000, content_cipher.PIECE_BYTES + 200, -1, "cut", "swap", "gone"]
 )
@@ -589,6 +609,25 @@ def test_a_busy_vault_says_so(tmp_path: Path, file: Path) -> None:
         with Vault(tmp_path / "vault") as vault:
             assert vault.take(file, finding=FINDING)
         timer.join()
+
+
+def test_several_threads_at_once(vault: Vault, tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        path = tmp_path / f"file{number}"
+        path.write_bytes(b"%d" % number)
+        for _ in range(5):
+            vault.put_back(vault.take(path, finding=FINDING).id)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert vault.recovered == []
+    assert [(tmp_path / f"file{number}").read_bytes() for number in range(4)] == [
+        b"%d" % number for number in range(4)
+    ]
+    assert left_in(vault.folder) == EMPTY
 
 
 # --- mailboxes ------------------------------------------------------------------------------

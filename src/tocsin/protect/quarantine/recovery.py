@@ -88,7 +88,11 @@ def _recover(store: Store, number: str, kinds: set[str]) -> str:
 
 def _finish_taking(store: Store, number: str) -> str:
     data = store.read(store.work, f"{number}.{TAKING}")
-    record = unseal(data, Record, store.keys.records, number)
+    try:
+        record = unseal(data, Record, store.keys.records, number)
+    except DamagedItem:
+        settle(store, number)  # where it is listed as what it is, and may be deleted
+        raise
     held = store.exists(store.work, f"{number}.{OBJECT}") or store.exists(store.objects, number)
     folder_path, name = split_path(record.path)
     try:

@@ -18,6 +18,7 @@ import fcntl
 import os
 import re
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,6 +71,7 @@ class Store:
         self.folder = folder
         self._held: list[int] = []
         self._locks = 0
+        self._turn = threading.RLock()
         try:
             self.root = self._open_root(create=create)
             self.objects, self.records, self.work = (
@@ -137,7 +139,7 @@ class Store:
 
     @contextmanager
     def locked(self, patience: float) -> Iterator[None]:
-        """Be the only one who changes anything; may be entered again by who is.
+        """Be the only process and thread that changes anything; may be entered again by who is.
 
         Args:
             patience: seconds to wait for another process.
@@ -146,13 +148,15 @@ class Store:
             VaultBusy: another process did not finish in that time.
             OSError: the lock cannot be made.
         """
-        if self._locks:
-            self._locks += 1
-            try:
+        with self._turn:
+            if self._locks:
+                yield  # this thread has it already
+                return
+            with self._locked(patience):
                 yield
-            finally:
-                self._locks -= 1
-            return
+
+    @contextmanager
+    def _locked(self, patience: float) -> Iterator[None]:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open("lock", flags, 0o600, dir_fd=self.root)
         try:

@@ -176,7 +176,8 @@ class GuardSettings(_Section, frozen=True):
         mode: `permission` refuses; `notify` lets pass and acts afterwards; `auto` takes the
             first that the kernel and the rights allow.
         folders: folders guarded with all beneath them.
-        mounts: mount points; whatever is opened through that mount is guarded.
+        mounts: mount points; whatever is opened through that mount is guarded, but not what is
+            opened through a copy of it in another mount namespace.
         file_systems: paths whose whole file system is guarded, through any mount.
         on_infected: `deny`, or `quarantine` (deny first).
         on_incomplete: what is done with a file that could not be looked at wholly.
@@ -187,7 +188,7 @@ class GuardSettings(_Section, frozen=True):
         exclude_paths: globs or folders not guarded.
         exclude_processes: absolute paths of programs whose opens are not looked at.
         exclude_users: names or numbers of users whose opens are not looked at.
-        removable: scan removable media when they are mounted.
+        removable: guard removable media, and scan them when they are mounted.
         cache_size: most verdicts remembered.
         kernel_cache: `root-files` has the kernel not ask again about clean files that nobody
             but root may write to, until they are written to; `off` has it always ask.

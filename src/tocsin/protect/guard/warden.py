@@ -187,7 +187,9 @@ class Warden:
                 self._end(look)
 
     def new_database(self, generation: int) -> None:
-        """Nothing that was found out before holds any more."""
+        """Nothing that was found out with another database holds any more."""
+        if generation == self._generation:
+            return  # another host with the same
         self._generation = generation
         self._verdicts.forget_all()
         self._kernel.heed_all()

@@ -77,14 +77,20 @@ class Composition:
 
     Args:
         settings: the settings.
+        config: the settings file, None for the usual place.
         listeners: where clients come.
         user: account and group that the front becomes, or None to stay what it is.
     """
 
     def __init__(
-        self, settings: Settings, listeners: Listeners, user: tuple[int, int] | None
+        self,
+        settings: Settings,
+        config: Path | None,
+        listeners: Listeners,
+        user: tuple[int, int] | None,
     ) -> None:
         self._settings = settings
+        self._config = config
         self._listeners = listeners
         self._user = user
         self._state = state_folder(settings)
@@ -114,7 +120,7 @@ class Composition:
         from tocsin.app.keeping import run_keeper
 
         network = Peer(*(self._user or (os.geteuid(), os.getegid())), ())
-        run_keeper(self._settings, end, front, network, self._admin_gid)
+        run_keeper(self._settings, self._config, end, front, network, self._admin_gid)
 
     def guard(self, end: socket.socket, session: int) -> None:
         """Answer the kernel."""
@@ -269,8 +275,12 @@ def _open_last_good(state: Path) -> Callable[[], Index]:
     return opened
 
 
-def run_daemon(settings: Settings) -> int:
+def run_daemon(settings: Settings, config: Path | None = None) -> int:
     """Run until told to end.
+
+    Args:
+        settings: the settings.
+        config: the file they were read from, None for the usual place.
 
     Returns:
         An exit status.
@@ -285,7 +295,7 @@ def run_daemon(settings: Settings) -> int:
     listeners = _listen(settings)
     try:
         daemon = Daemon(
-            Composition(settings, listeners, user),
+            Composition(settings, config, listeners, user),
             listeners.descriptors(),
             guarded=settings.guard.enabled,
             check_every=settings.database.check_every,

@@ -48,6 +48,7 @@ class _Guard(_Part):
     engine: bool = True
     events: int = 0
     remembered: int = 0
+    joined: int = 0
     looks: int = 0
     denied: int = 0
     timed_out: int = 0

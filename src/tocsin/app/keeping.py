@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tocsin.app.quarantine import item_values
 from tocsin.app.settings import quarantine_folder
+from tocsin.app.task_table import make_scheduler
 from tocsin.engine.report import Report
-from tocsin.errors import ChannelClosed, QuarantineError, UsageError
+from tocsin.errors import ChannelClosed, QuarantineError, SettingsError, UsageError
 from tocsin.protect.daemon.channel import Channel
 from tocsin.protect.daemon.control_messages import (
     DatabaseNote,
@@ -27,7 +33,10 @@ from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.quarantine.extent import extent
 from tocsin.protect.quarantine.record import Finding
 from tocsin.protect.quarantine.vault import Vault
+from tocsin.protect.schedule.scheduler import Scheduler
 from tocsin.settings import Settings
+
+_EXPIRE_EVERY = 3600.0
 
 
 class Keeping:
@@ -35,12 +44,23 @@ class Keeping:
 
     Args:
         settings: the settings.
+        config: the settings file, None for the usual place.
         say: has an event journalled.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[Event], None]) -> None:
+    def __init__(
+        self, settings: Settings, config: Path | None, say: Callable[[Event], None]
+    ) -> None:
         self._settings = settings
+        self._config = config
         self._say = say
+        self._said = ""
+        self._looking_again: list[subprocess.Popen[bytes]] = []
+        self._expire_at = 0.0
+        self._scheduler: Scheduler | None = None
+        if settings.task:
+            with suppress(SettingsError):
+                self._scheduler = make_scheduler(settings, config, new_session=False)
         self._folder = quarantine_folder(settings)
         self._database = ""
         self._verbs: dict[str, Callable[[dict[str, Any], Peer], Any]] = {
@@ -64,8 +84,65 @@ class Keeping:
         return known(arguments, peer)
 
     def database_is(self, identity: str) -> None:
-        """Another database is in use."""
+        """Another database is in use: what is in the vault is looked at again."""
+        changed = identity != self._database
         self._database = identity
+        if changed and self._settings.quarantine.reexamine and self._folder.is_dir():
+            self._looking_again.append(self._start(("quarantine", "reexamine")))
+
+    def now_and_then(self) -> float:
+        """What has its time: tasks, and what is too old in the vault.
+
+        Returns:
+            Seconds until this is to be called again.
+        """
+        self._looking_again = [each for each in self._looking_again if each.poll() is None]
+        now = time.monotonic()
+        if now >= self._expire_at:
+            self._expire_at = now + _EXPIRE_EVERY
+            self._expire()
+        wait = self._scheduler.run_once() if self._scheduler is not None else _EXPIRE_EVERY
+        self._say_trouble()
+        return max(0.1, min(wait, self._expire_at - now))
+
+    def close(self) -> None:
+        """Stop what was started; tasks go on where they stopped when there is a keeper again."""
+        if self._scheduler is not None:
+            self._scheduler.close()
+        for each in self._looking_again:
+            each.terminate()
+
+    def _start(self, verb: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Run a verb of this program, in this session: the guard lets it open what it must."""
+        named = [] if self._config is None else ["--config", str(self._config)]
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "tocsin", *named, *verb],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def _expire(self) -> None:
+        """Delete what has been in the vault for longer than the settings say."""
+        days = self._settings.quarantine.keep_days
+        if not days or not self._folder.is_dir():
+            return
+        with suppress(QuarantineError), self._vault() as vault:
+            for record in vault.expire(days):
+                message = f"deleted from quarantine for its age: {record.place}"
+                self._say(_acted("deleted", message, None, record.place))
+
+    def _say_trouble(self) -> None:
+        trouble = self._scheduler.trouble if self._scheduler is not None else ""
+        if trouble and trouble != self._said:
+            self._say(
+                Event(
+                    kind=Kind.FAILURE,
+                    severity=Severity.WARNING,
+                    origin="schedule",
+                    message=trouble,
+                )
+            )
+        self._said = trouble
 
     def take(self, path: bytes, descriptor: int, values: dict[str, Any], origin: str) -> None:
         """Take away what was found; whatever comes of it is journalled."""
@@ -184,6 +261,7 @@ class Control:
 
 def run_keeper(
     settings: Settings,
+    config: Path | None,
     control: socket.socket,
     front: socket.socket,
     network: Peer,
@@ -193,19 +271,23 @@ def run_keeper(
 
     Args:
         settings: the settings.
+        config: the settings file, None for the usual place.
         control: the channel to the supervisor.
         front: the channel to the front.
         network: as whom files are opened for clients over a network.
         admin_gid: the group whose members may act.
     """
     supervisor = Control(control)
-    keeping = Keeping(settings, supervisor.say)
+    keeping = Keeping(settings, config, supervisor.say)
     keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take)
     supervisor.keeping, supervisor.keeper = keeping, keeper
-    keeper.serve(listen={supervisor: supervisor.hear})
+    try:
+        keeper.serve(keeping.now_and_then, listen={supervisor: supervisor.hear})
+    finally:
+        keeping.close()
 
 
-def _acted(action: str, message: str, peer: Peer, path: str) -> Event:
+def _acted(action: str, message: str, peer: Peer | None, path: str) -> Event:
     return Event(
         kind=Kind.ACTION,
         severity=Severity.NOTICE,
@@ -213,6 +295,6 @@ def _acted(action: str, message: str, peer: Peer, path: str) -> Event:
         message=message,
         path=path,
         action=action,
-        uid=peer.uid,
-        pid=peer.pid,
+        uid=peer.uid if peer is not None else -1,
+        pid=peer.pid if peer is not None else 0,
     )

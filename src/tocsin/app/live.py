@@ -25,7 +25,7 @@ so that single looks would see nothing and then twice as much."""
 
 MOST_FINDINGS = 200
 _SCANNED = ("objects", "bytes", "worker_seconds")
-_GUARD = ("events", "remembered", "looks", "denied", "timed_out")
+_GUARD = ("events", "remembered", "joined", "looks", "denied", "timed_out")
 
 
 class Look(NamedTuple):
@@ -91,7 +91,8 @@ class Rates(NamedTuple):
         bytes: of them.
         busy: share of the workers' time that went into them, 0 to 1.
         openings: that the guard was asked about.
-        remembered: share of them that was answered from memory.
+        guarded: of them, those of guarded files.
+        remembered: share of these that was answered from memory.
         looks: files that the guard had looked at.
         denied: openings refused.
         timed_out: openings that the fallback decided.
@@ -101,6 +102,7 @@ class Rates(NamedTuple):
     bytes: float = 0.0
     busy: float = 0.0
     openings: float = 0.0
+    guarded: float = 0.0
     remembered: float = 0.0
     looks: float = 0.0
     denied: float = 0.0
@@ -141,13 +143,15 @@ class Live:
             self.known = daemon
             scanned = self._scanned.rates(look.at, daemon.get("scanned") or {})
             guard = self._guard.rates(look.at, daemon.get("guard") or {})
+            guarded = guard["remembered"] + guard["joined"] + guard["looks"]
             jobs = int(daemon.get("jobs") or 1)
             self.rates = Rates(
                 objects=scanned["objects"],
                 bytes=scanned["bytes"],
                 busy=min(1.0, scanned["worker_seconds"] / max(1, jobs)),
                 openings=guard["events"],
-                remembered=min(1.0, guard["remembered"] / (guard["events"] or 1.0)),
+                guarded=guarded,
+                remembered=min(1.0, guard["remembered"] / guarded) if guarded > 0 else 0.0,
                 looks=guard["looks"],
                 denied=guard["denied"],
                 timed_out=guard["timed_out"],

@@ -19,7 +19,8 @@ def paced(
     Args:
         pool: the workers.
         work: jobs, and finished reports among them.
-        may_go_on: whether another may be begun now.
+        may_go_on: whether another may be begun now; asked about once a second at least. What it
+            raises ends everything.
 
     Raises:
         SandboxUnavailable: workers cannot be confined as the options demand.
@@ -27,7 +28,8 @@ def paced(
     exhausted = False
     try:
         while not exhausted or pool.busy:
-            while not exhausted and pool.vacant and may_go_on():
+            goes_on = may_go_on()
+            while goes_on and not exhausted and pool.vacant:
                 item = next(work, None)
                 if item is None:
                     exhausted = True
@@ -35,6 +37,7 @@ def paced(
                     yield item
                 else:
                     pool.give(item)
+                goes_on = may_go_on()
             if not exhausted or pool.busy:
                 for done in pool.collect(_PATIENCE):
                     yield done.result

@@ -29,6 +29,6 @@ def command(ctx: click.Context) -> None:
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
     from tocsin.app.daemon import run_daemon
-    from tocsin.cli.settings_option import current_settings
+    from tocsin.cli.settings_option import current_settings, named_settings
 
-    sys.exit(run_daemon(current_settings(ctx)))
+    sys.exit(run_daemon(current_settings(ctx), named_settings()))

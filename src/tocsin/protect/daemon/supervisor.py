@@ -261,6 +261,8 @@ def _live(name: str, life: Life, end: socket.socket, keep: set[int], parent: int
     except TocsinError as error:
         print(f"tocsin {name}: {error}", file=sys.stderr, flush=True)
         status = 2
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else 0
     except BaseException:
         traceback.print_exc()
     finally:

@@ -18,7 +18,7 @@ def said(objects: int, events: int = 0, **more: Any) -> dict[str, Any]:
     return {
         "jobs": 2,
         "scanned": {"objects": objects, "bytes": objects * 1000, "worker_seconds": objects * 0.01},
-        "guard": {"events": events, "remembered": events // 2},
+        "guard": {"events": events, "remembered": events // 4, "looks": events // 4},
         "paths": True,
         **more,
     }
@@ -32,6 +32,7 @@ def test_rates_are_of_the_last_few_looks() -> None:
     assert live.rates.bytes == pytest.approx(100_000)
     assert live.rates.busy == pytest.approx(0.5)
     assert live.rates.openings == pytest.approx(40)
+    assert live.rates.guarded == pytest.approx(20)
     assert live.rates.remembered == pytest.approx(0.5)
     for second in range(11, 16):  # nothing more happens
         live.take(Look(float(second), 0.0, said(1000, 400)))

@@ -90,10 +90,12 @@ def _guard(seen: Seen) -> list[str]:
 
 
 def _guard_counts(state: dict[str, Any]) -> str:
-    events, remembered = int(state.get("events") or 0), int(state.get("remembered") or 0)
-    parts = [counted(events, "opening")]
-    if events:
-        parts.append(f"{remembered / events:.0%} answered from memory")
+    counts = {name: int(state.get(name) or 0) for name in ("remembered", "joined", "looks")}
+    guarded = sum(counts.values())
+    openings = counted(int(state.get("events") or 0), "opening")
+    parts = [f"{guarded:,} of {openings} were of guarded files"]
+    if guarded:
+        parts.append(f"{counts['remembered'] / guarded:.0%} known from memory")
     parts.append(f"{int(state.get('looks') or 0):,} looked at")
     parts.append(f"{int(state.get('denied') or 0):,} refused")
     if state.get("timed_out"):

@@ -30,8 +30,9 @@ _HELP = (
     ),
     (
         "guard",
-        "Openings that the kernel asked about, and how many were answered from memory; how many "
-        "wait now, were refused, and had no verdict in time.",
+        "Openings that the kernel asked about a second, how many of them of guarded files, and "
+        "which share of these was known from memory; how many wait now, and how many were "
+        "refused or had no verdict in time since the guard began.",
     ),
     (
         "processes",
@@ -250,11 +251,12 @@ class Top(App[None]):
         return text.append_text(
             summary(
                 [
-                    (f"{rates.openings:,.1f}", "openings/s"),
-                    (f"{rates.remembered:.0%}", "from memory"),
-                    (f"{int(state.get('waiting') or 0):,}", "waiting"),
+                    (f"{rates.openings:,.0f}", "opens/s"),
+                    (f"{rates.guarded:,.0f}", "guarded"),
+                    (f"{rates.remembered:.0%}", "known"),
+                    (f"{int(state.get('waiting') or 0):,}", "wait"),
                     (f"{int(state.get('denied') or 0):,}", "refused"),
-                    (f"{int(state.get('timed_out') or 0):,}", "too late"),
+                    (f"{int(state.get('timed_out') or 0):,}", "late"),
                 ]
             )
         )

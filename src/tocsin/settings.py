@@ -73,8 +73,8 @@ class DatabaseSettings(_Section, frozen=True):
         with_default: use tocsin's own signatures as well; they are used alone without sources.
         lenient: pass over malformed signatures.
         check_every: seconds between looks at whether the sources changed; 0: never.
-        warn_after_days: age of the newest source from which `status` warns.
-        alarm_after_days: age from which it raises an alarm.
+        warn_after_days: age of the newest source from which `status` warns; 0: never.
+        alarm_after_days: age from which it raises an alarm; 0: never.
     """
 
     sources: tuple[NeededPath, ...] = ()

@@ -14,7 +14,7 @@ from tocsin.protect.health.tasks import tasks_on_disk
 from tocsin.protect.schedule.files import write_state
 from tocsin.protect.schedule.plan import Memory, Planned
 from tocsin.protect.schedule.progress import Files, Progress, State
-from tocsin.settings import settings_from
+from tocsin.settings import TaskSettings, settings_from
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -257,10 +257,19 @@ def test_tasks_as_their_runs_left_them(tmp_path: Path) -> None:
         "gone": Progress(state=State.RUNNING, pid=1, files=5),
     }.items():
         write_state(Files.of(tmp_path, name).progress, progress)
-    plan = Memory(tasks={"full": Planned(moment=NOW + 60, start=NOW + 90)})
+    plan = Memory(tasks={"full": Planned(times="@daily", moment=NOW + 60, start=NOW + 90)})
     write_state(tmp_path / "tasks" / "schedule.json", plan)
-    names = ["full", "quick", "mine", "gone", "new", "../odd"]
-    tasks = {task.name: task for task in tasks_on_disk(tmp_path, names)}
+    stated = [
+        TaskSettings(name=name, kind="full", at=at)
+        for name, at in (
+            ("full", "@daily"),
+            ("quick", ""),
+            ("mine", ""),
+            ("gone", ""),
+            ("new", "@hourly"),
+        )
+    ]
+    tasks = {task.name: task for task in tasks_on_disk(tmp_path, stated, NOW)}
     assert tasks["full"] == Task(
         "full", last=NOW - DAY, next=NOW + 90, found=2, outcome="", files=1000
     )
@@ -268,7 +277,8 @@ def test_tasks_as_their_runs_left_them(tmp_path: Path) -> None:
     assert "1 of what it found" in tasks["mine"].trouble
     assert tasks["gone"].outcome == "interrupted"
     assert tasks["new"].last == 0
-    assert "../odd" not in tasks
+    assert NOW < tasks["new"].next <= NOW + 3600
+    assert tasks["quick"].next == 0
 
 
 def test_what_happened() -> None:

@@ -86,7 +86,7 @@ def look(settings: Settings, *, now: float | None = None) -> Seen:
         unreachable=unreachable,
         newest=newest,
         sources_trouble=sources_trouble,
-        tasks=_tasks(settings),
+        tasks=_tasks(settings, now),
         happened=happened,
         journal_trouble=journal_trouble,
         stored=_stored(settings, admin, running=daemon is not None),
@@ -236,10 +236,10 @@ def _stored(settings: Settings, admin: ApiClient | None, *, running: bool) -> St
     return None
 
 
-def _tasks(settings: Settings) -> tuple[Task, ...]:
+def _tasks(settings: Settings, now: float) -> tuple[Task, ...]:
     """How it stands with each task that the settings name."""
     if not settings.task:
         return ()
     from tocsin.protect.health.tasks import tasks_on_disk
 
-    return tasks_on_disk(state_folder(settings), [task.name for task in settings.task])
+    return tasks_on_disk(state_folder(settings), settings.task, now)

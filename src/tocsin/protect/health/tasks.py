@@ -5,30 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tocsin.errors import UsageError
 from tocsin.protect.health.seen import Task
 from tocsin.protect.schedule.progress import Files, Progress, State, read_progress
 from tocsin.protect.schedule.scheduler import read_memory
+from tocsin.protect.schedule.times import following
+from tocsin.settings import TaskSettings
 
 _ENDED = (State.FINISHED, State.STOPPED, State.INTERRUPTED, State.FAILED)
 
 
-def tasks_on_disk(state: Path, names: Iterable[str]) -> tuple[Task, ...]:
+def tasks_on_disk(state: Path, tasks: Iterable[TaskSettings], now: float) -> tuple[Task, ...]:
     """How it stands with each.
 
     Args:
         state: folder of what survives restarts.
-        names: of the tasks, as the settings have them.
+        tasks: as the settings have them.
+        now: seconds since 1970.
     """
     planned = read_memory(state).tasks
     found = []
-    for name in names:
-        try:
-            progress = read_progress(Files.of(state, name))
-        except UsageError:
-            continue
-        plan = planned.get(name)
-        found.append(task_of(name, progress, plan.start if plan is not None else 0.0))
+    for task in tasks:
+        plan = planned.get(task.name)
+        if plan is not None and plan.times == task.at:
+            start = plan.start
+        else:  # not planned yet
+            start = following(task.at, now) or 0.0
+        found.append(task_of(task.name, read_progress(Files.of(state, task.name)), start))
     return tuple(found)
 
 

@@ -26,6 +26,7 @@ VERBS = {
     "quarantine": "Take files away, show what was taken, put it back.",
     "status": "Say what protects this device now.",
     "top": "Watch the daemon live.",
+    "task": "Run what is done at certain times, and see how it stands.",
     "allow": "Make exceptions of your own, list and revoke them.",
     "events": "Show what happened: the journal of events.",
     "config": "Check and show the settings.",

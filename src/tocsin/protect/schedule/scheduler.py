@@ -108,6 +108,12 @@ class Scheduler:
             wait = min(wait, self._resume(name))
         return wait if not self._running else min(wait, _RESUME_AFTER)
 
+    @property
+    def started(self) -> int:
+        """Processes that were started from here and have not ended."""
+        self._reap()
+        return len(self._running)
+
     def close(self) -> None:
         """Stop what was started; it goes on when there is a scheduler again."""
         for process in self._running.values():

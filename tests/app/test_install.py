@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.app import install as app_install
+from tocsin.app.doctor import _test_file
 from tocsin.app.install import Target, install, uninstall
 from tocsin.errors import InstallError
 from tocsin.protect.configuration.load import load_file
@@ -29,6 +31,9 @@ COMMAND = ("/opt/tocsin/bin/tocsin",)
 UNIT = "etc/systemd/system/tocsin.service"
 IS_ROOT = os.geteuid() == 0
 MAKES_ACCOUNTS = IS_ROOT and shutil.which("useradd", path="/usr/sbin:/sbin") is not None
+
+ROT13_TEST_FILE = codecs.encode(_test_file().decode(), "rot13").replace("$", "\\$")
+"""The field's harmless test file, veiled, as it stands between double quotes of a shell."""
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
 needs_useradd = pytest.mark.skipif(not MAKES_ACCOUNTS, reason="needs root and useradd")
@@ -334,7 +339,7 @@ def test_a_group_that_was_there_stays_when_the_user_of_its_name_goes(target):
     assert "tocsin" not in (target.root / "etc/passwd").read_text()
 
 
-LIVE = """\
+ALONE = """\
 set -e
 for folder in /etc /var/lib /var/cache /var/log; do
   mkdir -p /mnt/new; mount -t tmpfs -o mode=755 tmpfs /mnt/new
@@ -343,18 +348,12 @@ for folder in /etc /var/lib /var/cache /var/log; do
 done
 mount -t tmpfs -o mode=755 tmpfs /run
 cd /
-"$@" install --json
-id tocsin; stat -c '%U %G %a' /var/log/tocsin /etc/tocsin/tocsin.toml
-"$@" doctor --json | grep '"installation"'
-"$@" uninstall --json
-! id tocsin 2>&1
-! ls -A /var/lib /var/cache /var/log | grep tocsin
-[ ! -e /etc/tocsin ] && [ ! -e /etc/systemd/system/tocsin.service ] && echo clean
 """
+"""Begins a script that may change this machine: it sees a copy that ends with it."""
 
 
-@needs_useradd
-def test_for_real_on_this_machine_in_a_namespace_of_its_own():
+def run_alone(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell script with `tocsin` as its arguments, on a copy of this machine."""
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.skip("unshare is not installed")
@@ -368,11 +367,28 @@ def test_for_real_on_this_machine_in_a_namespace_of_its_own():
         app_install._require_trusted([sys.executable])
     except InstallError as error:
         pytest.skip(f"this checkout is not root's alone: {error}")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")}
-    done = subprocess.run(
-        [*alone, "/bin/sh", "-c", LIVE, "sh", *TOCSIN],
-        capture_output=True, text=True, env=environment, check=False,
-    )  # fmt: skip
+    return subprocess.run(
+        [*alone, "/bin/sh", "-c", ALONE + script, "sh", *TOCSIN],
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")},
+        check=False,
+    )
+
+
+@needs_useradd
+def test_for_real_on_this_machine():
+    done = run_alone(
+        """\
+"$@" install --json
+id tocsin; stat -c '%U %G %a' /var/log/tocsin /etc/tocsin/tocsin.toml
+"$@" doctor --json | grep '"installation"'
+"$@" uninstall --json
+! id tocsin 2>&1
+! ls -A /var/lib /var/cache /var/log | grep tocsin
+[ ! -e /etc/tocsin ] && [ ! -e /etc/systemd/system/tocsin.service ] && echo clean
+"""
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("clean")
     lines = done.stdout.splitlines()
@@ -381,8 +397,35 @@ def test_for_real_on_this_machine_in_a_namespace_of_its_own():
     checks = [json.loads(line) for line in lines if line.startswith('{"group"')]
     states = {check["name"]: check["state"] for check in checks}
     assert states["record"] == states["accounts"] == states["settings"] == "ok"
-    if Path("/bin/systemctl").exists() or shutil.which("systemctl"):
+    if shutil.which("systemctl"):
         assert states["systemd unit"] == "ok"
+
+
+@needs_useradd
+@pytest.mark.skipif(
+    not (Path("/etc/clamav/clamd.conf").exists() and shutil.which("clamdscan")),
+    reason="clamav-daemon and clamdscan are not installed",
+)
+def test_clamdscan_needs_no_change_when_the_socket_is_taken_over():
+    """ClamAV's own client, with ClamAV's own settings, is served by the daemon."""
+    done = run_alone(
+        """\
+"$@" migrate clamav --take-over-socket --apply > /run/said
+"$@" install --no-start --json > /run/made
+"$@" daemon & daemon=$!
+clamdscan --ping 120:1
+printf '%s' "$SAMPLE" | tr 'A-Za-z' 'N-ZA-Mn-za-m' > /run/sample
+clamdscan --no-summary --fdpass /run/sample || echo status $?
+clamdscan --no-summary --stream /etc/hosts
+kill $daemon; wait $daemon
+"$@" uninstall --purge --json > /run/gone
+ls -A /etc/tocsin
+""".replace("$SAMPLE", ROT13_TEST_FILE)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("/run/sample: ") and line.endswith(" FOUND") for line in lines)
+    assert {"status 1", "/etc/hosts: OK", "tocsin.toml"} <= set(lines)
 
 
 # --- who may -------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Ten minutes of mixed load on the daemon, with a new database and dead workers in between.
 
-    python benchmarks/soak.py [--seconds 600] [--clients 200]
+    python benchmarks/soak.py [--seconds 600] [--clients 200] [--growth 1.1]
 
 No error may come, and memory must be as it was: the last third's least memory is compared with
 the second third's. Exit status 0 when both hold, 1 when not.
@@ -37,14 +37,16 @@ class Watch:
     Args:
         daemon: which.
         database: a source of signatures that is changed.
+        every: seconds between disturbances.
     """
 
-    def __init__(self, daemon: Daemon, database: Path) -> None:
+    def __init__(self, daemon: Daemon, database: Path, every: float = _DISTURB_EVERY) -> None:
         self.memory: list[float] = []
         self.disturbed = 0
         self._daemon = daemon
         self._database = database
-        self._next = time.monotonic() + _DISTURB_EVERY
+        self._every = every
+        self._next = time.monotonic() + every
         self._began = time.monotonic()
 
     def __call__(self) -> None:
@@ -52,7 +54,7 @@ class Watch:
         self.memory.append(self._daemon.pss())
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + _DISTURB_EVERY
+            self._next = now + self._every
             self.disturbed += 1
             if self.disturbed % 2:
                 self._new_database()
@@ -103,20 +105,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--growth", type=float, default=GROWTH)
+    parser.add_argument("--disturb-every", type=float, default=_DISTURB_EVERY)
+    parser.add_argument(
+        "--only-own", action="store_true", help="without the five real sets: starts at once"
+    )
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tocsin-soak-"))
     folder.chmod(0o755)
     try:
-        return _soak(folder, arguments.seconds, arguments.clients)
+        return _soak(folder, arguments)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _soak(folder: Path, seconds: float, clients: int) -> int:
+def _soak(folder: Path, arguments: argparse.Namespace) -> int:
+    seconds, clients = arguments.seconds, arguments.clients
     database = folder / "soak.ndb"
     database.write_text(f"Soak.Marker:0:*:{b'this is Soak.Marker in'.hex()}\n")
     sources = [database]
-    if all((SHARED / f"{name}.gz").exists() for name in REAL_SETS):
+    real = all((SHARED / f"{name}.gz").exists() for name in REAL_SETS)
+    if real and not arguments.only_own:
         sources += sorted(real_sets(folder / "real", 1).iterdir())
     try:
         files = pe_sample(folder / "files", 30_000_000).folder
@@ -126,7 +135,7 @@ def _soak(folder: Path, seconds: float, clients: int) -> int:
     (folder / "daemon").mkdir(mode=0o755)
     with tocsin_daemon(interpreter(), sources, folder / "daemon", folder / "cache") as daemon:
         drive(daemon.socket, requests(files, min(20.0, seconds / 10)), clients)
-        watch = Watch(daemon, database)
+        watch = Watch(daemon, database, arguments.disturb_every)
         outcome = drive(daemon.socket, requests(files, seconds), clients, watch)
     third = max(1, len(watch.memory) // 3)
     before, after = min(watch.memory[third : 2 * third]), min(watch.memory[2 * third :])
@@ -138,7 +147,7 @@ def _soak(folder: Path, seconds: float, clients: int) -> int:
         f"memory: {before:.0f} MiB in the second third, {after:.0f} MiB in the last, "
         f"at most {max(watch.memory):.0f} MiB"
     )
-    return 1 if outcome.wrong or after > GROWTH * before else 0
+    return 1 if outcome.wrong or after > arguments.growth * before else 0
 
 
 if __name__ == "__main__":

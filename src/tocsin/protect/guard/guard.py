@@ -50,6 +50,7 @@ from tocsin.protect.guard.hearing import choose_hearing
 from tocsin.protect.guard.media import MediumScan, is_removable
 from tocsin.protect.guard.outbox import Outbox
 from tocsin.protect.guard.tally import Tally
+from tocsin.protect.guard.teller import Teller
 from tocsin.protect.guard.warden import Warden
 from tocsin.protect.journal.event import Severity
 from tocsin.protect.mounts import Mount, read_mounts
@@ -95,7 +96,7 @@ class Guard:
             settings,
             self._hearing.kernel,
             self._link,
-            self._outbox,
+            Teller(settings, self._outbox, self._link),
             self._tally,
             session,
             _raise_descriptor_limit(),
@@ -122,7 +123,7 @@ class Guard:
             selector.register(hearing, selectors.EVENT_READ, lambda: hearing.hear(self._warden))
         if hearing.mode != "permission":
             self._say(Severity.WARNING, f"nothing is refused ({hearing.mode}): {hearing.reason}")
-        for trouble in self._warden.processes.trouble:
+        for trouble in self._warden.boundary.processes.trouble:
             self._say(Severity.WARNING, trouble)
         gc.collect()
         gc.freeze()
@@ -155,7 +156,7 @@ class Guard:
                 self._see_mounts()
                 if now >= retry:
                     retry = now + _RETRY_AFTER
-                    warden.processes.look_again()
+                    warden.boundary.processes.look_again()
                     self._look_at_targets()
                 self._say_state()
             outbox.flush()
@@ -192,7 +193,7 @@ class Guard:
         anew, changes = hearing.look_again()
         if anew:
             self._warden.other_file_systems()
-        self._warden.scope = hearing.scope
+        self._warden.boundary.scope = hearing.scope
         for target, trouble in changes.items():
             if trouble:
                 words = f"{target.path} ({target.kind}) is not guarded: {trouble}"

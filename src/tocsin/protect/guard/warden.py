@@ -17,12 +17,6 @@ The order of things, for each opening:
 7. remembered as something else: as that says;
 8. opened so that nothing can be read by it, to write only or to be emptied: allowed;
 9. otherwise it waits for a look (`looks`), which many openings share, or for its deadline.
-
-The kernel's ignore mark ends with the file's modification, but a store through a writable
-mapping is none, nor is it asked about the opening that precedes it. So only files that nobody
-but root may open for writing get one (`Facts.root_alone_writes`). The mark is made first, then
-it is checked that nobody writes and that the file is what was looked at; otherwise it is taken
-away. It is also taken away whenever somebody has closed the file after writing.
 """
 
 from __future__ import annotations
@@ -36,29 +30,15 @@ from typing import Final, Protocol
 
 from tocsin.engine.report import Report, SkippedObject, Verdict
 from tocsin.engine.workers import lost
-from tocsin.protect.guard import notices
+from tocsin.protect.guard.boundary import Boundary
 from tocsin.protect.guard.engine_link import EngineLink
-from tocsin.protect.guard.fanotify import (
-    FAN_CLOSE_WRITE,
-    FAN_NOFD,
-    FAN_OPEN_PERM,
-    FileEvent,
-)
-from tocsin.protect.guard.file_facts import (
-    Facts,
-    facts_of,
-    is_trusted,
-    nobody_writes,
-    path_of,
-    path_through,
-)
+from tocsin.protect.guard.fanotify import FAN_CLOSE_WRITE, FAN_NOFD, FAN_OPEN_PERM, FileEvent
+from tocsin.protect.guard.file_facts import Facts, facts_of, nobody_writes, path_of
 from tocsin.protect.guard.looks import Look, Looks, Opening
-from tocsin.protect.guard.outbox import Outbox
-from tocsin.protect.guard.processes import ProcessExclusions, opens_to_write_only, who
-from tocsin.protect.guard.scope import PathExclusions, Scope, covers, within
+from tocsin.protect.guard.memory import Marks, Memory
+from tocsin.protect.guard.processes import opens_to_write_only, who
 from tocsin.protect.guard.tally import Tally
-from tocsin.protect.guard.verdicts import Verdicts, is_settled
-from tocsin.protect.journal.event import Severity
+from tocsin.protect.guard.teller import Teller
 from tocsin.settings import GuardSettings
 
 MOST_AT_ONCE: Final = 128
@@ -69,11 +49,9 @@ SPARE_DESCRIPTORS: Final = 64
 
 _ROUNDS: Final = 16
 _MOST_TRIES: Final = 4
-_TELL_AGAIN_AFTER: Final = 60.0
-_MOST_TOLD: Final = 10_000
 
 
-class Kernel(Protocol):
+class Kernel(Marks, Protocol):
     """Whom the answers go to; `fanotify.Group` is one."""
 
     def read(self, most: int) -> list[FileEvent]:
@@ -81,15 +59,6 @@ class Kernel(Protocol):
 
     def answer(self, descriptor: int, *, allow: bool) -> bool:
         """Let whoever waits go on."""
-
-    def ignore(self, descriptor: int) -> bool:
-        """Do not ask about this file again."""
-
-    def heed(self, descriptor: int) -> None:
-        """Ask about this file again."""
-
-    def heed_all(self) -> None:
-        """Ask about every file again."""
 
 
 class Warden:
@@ -99,15 +68,16 @@ class Warden:
         settings: that say how.
         kernel: who asks.
         link: to the engine; its `answered` and `lost` are this object's methods.
-        outbox: for what is to be told.
+        teller: is told what there is to tell.
         tally: counts.
         session: to which the daemon's own processes belong.
         most_descriptors: that this process may have open.
-        mounts_changed: whether something was mounted or unmounted since it was last asked;
-            whoever gives it sets `scope` before it returns.
+        mounts_changed: looks whether something was mounted or unmounted; if so, the boundary's
+            scope is another when it returns.
 
     Attributes:
-        scope: what is guarded.
+        boundary: what is looked at.
+        looks: those that wait and those under way.
         acts_afterwards: whether files are looked at after they were written or executed, since
             nobody is asked before.
     """
@@ -117,30 +87,27 @@ class Warden:
         settings: GuardSettings,
         kernel: Kernel,
         link: EngineLink,
-        outbox: Outbox,
+        teller: Teller,
         tally: Tally,
         session: int,
         most_descriptors: int,
         mounts_changed: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._fallback = settings.fallback == "allow"
         self._kernel = kernel
         self._link = link
-        self._outbox = outbox
+        self._teller = teller
         self._tally = tally
         self._session = session
         self._room = most_descriptors - SPARE_DESCRIPTORS
         self._mounts_changed = mounts_changed
-        self._paths = PathExclusions(settings.exclude_paths)
-        self.processes = ProcessExclusions(settings.exclude_processes, settings.exclude_users)
-        self._verdicts = Verdicts(settings.cache_size)
+        self.boundary = Boundary(settings)
         self.looks = Looks(settings.in_flight)
-        self.scope = Scope((), (), (), ())
+        self._memory = Memory(settings, kernel, self.looks, tally)
         self.acts_afterwards = False
         self._asked: deque[FileEvent] = deque()
         self._openings: deque[Opening] = deque()
-        self._trusted: dict[tuple[int, int], bool] = {}
-        self._told: dict[tuple[object, ...], float] = {}
         self._generation = 0
         self._held = 0  # descriptors
 
@@ -164,13 +131,11 @@ class Warden:
             if look is not None:
                 self._conclude(look, report)
                 done.append((look, report))
-        quiet = [self._still_as_it_was(look) for look, _ in done]
-        self._read()  # whatever was closed before that was told before that
-        for (look, report), unchanged in zip(done, quiet, strict=True):
-            if unchanged and look.stable and look.generation == self._generation:
-                self._verdicts.put(look.facts.key, look.facts.stamp, report)
-                if report.verdict is Verdict.CLEAN and not report.skipped:
-                    self._ignore(look.descriptor, look.facts)
+        unchanged = [self._memory.is_unchanged(look) for look, _ in done]
+        heard = self._read_all()  # whatever was closed before that was told before that
+        for (look, report), same in zip(done, unchanged, strict=True):
+            if heard and same and look.stable and look.generation == self._generation:
+                self._memory.keep(look, report)
             self._end(look)
         if self._asked:
             self.hear()
@@ -191,14 +156,11 @@ class Warden:
         if generation == self._generation:
             return  # another host with the same
         self._generation = generation
-        self._verdicts.forget_all()
-        self._kernel.heed_all()
+        self._memory.forget_verdicts()
 
     def other_file_systems(self) -> None:
         """A number may mean another file than before."""
-        self._verdicts.forget_all()
-        self.looks.disturb_all()
-        self._trusted.clear()
+        self._memory.forget_files()
 
     def pump(self) -> None:
         """Have looks begun, as many as may be."""
@@ -214,11 +176,7 @@ class Warden:
                 self._conclude(look, report)
                 self._end(look)
                 continue
-            stable = (
-                self._is_trusted(facts, look.descriptor)
-                and is_settled(facts, began)
-                and nobody_writes(look.descriptor)
-            )
+            stable = self._memory.is_stable(look.descriptor, facts, began)
             number = self.looks.begin(look, facts, stable=stable, generation=link.generation)
             look.submitted = time.monotonic()
             self._tally.looks += 1
@@ -245,7 +203,7 @@ class Warden:
         """Answer everybody who waits, by the fallback: the guard ends."""
         while self._asked:
             event = self._asked.popleft()
-            self._answer(event.descriptor, allow=self._settings.fallback == "allow")
+            self._answer(event.descriptor, allow=self._fallback)
         while self._openings:
             opening = self._openings.popleft()
             if opening.open:
@@ -254,7 +212,7 @@ class Warden:
     @property
     def remembered(self) -> int:
         """Verdicts that are remembered."""
-        return len(self._verdicts)
+        return len(self._memory)
 
     @property
     def waiting(self) -> int:
@@ -263,17 +221,20 @@ class Warden:
 
     # --- events ---------------------------------------------------------------------------
 
-    def _read(self) -> None:
-        """Take events from the kernel; what is no question is heard at once."""
-        room = self._make_room()
+    def _read(self) -> bool:
+        """Take events from the kernel; what is no question is heard at once.
+
+        Returns:
+            Whether there may be more of them.
+        """
+        most = min(MOST_AT_ONCE, self._make_room())
         try:
-            events = self._kernel.read(min(MOST_AT_ONCE, room))
+            events = self._kernel.read(most)
         except OSError as error:
             self._tally.unreadable += 1
-            if self._may_tell("unreadable"):
-                words = f"the kernel refused an opening that it could not ask about: {error}"
-                self._outbox.happened(notices.guard_event(Severity.WARNING, words))
-            return
+            self._memory.forget_files()  # it may have been that a file was closed after writing
+            self._teller.unreadable(error)
+            return True
         for event in events:
             if event.mask & FAN_OPEN_PERM:
                 self._asked.append(event)
@@ -282,6 +243,15 @@ class Warden:
                 self._overflowed()
             else:
                 self._was_told(event)
+        return len(events) == most
+
+    def _read_all(self) -> bool:
+        """Hear everything that the kernel has to tell now.
+
+        Returns:
+            Whether that was all.
+        """
+        return any(not self._read() for _ in range(_ROUNDS))
 
     def _was_told(self, event: FileEvent) -> None:
         """Somebody closed a file after writing, or executed it."""
@@ -290,14 +260,11 @@ class Warden:
         try:
             facts = facts_of(descriptor)
         except OSError:  # a file that cannot be told: everything may be another
-            self.other_file_systems()
-            self._kernel.heed_all()
+            self._memory.forget_files()
             self._close(descriptor)
             return
         if event.mask & FAN_CLOSE_WRITE:
-            self._verdicts.forget(facts.key)
-            self.looks.disturb(facts.key)
-            self._kernel.heed(descriptor)
+            self._memory.forget(descriptor, facts)
         if not self.acts_afterwards or not self._notice(descriptor, event.pid, facts):
             self._close(descriptor)
 
@@ -309,8 +276,7 @@ class Warden:
         except OSError:
             self._close(descriptor)
             return
-        self._verdicts.forget(facts.key)
-        self.looks.disturb(facts.key)
+        self._memory.forget(descriptor, facts)
         if not self._notice(descriptor, 0, facts):
             self._close(descriptor)
 
@@ -319,19 +285,19 @@ class Warden:
         if not facts.size or not stat.S_ISREG(facts.mode) or self._is_own(pid):
             return False
         self._tally.events += 1
-        is_guarded, path = self.guards(descriptor, facts)
+        is_guarded, path = self.boundary.guards(descriptor, facts)
         if not is_guarded:
             self._tally.outside += 1
             return False
         path = path or path_of(descriptor)
-        if self.excludes(path, pid, facts):
+        if self.boundary.excludes(path, pid, facts):
             self._tally.excluded += 1
             return False
         most = self._settings.max_file_size
         if most and facts.size > most:
             return False
         quiet = nobody_writes(descriptor)
-        if quiet and self._verdicts.get(facts.key, facts.stamp) is not None:
+        if quiet and self._memory.recall(descriptor, facts) is not None:
             self._tally.remembered += 1
             return False
         if self.looks.joinable(facts, quiet=quiet, generation=self._generation) is not None:
@@ -343,10 +309,8 @@ class Warden:
     def _overflowed(self) -> None:
         """The kernel lost events; which files were closed after writing is not known."""
         self._tally.overflows += 1
-        self.other_file_systems()
-        self._kernel.heed_all()
-        words = "the kernel lost events: all that was remembered of files is forgotten"
-        self._outbox.happened(notices.guard_event(Severity.WARNING, words))
+        self._memory.forget_files()
+        self._teller.overflowed()
 
     def _consider(self) -> None:
         """Decide on what was asked, or have it wait for a look."""
@@ -365,12 +329,12 @@ class Warden:
                 facts = facts_of(descriptor)
             except OSError:
                 tally.timed_out += 1
-                self._answer(descriptor, allow=self._settings.fallback == "allow")
+                self._answer(descriptor, allow=self._fallback)
                 continue
             if not facts.size or not stat.S_ISREG(facts.mode):
                 self._answer(descriptor, allow=True)
                 continue
-            is_guarded, path = self.guards(descriptor, facts)
+            is_guarded, path = self.boundary.guards(descriptor, facts)
             if is_guarded:
                 quiet = nobody_writes(descriptor)
                 guarded.append((descriptor, pid, facts, path, quiet))
@@ -378,11 +342,11 @@ class Warden:
                 tally.outside += 1
                 self._answer(descriptor, allow=True)
         if guarded:
-            self._read()  # whoever had a file open for writing and no longer has was told of
-            for each in guarded:
-                self._decide(*each)
+            heard = self._read_all()  # of whoever had a file open for writing and no longer has
+            for descriptor, pid, facts, path, quiet in guarded:
+                self._decide(descriptor, pid, facts, path, quiet=quiet and heard)
 
-    def _decide(self, descriptor: int, pid: int, facts: Facts, path: str, quiet: bool) -> None:
+    def _decide(self, descriptor: int, pid: int, facts: Facts, path: str, *, quiet: bool) -> None:
         """Answer, or have it wait for a look.
 
         Args:
@@ -392,17 +356,15 @@ class Warden:
             path: of the file, if it is known already.
             quiet: whether nobody has it open for writing, and what was closed was told of.
         """
-        known = None
-        if quiet and self._is_trusted(facts, descriptor):
-            known = self._verdicts.get(facts.key, facts.stamp)
-            if known is not None and known.verdict is Verdict.CLEAN:
-                self._tally.remembered += 1
-                self._answer(descriptor, allow=True, keep=True)
-                self._ignore(descriptor, facts)
-                self._close(descriptor)
-                return
+        known = self._memory.recall(descriptor, facts) if quiet else None
+        if known is not None and known.verdict is Verdict.CLEAN:
+            self._tally.remembered += 1
+            self._answer(descriptor, allow=True, keep=True)
+            self._memory.ignore(descriptor, facts)
+            self._close(descriptor)
+            return
         path = path or path_of(descriptor)
-        if self.excludes(path, pid, facts):
+        if self.boundary.excludes(path, pid, facts):
             self._tally.excluded += 1
             self._answer(descriptor, allow=True)
             return
@@ -415,7 +377,10 @@ class Warden:
             report.size = facts.size
             report.skipped.append(SkippedObject(path, "limit", f"larger than {most:,} bytes"))
         if report is not None:
-            self._apply(report, descriptor, pid, facts, path)
+            allow = self._allows(report)
+            if not allow:
+                self._teller.refused(report, descriptor, facts.key, path, pid)
+            self._answer(descriptor, allow=allow)
             return
         if not quiet and opens_to_write_only(pid):
             self._tally.write_only += 1
@@ -431,37 +396,6 @@ class Warden:
         opening = Opening(look, descriptor, pid, now, now + self._settings.deadline)
         look.openings.append(opening)
         self._openings.append(opening)
-
-    def guards(self, descriptor: int, facts: Facts) -> tuple[bool, str]:
-        """Whether a file is guarded.
-
-        Returns:
-            That, and its path if it had to be had.
-        """
-        scope = self.scope
-        if scope.knows(facts.mount):
-            rule = scope.rule(facts.mount)
-            if rule is None or not rule:
-                return rule is None, ""
-            path = path_of(descriptor)
-            return covers(rule, path), path
-        places = scope.places_on(os.makedev(facts.key[0], facts.key[1]))
-        if places is None or facts.links > 1:
-            return True, ""
-        for place in places:
-            seen = path_through(descriptor, place.mount)
-            if not seen or within(seen, place.seen_at):
-                return True, ""
-        return False, ""
-
-    def excludes(self, path: str, pid: int, facts: Facts) -> bool:
-        """Whether a guarded file is not looked at.
-
-        What a path is called in a mount namespace of somebody's own says nothing.
-        """
-        if self._paths and self.scope.knows(facts.mount) and self._paths.hold(path):
-            return True
-        return bool(self.processes) and self.processes.hold(pid)
 
     def examine(
         self, descriptor: int, path: str, errand: Callable[[Look, Report], None] | None = None
@@ -488,56 +422,18 @@ class Warden:
         now = time.monotonic()
         allow = self._allows(report)
         waiting = [opening for opening in look.openings if opening.open]
-        asker = waiting[0].pid if waiting else look.pid
-        is_told = bool(report.detections) or (waiting and not allow)
-        asking = who(asker) if is_told else None  # it is there while it waits
+        asking = None
+        if report.detections or (waiting and not allow):
+            asking = who(waiting[0].pid if waiting else look.pid)  # it is there while it waits
         for opening in waiting:
             opening.open = False
             self._tally.waited_for(now - opening.arrived, look.path)
-            self._answer(
-                opening.descriptor, allow=allow, keep=opening.descriptor == look.descriptor
-            )
+            self._answer_opening(opening, allow=allow)
+        self._tally.findings += bool(report.detections)
         if asking is not None:
-            path = _present_path(look)
-            if report.detections:
-                self._tally.findings += 1
-                action = "noticed"
-                if look.late:
-                    action = "opened"
-                elif waiting or look.refused:
-                    action = "denied"
-                event = notices.detection(report, path, asking, self._link.database, action)
-                self._outbox.happened(event)
-                if (
-                    self._settings.on_infected == "quarantine"
-                    and report.verdict is Verdict.INFECTED
-                ):
-                    self._outbox.found(path, report, look.descriptor)
-            else:
-                reason = "it could not be looked at wholly"
-                self._outbox.happened(notices.refused(path, asking, reason, report))
-            self._may_tell(look.facts.key, asking.uid)
+            self._teller.looked(look, report, asking, waited=bool(waiting))
         if look.errand is not None:
             look.errand(look, report)
-
-    def _apply(self, report: Report, descriptor: int, pid: int, facts: Facts, path: str) -> None:
-        """Answer by what is known already."""
-        allow = self._allows(report)
-        if not allow:
-            asking = who(pid)
-            if self._may_tell(facts.key, asking.uid):
-                if report.detections:
-                    event = notices.detection(report, path, asking, self._link.database, "denied")
-                    self._outbox.happened(event)
-                    if (
-                        self._settings.on_infected == "quarantine"
-                        and report.verdict is Verdict.INFECTED
-                    ):
-                        self._outbox.found(path, report, descriptor)
-                else:
-                    reason = "it could not be looked at wholly"
-                    self._outbox.happened(notices.refused(path, asking, reason, report))
-        self._answer(descriptor, allow=allow)
 
     def _allows(self, report: Report) -> bool:
         """Whether a file may be opened; what is merely suspicious may not be either."""
@@ -551,45 +447,13 @@ class Warden:
     def _fall_back(self, opening: Opening) -> None:
         """Answer somebody for whom there is no verdict in time."""
         opening.open = False
-        look = opening.look
-        allow = self._settings.fallback == "allow"
-        self._tally.timed_out += 1
-        self._tally.waited_for(time.monotonic() - opening.arrived, look.path)
-        if self._may_tell("late", look.facts.key):
-            asking = who(opening.pid)
-            if allow:
-                event = notices.undecided(look.path, asking, self._settings.deadline)
-            else:
-                event = notices.refused(look.path, asking, "there was no verdict in time")
-            self._outbox.happened(event)
+        look, allow = opening.look, self._fallback
         look.late |= allow
         look.refused |= not allow
-        self._answer(opening.descriptor, allow=allow, keep=opening.descriptor == look.descriptor)
-
-    def _still_as_it_was(self, look: Look) -> bool:
-        """Whether nobody writes to a file now, and it is what it was when the look began."""
-        if not look.stable or not nobody_writes(look.descriptor):
-            return False
-        try:
-            return facts_of(look.descriptor).stamp == look.facts.stamp
-        except OSError:
-            return False
-
-    def _ignore(self, descriptor: int, facts: Facts) -> None:
-        """Have the kernel ask no more about a clean file, where that is exact."""
-        if self._settings.kernel_cache == "off" or not facts.root_alone_writes:
-            return
-        if not self._kernel.ignore(descriptor):
-            return
-        try:
-            if nobody_writes(descriptor):
-                now = facts_of(descriptor)
-                if now.stamp == facts.stamp and now.root_alone_writes:
-                    self._tally.ignored += 1
-                    return
-        except OSError:
-            pass
-        self._kernel.heed(descriptor)
+        self._tally.timed_out += 1
+        self._tally.waited_for(time.monotonic() - opening.arrived, look.path)
+        self._teller.fell_back(look, opening.pid, allow=allow)  # it is there while it waits
+        self._answer_opening(opening, allow=allow)
 
     # --- small things ---------------------------------------------------------------------
 
@@ -601,6 +465,10 @@ class Warden:
         self._kernel.answer(descriptor, allow=allow)
         if not keep:
             self._close(descriptor)
+
+    def _answer_opening(self, opening: Opening, *, allow: bool) -> None:
+        keep = opening.descriptor == opening.look.descriptor  # that is closed with the look
+        self._answer(opening.descriptor, allow=allow, keep=keep)
 
     def _close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -621,13 +489,6 @@ class Warden:
         except OSError:
             return False
 
-    def _is_trusted(self, facts: Facts, descriptor: int) -> bool:
-        device = facts.key[:2]
-        trusted = self._trusted.get(device)
-        if trusted is None:
-            trusted = self._trusted[device] = is_trusted(descriptor)
-        return trusted
-
     def _make_room(self) -> int:
         """Descriptors that there is room for; some are freed where there is none."""
         while (room := self._room - self._held) < MOST_AT_ONCE:
@@ -643,19 +504,3 @@ class Warden:
                 break
             self._fall_back(self._openings.popleft())
         return max(1, room)
-
-    def _may_tell(self, *what: object) -> bool:
-        """Whether something was not told of within the last minute."""
-        now = time.monotonic()
-        if now - self._told.get(what, -_TELL_AGAIN_AFTER) < _TELL_AGAIN_AFTER:
-            return False
-        if len(self._told) >= _MOST_TOLD:
-            self._told.clear()
-        self._told[what] = now
-        return True
-
-
-def _present_path(look: Look) -> str:
-    """Where a file is now, unless it has no name any more."""
-    path = path_of(look.descriptor)
-    return look.path if not path or path.endswith(" (deleted)") else path

@@ -32,6 +32,7 @@ CAPABILITIES: dict[str, str] = {
     "CAP_LEASE": "whether a file is being written to, before its verdict is remembered",
     "CAP_SYS_NICE": "whoever waits for the guard waits for nobody else",
     "CAP_KILL": "ending a program that was found infected",
+    "CAP_SYS_RESOURCE": "limits of workers that are above those of the service",
     "CAP_NET_BIND_SERVICE": "a port below 1024 in [daemon] tcp or metrics",
 }
 """What the service keeps of root's rights, and what for."""

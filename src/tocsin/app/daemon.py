@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 from collections.abc import Callable
@@ -19,7 +20,13 @@ from tocsin.protect.daemon.control_messages import DatabaseFacts
 from tocsin.protect.daemon.daemon import Built, Daemon, say_built
 from tocsin.protect.daemon.listening import Listeners, listen_tcp, listen_unix
 from tocsin.protect.daemon.peer import Peer
-from tocsin.protect.daemon.rights import drop_to, group_id, keep_capabilities, user_ids
+from tocsin.protect.daemon.rights import (
+    drop_to,
+    end_with_parent,
+    group_id,
+    keep_capabilities,
+    user_ids,
+)
 from tocsin.protect.daemon.service_manager import ServiceManager
 from tocsin.sandbox.identity import others_may_read
 from tocsin.sandbox.policy import runtime_paths
@@ -324,14 +331,11 @@ def _lead_a_session() -> None:
         pass
     else:
         return
-    import signal
-
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         os.setsid()
-        from tocsin.protect.daemon.rights import end_with_parent
-
-        end_with_parent(os.getppid())
+        end_with_parent(parent)
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda n, _frame: os.kill(child, n))

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from protect.running_daemon import MARKER, TOCSIN, RunningDaemon, running_daemon
+from tocsin.app import settings, status
+from tocsin.errors import InvalidSettings
 
 DAY = 86400
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
@@ -101,18 +103,18 @@ def test_for_programs(daemon: RunningDaemon) -> None:
 
 
 @pytest.mark.parametrize(
-    ("warn", "alarm", "status", "word"),
+    ("warn", "alarm", "code", "word"),
     [("1e-7", "7.0", 1, "WARNING"), ("1e-7", "1e-7", 2, "ALARM")],
 )
 def test_what_needs_attention_is_in_the_exit_status(
-    daemon: RunningDaemon, warn: str, alarm: str, status: int, word: str
+    daemon: RunningDaemon, warn: str, alarm: str, code: int, word: str
 ) -> None:
     keys = f"[database]\nwarn_after_days = {float(warn):.7f}\nalarm_after_days = {float(alarm):.7f}"
-    settings = other_settings(daemon, f"old-{status}.toml", ("[database]", keys))
+    file = other_settings(daemon, f"old-{code}.toml", ("[database]", keys))
     done = subprocess.run(
-        [*TOCSIN, "--config", str(settings), "status"], capture_output=True, text=True, check=False
+        [*TOCSIN, "--config", str(file), "status"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == status, done.stdout
+    assert done.returncode == code, done.stdout
     assert f"{word}" in done.stdout
     assert "database: its newest source is" in done.stdout
 
@@ -141,11 +143,46 @@ def test_a_member_of_the_group_asks_the_daemon_for_the_journal(daemon: RunningDa
     assert values["quarantine"] == {"objects": 0, "size": 0}
 
 
+def test_the_api_filters_events_and_answers_what_makes_no_sense(daemon: RunningDaemon) -> None:
+    def asked(query: str) -> list[dict[str, Any]]:
+        code, body = daemon.request("GET", f"/v1/events?{query}")
+        assert code == 200, body
+        return list(json.loads(body)["events"])
+
+    found = asked("kinds=detection,action&newest=1&limit=1")
+    assert [event["kind"] for event in found] == ["detection"]
+    assert found[0]["number"] == max(event["number"] for event in asked("kinds=detection"))
+    assert asked(f"kinds=detection&since={time.time() + 60}") == []
+    assert {event["severity"] for event in asked("severity=alarm")} == {"alarm"}
+    for query in ("kinds=nonsense", "since=yesterday", "limit=many", "severity=9"):
+        assert daemon.request("GET", f"/v1/events?{query}")[0] == 400
+
+
+def test_who_has_no_settings_asks_about_the_daemon_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = tmp_path / "etc.toml"
+    monkeypatch.setattr(status, "_SYSTEM_FILE", system)
+    monkeypatch.setattr(settings, "config_dir", lambda: tmp_path / "own")
+    monkeypatch.delenv("TOCSIN_CONFIG_DIR", raising=False)
+    monkeypatch.delenv("TOCSIN_CONFIG", raising=False)
+    assert status.device_settings(None).daemon.api_socket == "/run/tocsin/api.sock"
+    system.write_text('[daemon]\napi_socket = "/run/other"\n')
+    assert status.device_settings(None).daemon.api_socket == "/run/other"
+    system.write_text("[daemon]\nodd = 1\n")  # nothing that this user could mend
+    assert status.device_settings(None).daemon.api_socket == "/run/tocsin/api.sock"
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "tocsin.toml").write_text('[daemon]\napi_socket = "/run/mine"\n')
+    assert status.device_settings(None).daemon.api_socket == "/run/mine"
+    with pytest.raises(InvalidSettings):
+        status.device_settings(system)
+
+
 def test_without_a_daemon_it_says_what_to_do_and_what_it_knows(daemon: RunningDaemon) -> None:
-    settings = other_settings(daemon, "gone.toml", (daemon.api, str(daemon.folder / "gone.sock")))
+    file = other_settings(daemon, "gone.toml", (daemon.api, str(daemon.folder / "gone.sock")))
     began = time.monotonic()
     environment = {**os.environ, "COLUMNS": "80"}
-    command = [*TOCSIN, "--config", str(settings), "status"]
+    command = [*TOCSIN, "--config", str(file), "status"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert time.monotonic() - began < 20
     assert done.returncode == 2
@@ -157,13 +194,13 @@ def test_without_a_daemon_it_says_what_to_do_and_what_it_knows(daemon: RunningDa
 
 
 def test_sources_that_are_not_there(tmp_path: Path) -> None:
-    settings = tmp_path / "tocsin.toml"
-    settings.write_text(
+    file = tmp_path / "tocsin.toml"
+    file.write_text(
         f'[database]\nsources = ["{tmp_path}/none"]\n'
         f'[daemon]\napi_socket = "{tmp_path}/api"\nstate = "{tmp_path}/state"\n'
     )
     done = subprocess.run(
-        [*TOCSIN, "--config", str(settings), "status", "--json"],
+        [*TOCSIN, "--config", str(file), "status", "--json"],
         capture_output=True,
         text=True,
         check=False,

@@ -76,7 +76,7 @@ def test_scan_take_restore(run: Run, bad: Path, rules: Path) -> None:
     (item,) = listed(run)
     assert (item["id"], item["path"], item["mode"]) == (outcome["record"], str(bad), "0640")
     assert [found["name"] for found in item["detections"]] == ["Test.Needle"]
-    table = run("quarantine", "list").stdout
+    table = run("quarantine", "list", env={"COLUMNS": "400"}).stdout
     assert item["id"][:8].encode() in table
     assert b"Test.Needle" in table
     assert b"bad\n\xff" not in table
@@ -175,7 +175,8 @@ def test_looking_again_and_putting_back(run: Run, bad: Path, rules: Path) -> Non
     (looked,) = json.loads(run("quarantine", "reexamine", "--db", rules, "--json").stdout)
     assert looked["may_be_restored"]
     assert looked["restored"] is None
-    assert b"may be restored" in run("quarantine", "list").stdout
+    wide = {"COLUMNS": "400"}  # so that no cell is wrapped
+    assert b"may be restored" in run("quarantine", "list", env=wide).stdout
     done = run("quarantine", "reexamine", "--db", rules, "--restore")
     assert done.returncode == 0, done.stderr
     assert bad.read_bytes() == PAYLOAD

@@ -116,8 +116,8 @@ def binhexed(data: bytes = PROGRAM, rsrc: bytes = b"resource", name: bytes = b"p
         packed += byte + bytes((0x90, count)) if count > 3 else byte * count
         at += count
     packed += bytes(-len(packed) % 3)
-    text = base64.b64encode(packed).translate(bytes.maketrans(_BASE64, _HQX))
-    lines = b"\n".join((b":" + text + b":")[at : at + 64] for at in range(0, len(text) + 2, 64))
+    text = b":" + base64.b64encode(packed).translate(bytes.maketrans(_BASE64, _HQX)) + b":"
+    lines = b"\n".join(text[at : at + 64] for at in range(0, len(text), 64))
     return b"(This file must be converted with BinHex 4.0)\n\n" + lines + b"\n"
 
 

@@ -464,10 +464,8 @@ _MIXED = b"Content-Type: multipart/mixed; boundary="
 
 
 def _nested(depth: int) -> bytes:
-    out = HEAD
-    for level in range(depth):
-        out += multipart([], b"b%d" % level, end=b"--b%d\n" % level)
-    return out + file_part()
+    levels = [multipart([], b"b%d" % level, end=b"--b%d\n" % level) for level in range(depth)]
+    return HEAD + b"".join(levels) + file_part()
 
 
 @pytest.mark.parametrize(

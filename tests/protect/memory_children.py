@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,14 @@ from pathlib import Path
 
 MARKER = b"tocsin-needle-one"
 """What the tests' signature looks for; children are given it in two halves."""
+
+
+def own_marker(rules: Path) -> bytes:
+    """A marker that no other test has, and its signature: for scans of the whole machine."""
+    marker = f"tocsin-needle-{secrets.token_hex(12)}".encode()
+    rules.write_text(f"Test.Needle:0:*:{marker.hex()}\n")
+    return marker
+
 
 _MAPPER = """
 import mmap, signal, sys

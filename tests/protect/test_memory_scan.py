@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from engine_samples import BODY_RULE, EICAR, isolation, open_files, tocsin
-from memory_children import MARKER, from_memory, mapping, program, sleeping
+from memory_children import MARKER, from_memory, mapping, own_marker, program, sleeping
 
 from tocsin.database.cache import open_database
 from tocsin.database.index import Index
@@ -315,8 +315,7 @@ def test_own_signatures_say_nothing_of_what_runtimes_generate(runtime: str, tmp_
 
 def test_the_command_reports_processes_as_described(tmp_path: Path) -> None:
     rules = tmp_path / "a.ndb"
-    rules.write_text(BODY_RULE)
-    with mapping(MARKER) as child:
+    with mapping(own_marker(rules)) as child:
         done = tocsin(tmp_path, "scan", "--memory", "--json", "--db", rules)
         text = tocsin(tmp_path, "scan", "--memory", "--db", rules)
     assert done.returncode == text.returncode == 1

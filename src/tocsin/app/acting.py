@@ -152,8 +152,9 @@ def _terminate_all(report: Report) -> Outcome:
     failures = [outcome.detail for outcome in outcomes if outcome.failed]
     if failures:
         return Outcome(action=action, state="failed", detail="; ".join(failures))
-    ended = ", ".join(str(process.pid) for process in report.processes)
-    return Outcome(action=action, state="terminated", detail=f"process {ended}")
+    ended = f"process {', '.join(str(process.pid) for process in report.processes)}"
+    said = [ended, *(outcome.detail for outcome in outcomes if outcome.detail)]
+    return Outcome(action=action, state="terminated", detail="; ".join(said))
 
 
 def write_events(journal: Path, events: list[Event]) -> str:

@@ -226,6 +226,7 @@ def command(
         incremental=incremental,
         memory=memory,
         critical=critical,
+        own_sessions=_own_sessions() if memory else (),
         remember_files=action is not None,
     )
     sys.exit(
@@ -241,6 +242,19 @@ def command(
             action=action,
         )
     )
+
+
+def _own_sessions() -> tuple[int, ...]:
+    """Sessions of the daemon, whose processes hold what is looked for."""
+    from tocsin.app.own_processes import daemon_sessions
+    from tocsin.app.status import device_settings
+    from tocsin.cli.settings_option import named_settings
+    from tocsin.errors import SettingsError
+
+    try:
+        return daemon_sessions(device_settings(named_settings()).daemon.api_socket)
+    except SettingsError:  # a scan needs none
+        return ()
 
 
 def _acting(action: str, database: str) -> Acting:

@@ -19,6 +19,7 @@ import msgspec
 
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import QuarantineError
+from tocsin.protect.processes import Process, ancestors, read_process, running
 from tocsin.protect.quarantine.identity import FileIdentity
 from tocsin.protect.quarantine.record import Finding
 from tocsin.protect.quarantine.removal import check_removable, private_name, remove_name
@@ -28,7 +29,6 @@ from tocsin.protect.quarantine.take import Opened
 from tocsin.protect.quarantine.vault import Vault
 
 _PATIENCE_MS = 5000
-_START_TIME_FIELD = 19  # field 22 of /proc/PID/stat, counted behind the name
 
 
 class Action(StrEnum):
@@ -181,32 +181,38 @@ def process_start(pid: int) -> int:
     Raises:
         OSError: there is no such process.
     """
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
-    return int(fields[_START_TIME_FIELD])
+    return read_process(pid).start
 
 
 def terminate(pid: int, start_time: int) -> Outcome:
     """End a process, if it is the one that was looked at.
 
-    It gets no signal that it could catch, because what is ended is what means harm.
+    It gets no signal that it could catch, because what is ended is what means harm. The first
+    process, threads of the kernel, this process and those it descends from are never ended. The
+    children of what is ended go on; they are named.
 
     Args:
         pid: its number.
         start_time: what `process_start` said of it when it was looked at.
     """
     action = Action.TERMINATE
-    if pid in (0, 1, os.getpid(), os.getppid()) or pid < 0:
-        return Outcome(action=action, state="failed", detail=f"process {pid} is not ended")
+    if pid <= 1 or pid == os.getpid() or pid in ancestors(os.getpid()):
+        detail = f"process {pid} is not ended: this program depends on it"
+        return Outcome(action=action, state="failed", detail=detail)
     try:
         handle = os.pidfd_open(pid)
     except OSError as error:
         return Outcome(action=action, state="failed", detail=error.strerror or str(error))
     try:
         # The handle stands for one process for good; so it is compared after it was opened.
-        if process_start(pid) != start_time:
+        found = read_process(pid)
+        if found.start != start_time:
             detail = f"process {pid} is another one now"
             return Outcome(action=action, state="failed", detail=detail)
+        if found.kernel:
+            detail = f"process {pid} is a thread of the kernel, which is not ended"
+            return Outcome(action=action, state="failed", detail=detail)
+        children = [process for process in running() if process.parent == pid]
         signal.pidfd_send_signal(handle, signal.SIGKILL)
         poll = select.poll()
         poll.register(handle, select.POLLIN)
@@ -218,4 +224,14 @@ def terminate(pid: int, start_time: int) -> Outcome:
     finally:
         with suppress(OSError):
             os.close(handle)
-    return Outcome(action=action, state="terminated")
+    return Outcome(action=action, state="terminated", detail=_children_left(children))
+
+
+def _children_left(children: list[Process]) -> str:
+    """Which of a process's children go on without it, in words."""
+    left = []
+    for child in children:
+        with suppress(OSError):
+            if read_process(child.pid).start == child.start:
+                left.append(f"{child.pid} ({child.name})")
+    return f"its children go on: {', '.join(left)}" if left else ""

@@ -101,6 +101,15 @@ def family(processes: Iterable[Process], heads: Collection[int]) -> frozenset[in
     return frozenset(found)
 
 
+def ancestors(pid: int) -> frozenset[int]:
+    """Numbers of the processes that one descends from; none once it has ended."""
+    found: set[int] = set()
+    with suppress(OSError):
+        while (pid := read_process(pid).parent) and pid not in found:
+            found.add(pid)
+    return frozenset(found)
+
+
 def program_of(pid: int) -> str:
     """Path of the program that a process runs, as it was when it was started; empty if unknown."""
     try:

@@ -103,7 +103,7 @@ def test_guard_refuses_and_the_keeper_takes_away() -> None:
     with daemon_folder() as folder:
         guarded = folder / "guarded"
         guarded.mkdir()
-        bad, good = guarded / "bad", guarded / "good"
+        bad, good = guarded / "b\udce4d \n name", guarded / "good"
         bad.write_bytes(eicar())
         bad.chmod(0o640)
         good.write_bytes(b"hello")

@@ -11,7 +11,9 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from tocsin.app.settings import journal_file, state_folder
+import msgspec
+
+from tocsin.app.settings import journal_file, quarantine_folder, state_folder
 from tocsin.database.cache import default_sources, index_identity, open_database, source_files
 from tocsin.database.index import Index
 from tocsin.engine.options import Options, Sandboxing
@@ -40,7 +42,8 @@ LATE_MODULES = (
 """What Python's own library imports when it is first needed, in the front."""
 
 _HOST_CAPABILITIES = (
-    *("SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "SYS_RESOURCE", "KILL", "DAC_READ_SEARCH"),
+    *("SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_RESOURCE", "KILL"),
+    "DAC_READ_SEARCH",
 )
 """What confining workers takes, ending them, and reading modules in a home that is closed."""
 
@@ -297,6 +300,7 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
     """
     user = user_ids(settings.daemon.user) if os.geteuid() == 0 else None
     _lead_a_session()
+    settings = _settled(settings)
     state = state_folder(settings)
     _make_folders(state, journal_file(settings).parent, user)
     listeners = _listen(settings)
@@ -315,6 +319,20 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
             if path:
                 with suppress(OSError):
                     os.unlink(path)
+
+
+def _settled(settings: Settings) -> Settings:
+    """The settings with each place named that they leave open.
+
+    Who reads them may be another user by then, whose usual places are others.
+    """
+    replace = msgspec.structs.replace
+    return replace(
+        settings,
+        daemon=replace(settings.daemon, state=str(state_folder(settings))),
+        journal=replace(settings.journal, file=str(journal_file(settings))),
+        quarantine=replace(settings.quarantine, folder=str(quarantine_folder(settings))),
+    )
 
 
 def _lead_a_session() -> None:

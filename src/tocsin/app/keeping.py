@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tocsin.protect.daemon.control_messages import (
 from tocsin.protect.daemon.keeper import Keeper
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.journal.sendable import sendable_event
 from tocsin.protect.quarantine.extent import extent
 from tocsin.protect.quarantine.record import Finding
 from tocsin.protect.quarantine.vault import Vault
@@ -181,8 +182,16 @@ class Keeping:
             )
         )
 
-    def _vault(self) -> Vault:
-        return Vault(self._folder, max_size=self._settings.quarantine.max_size)
+    @contextmanager
+    def _vault(self) -> Iterator[Vault]:
+        """The vault; what an interruption had left in it is journalled."""
+        with Vault(self._folder, max_size=self._settings.quarantine.max_size) as vault:
+            try:
+                yield vault
+            finally:
+                for recovered in vault.recovered:
+                    message = f"after an interruption: {recovered.what}"
+                    self._say(_acted("recovered", message, None, ""))
 
     def _extent(self, _arguments: dict[str, Any], _peer: Peer) -> Any:
         return extent(self._folder)._asdict()
@@ -235,7 +244,7 @@ class Control:
 
     def say(self, event: Event) -> None:
         """Have an event journalled; from any thread, for a packet is sent whole or not."""
-        self._channel.send(HappenedWish(event))
+        self._channel.send(HappenedWish(sendable_event(event)))
 
     def hear(self) -> None:
         """Do what the supervisor wants.
@@ -279,7 +288,8 @@ def run_keeper(
     """
     supervisor = Control(control)
     keeping = Keeping(settings, config, supervisor.say)
-    keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take)
+    exclude = settings.scan.exclude
+    keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take, exclude)
     supervisor.keeping, supervisor.keeper = keeping, keeper
     try:
         keeper.serve(keeping.now_and_then, listen={supervisor: supervisor.hear})

@@ -6,13 +6,13 @@ is followed. Pseudo file systems are left out unless one is named itself.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tocsin.engine.report import Report, SkippedObject
+from tocsin.protect.exclusions import is_excluded
 from tocsin.protect.mounts import pseudo_mounts
 
 
@@ -100,7 +100,7 @@ class Walk:
                 continue
             inner: list[tuple[str, tuple[str, ...]]] = []
             for entry in listed:
-                if self._excluded(entry.path, entry.name):
+                if is_excluded(entry.path, entry.name, self._options.exclude):
                     self._count("excluded")
                     continue
                 try:
@@ -134,12 +134,6 @@ class Walk:
             self._count("pseudo file systems")
             return False
         return True
-
-    def _excluded(self, path: str, name: str) -> bool:
-        return any(
-            fnmatch.fnmatchcase(path if "/" in pattern else name, pattern)
-            for pattern in self._options.exclude
-        )
 
     def _count(self, reason: str) -> None:
         self.left_out[reason] = self.left_out.get(reason, 0) + 1

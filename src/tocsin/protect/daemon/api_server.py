@@ -16,13 +16,14 @@ The metrics listener over TCP answers `/metrics` and nothing else.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 from typing import TYPE_CHECKING, Any
 
 import h11
 
-from tocsin.engine.report import Report, Verdict
+from tocsin.engine.report import Report, SkippedObject
 from tocsin.errors import TocsinError
 from tocsin.protect.daemon.http_exchange import Exchange, Request
 from tocsin.protect.daemon.keeper_messages import ActedNote, RefusedNote
@@ -183,7 +184,7 @@ class ApiServer:
         elif note.trouble:
             await _trouble(exchange, 409, note.trouble)
         else:
-            await exchange.values(200, {"result": note.values})
+            await exchange.values(200, {"result": json.loads(note.values)})
 
     async def _scan(self, exchange: Exchange, request: Request, client: Client) -> None:
         values = request.values()
@@ -249,8 +250,11 @@ class _ApiScan:
     def refused(self, note: RefusedNote) -> None:
         """Something could not be opened."""
         report = Report(os.fsdecode(note.path))
-        report.errors.append(note.reason)
-        assert report.verdict is Verdict.ERROR
+        if note.excluded:
+            skipped = SkippedObject(report.path, "allowed", "excluded by the settings")
+            report.skipped.append(skipped)
+        else:
+            report.errors.append(note.reason)
         self.queue.put_nowait(report)
 
     def finished(self) -> None:

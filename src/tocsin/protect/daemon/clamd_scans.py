@@ -107,8 +107,10 @@ class PathScan:
         """Something could not be opened."""
         if self._answering is None:
             return
-        self._said = True
-        if note.special:
+        self._said = self._said or note.named or not note.excluded
+        if note.excluded:
+            self._answering.line(b"%s: Excluded" % note.path)
+        elif note.special:
             self._answering.line(b"%s: Not supported file type ERROR" % note.path)
         elif note.named:
             self._answering.line(

@@ -41,6 +41,7 @@ from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.scan_service import ScanService
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.journal.filters import Filter
+from tocsin.protect.journal.sendable import received_event
 from tocsin.settings import Settings
 from tocsin.version import VERSION
 
@@ -217,7 +218,7 @@ class Front:
         elif isinstance(message, StateNote):
             self.state = message.state
         elif isinstance(message, JournalNote):
-            self.record(message.event)
+            self.record(received_event(message.event))
         elif isinstance(message, StopNote):
             self._stop()
 

@@ -7,6 +7,7 @@ believed. Whatever may wait (a file system that hangs, a vault's disk) happens i
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import socket
@@ -34,6 +35,7 @@ from tocsin.protect.daemon.keeper_messages import (
 )
 from tocsin.protect.daemon.opener import Opened, Opening, Wish
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
+from tocsin.protect.journal.sendable import sendable
 
 THREADS = 16
 
@@ -63,6 +65,7 @@ class Keeper:
         admin_gid: the group whose members may act.
         act: does what administrators want done.
         quarantine: takes away what was found.
+        exclude: globs of paths that are not opened.
     """
 
     def __init__(
@@ -72,7 +75,9 @@ class Keeper:
         admin_gid: int | None,
         act: Act,
         quarantine: Quarantine,
+        exclude: tuple[str, ...] = (),
     ) -> None:
+        self._exclude = exclude
         self._channel: Channel[ToKeeper, FromKeeper] = Channel(front, to_keeper)
         self._network_peer = network_peer
         self._admin_gid = admin_gid
@@ -162,7 +167,9 @@ class Keeper:
                 self._post(note)
                 self._post(FinishedNote(message.number))
                 return
-            wish = Wish(message.path, message.follow_links, message.cross_file_systems)
+            wish = Wish(
+                message.path, message.follow_links, message.cross_file_systems, self._exclude
+            )
             task = _Task(Opening(wish, peer), message.ahead)
             self._tasks[message.number] = task
             self._step(message.number, task)
@@ -215,7 +222,7 @@ class Keeper:
                 self._post(OpenedNote(number, item.path), item.descriptor)
             else:
                 refused += 1
-                self._post(RefusedNote(number, item.path, item.named, item.reason, item.special))
+                self._post(RefusedNote(number, *item))
         ended = task.opening.done
         self._later(lambda: self._stepped(number, task, refused, ended=ended))
 
@@ -238,9 +245,9 @@ class Keeper:
             return
         try:
             values = self._act(message.verb, message.arguments, peer)
-            self._post(ActedNote(message.number, values=values))
+            self._post(ActedNote(message.number, values=json.dumps(values)))
         except (TocsinError, OSError, ValueError) as error:
-            self._post(ActedNote(message.number, str(error) or type(error).__name__))
+            self._post(ActedNote(message.number, sendable(str(error)) or type(error).__name__))
         except Exception as error:
             self._post(ActedNote(message.number, f"a defect: {type(error).__name__}: {error}"))
 

@@ -71,7 +71,8 @@ class RefusedNote(msgspec.Struct, frozen=True, tag="refused"):
     path: bytes
     named: bool
     reason: str
-    special: bool
+    special: bool = False
+    excluded: bool = False
 
 
 class FinishedNote(msgspec.Struct, frozen=True, tag="finished"):
@@ -87,13 +88,13 @@ class ActedNote(msgspec.Struct, frozen=True, tag="acted"):
         number: which one.
         trouble: why it was not done; empty when it was.
         forbidden: whether whoever asked may not.
-        values: the answer.
+        values: the answer as JSON, in which names need not be UTF-8.
     """
 
     number: int
     trouble: str = ""
     forbidden: bool = False
-    values: Any = None
+    values: str = "null"
 
 
 FromKeeper = OpenedNote | RefusedNote | FinishedNote | ActedNote

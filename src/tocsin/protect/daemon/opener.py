@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tocsin.protect.daemon.peer import Peer, acting_as, open_without_magic
+from tocsin.protect.exclusions import is_excluded
 from tocsin.protect.mounts import pseudo_devices
 
 
@@ -22,11 +23,13 @@ class Wish(NamedTuple):
         path: as it was named.
         follow_links: follow links inside folders.
         cross_file_systems: leave the file system that a folder lies on.
+        exclude: globs of what is left out.
     """
 
     path: bytes
     follow_links: bool = False
     cross_file_systems: bool = True
+    exclude: tuple[str, ...] = ()
 
 
 class Opened(NamedTuple):
@@ -44,12 +47,14 @@ class Refused(NamedTuple):
         named: whether it is what was asked for, and not something in it.
         reason: in words, as the system says it.
         special: whether it is no regular file.
+        excluded: whether the settings leave it out.
     """
 
     path: bytes
     named: bool
     reason: str
     special: bool = False
+    excluded: bool = False
 
 
 class Opening:
@@ -89,6 +94,9 @@ class Opening:
 
     def _walk(self) -> Iterator[Opened | Refused]:
         path = self._wish.path
+        if self._excludes(path):
+            yield Refused(path, True, "Excluded", excluded=True)
+            return
         try:
             if not path.startswith(b"/"):
                 raise FileNotFoundError(2, os.strerror(2))
@@ -106,6 +114,12 @@ class Opening:
             return
         yield from self._folder(path.rstrip(b"/") or b"/", status.st_dev)
 
+    def _excludes(self, path: bytes) -> bool:
+        exclude = self._wish.exclude
+        if not exclude:
+            return False
+        return is_excluded(os.fsdecode(path), os.fsdecode(os.path.basename(path)), exclude)
+
     def _folder(self, top: bytes, device: int) -> Iterator[Opened | Refused]:
         waiting = [top]
         seen: set[tuple[int, int]] = set()
@@ -118,6 +132,9 @@ class Opening:
                 continue
             inner: list[bytes] = []
             for entry in entries:
+                if self._excludes(entry.path):
+                    yield Refused(entry.path, False, "Excluded", excluded=True)
+                    continue
                 try:
                     opened = self._entry(entry, device, inner, seen)
                 except OSError as error:

@@ -11,8 +11,6 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
-import msgspec
-
 from tocsin.engine.report import Report
 from tocsin.errors import ChannelClosed
 from tocsin.protect.daemon.channel import Channel
@@ -26,6 +24,7 @@ from tocsin.protect.daemon.control_messages import (
 from tocsin.protect.guard.notices import ORIGIN
 from tocsin.protect.guard.tally import Tally
 from tocsin.protect.journal.event import Event
+from tocsin.protect.journal.sendable import sendable, sendable_event
 
 MOST_EVENTS = 20_000
 MOST_FINDINGS = 500
@@ -70,7 +69,7 @@ class Outbox:
             ChannelClosed: the supervisor has gone.
         """
         if not self._control.wants_write:
-            self._control.send(ChildStateWish(_sendable(state)))
+            self._control.send(ChildStateWish(sendable(state)))
 
     def flush(self) -> None:
         """Send what waits, as far as there is room.
@@ -82,7 +81,7 @@ class Outbox:
         if control.wants_write:
             control.flush()
         while self._events and not control.wants_write:
-            control.send(HappenedWish(_sendable_event(self._events.popleft())))
+            control.send(HappenedWish(sendable_event(self._events.popleft())))
         while self._findings and not control.wants_write:
             wish, descriptor = self._findings.popleft()
             try:
@@ -109,37 +108,4 @@ def _shortened(report: Report) -> dict[str, Any]:
     values = report.to_dict()
     for kind in ("detections", "skipped", "notes", "errors"):
         del values[kind][_MOST_EVIDENCE:]
-    sendable: dict[str, Any] = _sendable(values)
-    return sendable
-
-
-def _sendable_event(event: Event) -> Event:
-    """An event that can be sent: a name need not be UTF-8, what is sent must be."""
-    try:
-        event.path.encode()
-        event.message.encode()
-        event.program.encode()
-        event.object.encode()
-    except UnicodeEncodeError:
-        changed = {
-            name: _sendable(getattr(event, name))
-            for name in ("path", "message", "program", "object")
-        }
-        details = {**event.details, "path_bytes": os.fsencode(event.path).hex()}
-        return msgspec.structs.replace(event, details=details, **changed)
-    return event
-
-
-def _sendable(value: Any) -> Any:
-    """Plain values, with what is no UTF-8 in them written as escapes."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return os.fsencode(value).decode("utf-8", "backslashreplace")
-        return value
-    if isinstance(value, dict):
-        return {_sendable(key): _sendable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_sendable(each) for each in value]
-    return value
+    return dict(sendable(values))

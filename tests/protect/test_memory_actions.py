@@ -34,8 +34,8 @@ def test_what_is_found_in_memory_is_ended_and_nothing_else(tmp_path: Path) -> No
         for values in map(json.loads, done.stdout.splitlines())
         if values["verdict"] == "infected"
     ]
-    assert line["action"]["state"] == "terminated"
-    assert f"process {bad.pid}" in line["action"]["detail"]
+    assert line["outcome"]["state"] == "terminated"
+    assert f"process {bad.pid}" in line["outcome"]["detail"]
     events = tocsin(tmp_path, "events", "--json")
     actions = [json.loads(said).get("action") for said in events.stdout.splitlines()]
     assert "terminated" in actions

@@ -141,7 +141,7 @@ def test_guard_refuses_and_the_keeper_takes_away() -> None:
             back = Path(json.loads(body)["result"]["path"])
             assert back.read_bytes() == eicar()
             assert stat.S_IMODE(back.stat().st_mode) == 0o640
-            assert daemon.events(action="restored")
+            daemon.wait_until(lambda: daemon.events(action="restored"))
         finally:
             daemon.stop()
 

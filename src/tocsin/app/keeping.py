@@ -289,7 +289,9 @@ def run_keeper(
     supervisor = Control(control)
     keeping = Keeping(settings, config, supervisor.say)
     exclude = settings.scan.exclude
-    keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take, exclude)
+    daemon = settings.daemon
+    places = frozenset(place for place in (daemon.socket, daemon.api_socket) if place)
+    keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take, exclude, places)
     supervisor.keeping, supervisor.keeper = keeping, keeper
     try:
         keeper.serve(keeping.now_and_then, listen={supervisor: supervisor.hear})

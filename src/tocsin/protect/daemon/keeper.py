@@ -66,6 +66,7 @@ class Keeper:
         act: does what administrators want done.
         quarantine: takes away what was found.
         exclude: globs of paths that are not opened.
+        places: where the daemon listens; only who connected there is believed to be who it is.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class Keeper:
         act: Act,
         quarantine: Quarantine,
         exclude: tuple[str, ...] = (),
+        places: frozenset[str] = frozenset(),
     ) -> None:
+        self._places = places
         self._exclude = exclude
         self._channel: Channel[ToKeeper, FromKeeper] = Channel(front, to_keeper)
         self._network_peer = network_peer
@@ -188,14 +191,23 @@ class Keeper:
             self._slow.submit(self._do, message, peer)
 
     def _who(self, descriptors: list[int], *, networked: bool) -> Peer | None:
-        """Who is at the other end of the connection that came along."""
+        """Who is at the other end of the connection that came along.
+
+        It must be one that was accepted where the daemon listens. Of a pair of sockets the kernel
+        names who made it, of a client's own end and of a listener who listens: all may be root,
+        and a front that is not itself any more holds such.
+        """
         if networked:
             return self._network_peer
         if len(descriptors) != 1:
             return None
         try:
             with socket.socket(fileno=os.dup(descriptors[0])) as connection:
-                if connection.family != socket.AF_UNIX:
+                is_stream = connection.type == socket.SOCK_STREAM
+                if connection.family != socket.AF_UNIX or not is_stream:
+                    return None
+                listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                if listens or connection.getsockname() not in self._places:
                     return None
                 return peer_of(connection)
         except OSError:

@@ -16,8 +16,9 @@ from tocsin.app import history as history_module
 from tocsin.app.history import History
 from tocsin.app.scan import Request, ScanRun
 from tocsin.app.walk import WalkOptions
+from tocsin.engine.jobs import Job
 from tocsin.engine.messages import Final
-from tocsin.engine.workers import Job, WorkerPool
+from tocsin.engine.workers import WorkerPool
 from tocsin.errors import SettingsError
 
 LONG_AGO = time.time_ns() - 10**13

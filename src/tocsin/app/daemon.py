@@ -18,8 +18,9 @@ from tocsin.database.cache import default_sources, index_identity, open_database
 from tocsin.database.index import Index
 from tocsin.engine.options import Options, Sandboxing
 from tocsin.errors import SettingsError, TocsinError
+from tocsin.protect.daemon.built import Built, say_built
 from tocsin.protect.daemon.control_messages import DatabaseFacts
-from tocsin.protect.daemon.daemon import Built, Daemon, say_built
+from tocsin.protect.daemon.daemon import Daemon
 from tocsin.protect.daemon.listening import Listeners, listen_tcp, listen_unix
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.rights import (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from tocsin.database.index import Index
+from tocsin.engine.jobs import Job, open_regular
 from tocsin.engine.messages import (
     IdentifiedAnswer,
     IdentifyTask,
@@ -21,7 +22,7 @@ from tocsin.engine.messages import (
 )
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report
-from tocsin.engine.workers import Job, WorkerPool, open_regular
+from tocsin.engine.workers import WorkerPool
 from tocsin.errors import ScanError, UsageError
 
 ALL_LAYERS = 64

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from tocsin.engine.jobs import Job
 from tocsin.engine.messages import Final
 from tocsin.engine.report import Report
-from tocsin.engine.workers import Job, WorkerPool
+from tocsin.engine.workers import WorkerPool
 
 _PATIENCE = 1.0
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tocsin.app.walk import Walk, WalkOptions
 from tocsin.database.index import Index
+from tocsin.engine.jobs import Job, scan_job
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, Verdict
 from tocsin.engine.scanner import Scanner
-from tocsin.engine.workers import Job, WorkerPool, scan_job
+from tocsin.engine.workers import WorkerPool
 
 if TYPE_CHECKING:
     from tocsin.app.acting import Seen

@@ -16,10 +16,11 @@ from types import FrameType
 
 from tocsin.database.index import Index
 from tocsin.engine.host_port import HostEnd, ScanRequest
+from tocsin.engine.jobs import Job
 from tocsin.engine.messages import ScanTask, pack_report, to_text
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report
-from tocsin.engine.workers import Job, WorkerPool
+from tocsin.engine.workers import WorkerPool
 from tocsin.errors import ResourcesExhausted
 
 _PATIENCE = 1.0

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tocsin.database.index import Index
+from tocsin.engine.jobs import Job, scan_job
 from tocsin.engine.messages import ScanTask, to_bytes
 from tocsin.engine.object_scan import ObjectScanner, read_head
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report
-from tocsin.engine.workers import Job, WorkerPool, scan_job
+from tocsin.engine.workers import WorkerPool
 
 
 class Scanner:

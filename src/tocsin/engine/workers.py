@@ -22,19 +22,17 @@ import select
 import selectors
 import signal
 import socket
-import stat
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 
 from tocsin.database.index import Index
 from tocsin.engine.confinement import Confinement
-from tocsin.engine.exceptions import Exceptions
+from tocsin.engine.jobs import Done, Job, close_job, lost, rewound, scan_job
 from tocsin.engine.messages import (
     LENGTH,
     MAX_REPORT_BYTES,
@@ -53,10 +51,9 @@ from tocsin.engine.messages import (
     pack_task,
     read_answer,
     report_from,
-    to_bytes,
 )
 from tocsin.engine.options import Options
-from tocsin.engine.report import Report, SkippedObject
+from tocsin.engine.report import Report
 from tocsin.engine.worker_process import serve
 from tocsin.errors import ResourcesExhausted, SandboxUnavailable, ScanError
 
@@ -76,36 +73,6 @@ _VIEWS_A_MEMBER = 4
 """What a worker may list besides each object it may take out: views, remarks."""
 
 _PATIENCE = 1.0
-
-
-class Job(NamedTuple):
-    """One object to be worked on.
-
-    Attributes:
-        path: its name in the report.
-        descriptor: what is read, closed when the job is done; -1 when the task holds the bytes.
-        task: what is to be done.
-        take: what each member is handed to, when it is to be unpacked.
-        ticket: whatever the caller knows it by, unique among jobs without a descriptor.
-    """
-
-    path: str
-    descriptor: int
-    task: Task
-    take: Callable[[MemberAnswer], None] | None = None
-    ticket: Hashable = None
-
-    @property
-    def key(self) -> Hashable:
-        """What tells it from every other job that is not done."""
-        return (self.descriptor, self.ticket)
-
-
-class Done(NamedTuple):
-    """A job and what came of it."""
-
-    job: Job
-    result: Report | Final
 
 
 class _Worker:
@@ -244,7 +211,7 @@ class WorkerPool:
                 self._again.append(interrupted)
         for job in self._again:
             self._forget(job)
-            _close(job)
+            close_job(job)
         self._again.clear()
 
     def give(self, job: Job) -> None:
@@ -384,7 +351,7 @@ class WorkerPool:
         """
         job = worker.job
         assert job is not None
-        if not self._confinement.fetch(module) or not _rewound(job):
+        if not self._confinement.fetch(module) or not rewound(job):
             raise ScanError(f"its worker asked for {module}")
         self._free(worker)
         self._end(worker)
@@ -394,7 +361,7 @@ class WorkerPool:
         """A job is done; its worker goes on, or has done enough."""
         assert worker.job is not None
         self._forget(worker.job)
-        _close(worker.job)
+        close_job(worker.job)
         self._free(worker)
         worker.done += 1
         if worker.received:
@@ -442,12 +409,12 @@ class WorkerPool:
         status = self._end(worker)
         reason = reason or _how_it_ended(status)
         tries = self._tries.get(job.key, 0) + 1
-        if again and tries < MOST_TRIES and job.take is None and _rewound(job):
+        if again and tries < MOST_TRIES and job.take is None and rewound(job):
             self._tries[job.key] = tries
             self._again.append(job)
             return
         self._forget(job)
-        _close(job)
+        close_job(job)
         if tries > 1:
             reason = f"{reason}; so did another when it was tried again"
         ready.append(Done(job, lost(job.path, reason, time.monotonic() - since)))
@@ -508,46 +475,6 @@ class WorkerPool:
         serve(self._database, self._options, tasks, answers, confine)
 
 
-def open_regular(path: str) -> int:
-    """Open a file to be scanned.
-
-    Returns:
-        Its descriptor.
-
-    Raises:
-        OSError: it cannot be opened.
-        ScanError: it is not a regular file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ScanError("not a regular file")
-    return descriptor
-
-
-def scan_job(path: str, exceptions: Exceptions) -> Job | Report:
-    """A job for a path, or the report that it cannot be read or is not to be looked at."""
-    report = Report(path)
-    if exceptions.paths and exceptions.allows_path(os.path.abspath(path)):
-        report.skipped.append(SkippedObject(path, "allowed", "excepted by path"))
-        return report
-    try:
-        descriptor = open_regular(path)
-    except (OSError, ValueError, ScanError) as error:
-        said = error.strerror if isinstance(error, OSError) else None
-        report.errors.append(said or str(error))
-        return report
-    return Job(path, descriptor, ScanTask(to_bytes(path)))
-
-
-def lost(path: str, reason: str, seconds: float) -> Report:
-    """The report on an object whose worker was lost."""
-    report = Report(path)
-    report.seconds = seconds
-    report.skipped.append(SkippedObject(path, "damaged", f"not scanned: {reason}"))
-    return report
-
-
 def _unexpected(answer: Final) -> Report:
     raise AssertionError(f"a scan ended with {answer!r}")
 
@@ -557,21 +484,6 @@ def _send(tasks: socket.socket, message: bytes, descriptor: int) -> None:
         tasks.send(message)
     else:
         socket.send_fds(tasks, [message], [descriptor])
-
-
-def _close(job: Job) -> None:
-    if job.descriptor >= 0:
-        os.close(job.descriptor)
-
-
-def _rewound(job: Job) -> bool:
-    """Set what a job reads back to the start, where it can be."""
-    if job.descriptor < 0:
-        return True
-    try:
-        return os.lseek(job.descriptor, 0, os.SEEK_SET) == 0
-    except OSError:
-        return False
 
 
 def _kill(pid: int) -> None:

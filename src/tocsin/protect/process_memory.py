@@ -22,9 +22,9 @@ from contextlib import closing, suppress
 from typing import NamedTuple
 
 from tocsin.engine.exceptions import Exceptions
+from tocsin.engine.jobs import Job, open_regular
 from tocsin.engine.messages import ScanTask, to_bytes
 from tocsin.engine.report import Note, ProcessInfo, Report, SkippedObject
-from tocsin.engine.workers import Job, open_regular
 from tocsin.errors import ScanError
 from tocsin.protect.memory_copy import MemoryCopy, ProcessFiles
 from tocsin.protect.memory_map import Region, parse_maps, pieces

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from tocsin.engine.exceptions import Exceptions
+from tocsin.engine.jobs import Job, scan_job
 from tocsin.engine.report import Note, Report
-from tocsin.engine.workers import Job, scan_job
 from tocsin.protect.startup.place import Place
 from tocsin.protect.startup.tree import Tree
 from tocsin.protect.startup_places import StartupPlaces

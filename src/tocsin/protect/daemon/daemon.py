@@ -20,14 +20,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from tocsin.errors import ChannelClosed
+from tocsin.protect.daemon.built import Built, read_built
 from tocsin.protect.daemon.control_messages import (
     ChildStateWish,
     DatabaseFacts,
     DatabaseNote,
-    FromChild,
     HappenedWish,
     HoldNote,
     HostNote,
@@ -40,7 +39,6 @@ from tocsin.protect.daemon.control_messages import (
     StopNote,
     TakeNote,
     TakeWish,
-    ToChild,
 )
 from tocsin.protect.daemon.service_manager import ServiceManager
 from tocsin.protect.daemon.supervisor import Backoff, Child, Ended, Said, Supervisor
@@ -54,20 +52,6 @@ STOP_SECONDS = 15.0
 
 _STATE_SECONDS = 1.0
 _MOST_HELD_EVENTS = 1000
-
-
-class Built(NamedTuple):
-    """What a builder made.
-
-    Attributes:
-        facts: of the database; its generation is not set.
-        unchanged: whether it is the one in use.
-        trouble: why there is none; empty when there is.
-    """
-
-    facts: DatabaseFacts
-    unchanged: bool = False
-    trouble: str = ""
 
 
 class Lives(Protocol):
@@ -397,7 +381,7 @@ class Daemon:
             self._happened(message.event)
         elif isinstance(message, ChildStateWish):
             if child is self._builder:
-                self._built = _read_built(message.state)
+                self._built = read_built(message.state)
             else:
                 self._child_states[child.name] = message.state
 
@@ -480,37 +464,6 @@ class Daemon:
                 if child.name != "keeper":
                     self._supervisor.end(child)
         return False
-
-
-def say_built(end: socket.socket, built: Built) -> None:
-    """In a builder: say what was made."""
-    from tocsin.protect.daemon.channel import Channel
-    from tocsin.protect.daemon.control_messages import to_child
-
-    channel: Channel[ToChild, FromChild] = Channel(end, to_child)
-    facts = built.facts
-    state = {
-        "identity": facts.identity,
-        "signatures": facts.signatures,
-        "newest": facts.newest,
-        "facts_trouble": facts.trouble,
-        "unchanged": built.unchanged,
-        "trouble": built.trouble[:8000],
-    }
-    try:
-        channel.send(ChildStateWish(state))
-    except ChannelClosed:
-        return
-
-
-def _read_built(state: dict[str, Any]) -> Built:
-    facts = DatabaseFacts(
-        identity=str(state["identity"]),
-        signatures=int(state["signatures"]),
-        newest=float(state["newest"]),
-        trouble=str(state["facts_trouble"]),
-    )
-    return Built(facts, bool(state["unchanged"]), str(state["trouble"]))
 
 
 def _info(kind: Kind, message: str, database: str = "") -> Event:

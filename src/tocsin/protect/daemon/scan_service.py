@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tocsin.engine.host_port import ScanPort
+from tocsin.engine.jobs import lost
 from tocsin.engine.report import Report, Verdict
-from tocsin.engine.workers import lost
 from tocsin.errors import HostGone, ScanError
 
 MOST_TRIES = 5

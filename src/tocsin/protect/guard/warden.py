@@ -28,8 +28,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from tocsin.engine.jobs import lost
 from tocsin.engine.report import Report, SkippedObject, Verdict
-from tocsin.engine.workers import lost
 from tocsin.protect.guard.boundary import Boundary
 from tocsin.protect.guard.engine_link import EngineLink
 from tocsin.protect.guard.fanotify import FAN_CLOSE_WRITE, FAN_NOFD, FAN_OPEN_PERM, FileEvent

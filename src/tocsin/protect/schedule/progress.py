@@ -141,7 +141,7 @@ def read_progress(files: Files) -> Progress:
     return progress
 
 
-def stop_task(files: Files, patience: float = 10.0) -> bool:
+def stop_task(files: Files, patience: float = 30.0) -> bool:
     """Have a running task stop; the next run goes on where it stopped.
 
     Args:

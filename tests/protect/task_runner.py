@@ -15,7 +15,7 @@ from tocsin.engine.report import Report
 
 
 def main(settings: str, name: str, log: str, seconds: str = "0") -> int:
-    tasks.CHECKPOINT_EVERY = tasks.PROGRESS_EVERY = 0.02
+    tasks.CHECKPOINT_EVERY = tasks.PROGRESS_EVERY = 0.05
     loaded = load_settings(Path(settings)).settings
     run = tasks.TaskRun(loaded, tasks.task_named(loaded, name))
     with open(log, "a", buffering=1, encoding="utf-8", errors="surrogateescape") as file:

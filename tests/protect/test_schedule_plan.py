@@ -206,7 +206,7 @@ jumps = one_of(
     steps=lists(tuples(floats(0.01, 3), one_of(just(0.0), jumps)), min_size=1, max_size=8),
     share=one_of(just(0.0), floats(0, 1)),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_however_the_clock_goes_back_two_starts_lie_apart_and_none_is_far(
     at: str, steps: list[tuple[float, float]], share: float
 ) -> None:

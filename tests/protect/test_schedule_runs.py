@@ -48,7 +48,8 @@ class Device:
         text = f'[database]\nsources = ["{self.rules}"]\nwith_default = false\n'
         text += '[daemon]\napi_socket = "/nonexistent/api.sock"\n'
         for name, stated in tasks_.items():
-            text += f'[[task]]\nname = "{name}"\npause_on_battery = false\n{stated}\n'
+            text += f'[[task]]\nname = "{name}"\npause_on_battery = false\n'
+            text += f"nice = 0\nidle_io = false\n{stated}\n"
         self.settings_file.write_text(text)
         self.settings_file.chmod(0o644)
         return load_settings(self.settings_file).settings
@@ -86,8 +87,6 @@ class Device:
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
     for name, value in isolation(tmp_path).items():
         monkeypatch.setenv(name, value)
-    # What is lowered stays so, and the other tests of this process want to be done as well.
-    monkeypatch.setattr(tasks, "lower_priority", lambda *_, **__: [])
     return Device(tmp_path)
 
 

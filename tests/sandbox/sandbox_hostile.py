@@ -494,7 +494,7 @@ def _(victim: Victim) -> None:
 
 @attempt("resources", "compute for ever")
 def _(victim: Victim) -> None:
-    while time.process_time() < 2:
+    while time.process_time() < 1.3:  # the limit is 1
         pass
 
 

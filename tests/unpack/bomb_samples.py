@@ -19,6 +19,7 @@ from unpack_samples import Entry, File, deflate, make_tar, make_zip, pax
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+_BLOCK = 16 * MIB
 NEEDLE = b"tocsin-needle-one"
 """What a signature of the tests finds; it stands behind the bombs, where it can."""
 
@@ -27,20 +28,31 @@ _LAST = Entry(b"last.txt", b"behind everything: " + NEEDLE, 0)
 
 @functools.cache
 def _zeros(size: int) -> tuple[bytes, int]:
-    """Zeros as raw deflate data, and their CRC-32."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    out, crc, block = [], 0, bytes(MIB)
-    for _ in range(size // MIB):
-        out.append(packer.compress(block))
-        crc = zlib.crc32(block, crc)
-    return b"".join(out) + packer.flush(), crc
+    """Zeros as raw deflate data, and their CRC-32.
+
+    One packed block stands again and again, which each can follow another: packing a gigabyte
+    for each sample would take longer than scanning it.
+    """
+    count, rest = divmod(size, _BLOCK)
+    packed, crc = _packed_block()
+    whole = 0
+    for _ in range(count):
+        whole = _joined(whole, crc, _BLOCK)
+    last = zlib.compressobj(9, zlib.DEFLATED, -15)
+    tail = last.compress(bytes(rest)) + last.flush()
+    return packed * count + tail, zlib.crc32(bytes(rest), whole)
 
 
-def _endless_zeros(size: int) -> bytes:
-    """Zeros as raw deflate data: one block again and again, which each can follow another."""
+@functools.cache
+def _packed_block() -> tuple[bytes, int]:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = packer.compress(bytes(64 * MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
-    return block * (size // (64 * MIB)) + packer.flush()
+    block = bytes(_BLOCK)
+    return packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH), zlib.crc32(block)
+
+
+def _zlib_zeros(size: int) -> bytes:
+    """Zeros in zlib's format, whose Adler-32 counts them only."""
+    return b"\x78\xda" + _zeros(size)[0] + struct.pack(">I", size % 65_521 << 16 | 1)
 
 
 # --- zip ------------------------------------------------------------------------------------
@@ -125,7 +137,7 @@ def _advanced(crc: int, size: int) -> int:
 
 def large_member_zip() -> bytes:
     """A member that says it has 10 GB, and has."""
-    packed = _endless_zeros(10 * GIB)
+    packed, _ = _zeros(10 * GIB)
     return make_zip([Entry(b"zeros", b"", packed=packed, size=0xFFFFFFFF, crc=1), _LAST])
 
 
@@ -139,10 +151,7 @@ def many_members_zip(count: int = 60_000) -> bytes:
 
 def zeros_gzip(size: int, stated: int) -> bytes:
     """Zeros; a size beyond 4 GiB is stated as gzip does it, without what does not fit."""
-    if size <= GIB:
-        packed, crc = _zeros(size)
-    else:
-        packed, crc = _endless_zeros(size), 1
+    packed, crc = _zeros(size)
     return b"\x1f\x8b\x08" + bytes(7) + packed + struct.pack("<II", crc, stated & 0xFFFFFFFF)
 
 
@@ -228,8 +237,7 @@ def xml_bomb_ooxml(levels: int = 12) -> bytes:
 
 def flate_bomb_pdf(depth: int = 5, size: int = 400 * MIB) -> bytes:
     """One stream that is deflated over and over."""
-    packer = zlib.compressobj(9)
-    data = b"".join(packer.compress(bytes(MIB)) for _ in range(size // MIB)) + packer.flush()
+    data = _zlib_zeros(size)
     for _ in range(depth - 1):
         data = zlib.compress(data, 9)
     return document(

@@ -59,13 +59,12 @@ def ask_clamscan(database: Path, target: Path) -> Verdicts:
         alone = sorted(target.iterdir()) if target.is_dir() else []
         answers = [ask_clamscan(database, path) for path in alone]
         return {name: names for answer in answers if answer for name, names in answer.items()}
-    output = run.stdout.decode("utf-8", "surrogateescape")
     found: dict[str, set[str]] = {}
-    for line in output.splitlines():
-        path, separator, verdict = line.partition(": ")
+    for line in set(run.stdout.splitlines()):  # with -z a name may stand there many times
+        path, separator, verdict = line.decode("utf-8", "surrogateescape").partition(": ")
         if not separator:
             continue
-        names = found.setdefault(Path(path).name, set())
+        names = found.setdefault(path.rpartition("/")[2], set())
         if verdict.endswith(" FOUND"):
             names.add(verdict.removesuffix(" FOUND").removesuffix(_UNOFFICIAL))
     if run.returncode == 2 and not found:

@@ -72,16 +72,32 @@ def ask_clamscan(database: Path, target: Path) -> Verdicts:
     return {name: frozenset(names) for name, names in found.items()}
 
 
-def ask_tocsin(database: Path, target: Path, cache: Path) -> Verdicts:
-    """The same with tocsin, in this process."""
+def ask_tocsin(database: Path, target: Path, cache: Path, *, confined: bool = True) -> Verdicts:
+    """The same with tocsin.
+
+    Args:
+        database: folder of signature files.
+        target: a folder of files, or a file.
+        cache: where the index is kept.
+        confined: scan in a worker. False matches in this process: what is asked is then what
+            matches, by a database of its own for few files, and starting a worker for each
+            would take longer than the answer.
+    """
     try:
         opened = tocsin.open_database([database], cache_dir=cache)
     except SignatureError:
         return None
-    scanner = tocsin.Scanner(opened, tocsin.Options(all_matches=True))
     paths = sorted(target.iterdir()) if target.is_dir() else [target]
-    return {path.name: _names(scanner, path) for path in paths if path.is_file()}
+    with tocsin.Scanner(opened, tocsin.Options(all_matches=True)) as scanner:
+        return {
+            path.name: _names(scanner, path, confined=confined) for path in paths if path.is_file()
+        }
 
 
-def _names(scanner: tocsin.Scanner, path: Path) -> Names:
-    return frozenset(detection.name for detection in scanner.scan_file(path).detections)
+def _names(scanner: tocsin.Scanner, path: Path, *, confined: bool) -> Names:
+    report = (
+        scanner.scan_file(path)
+        if confined
+        else scanner.scan_bytes(path.read_bytes(), str(path), confined=False)
+    )
+    return frozenset(detection.name for detection in report.detections)

@@ -31,6 +31,7 @@ from tocsin.protect.daemon.keeper_messages import (
     OpenWish,
     RefusedNote,
     ToKeeper,
+    acted,
     to_keeper,
 )
 from tocsin.protect.daemon.opener import Opened, Opening, Wish
@@ -257,7 +258,8 @@ class Keeper:
             return
         try:
             values = self._act(message.verb, message.arguments, peer)
-            self._post(ActedNote(message.number, values=json.dumps(values)))
+            for note in acted(message.number, json.dumps(values)):
+                self._post(note)
         except (TocsinError, OSError, ValueError) as error:
             self._post(ActedNote(message.number, sendable(str(error)) or type(error).__name__))
         except Exception as error:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from tocsin.errors import ChannelClosed
 from tocsin.protect.daemon.channel import Channel
 from tocsin.protect.daemon.keeper_messages import (
@@ -64,6 +66,7 @@ class KeeperClient:
         self._number = 0
         self._listeners: dict[int, Listener] = {}
         self._acts: dict[int, Callable[[ActedNote], None]] = {}
+        self._parts: dict[int, list[str]] = {}
 
     def attach(self, channel: Channel[FromKeeper, ToKeeper]) -> None:
         """From now on ask this keeper."""
@@ -85,6 +88,7 @@ class KeeperClient:
             listener.refused(RefusedNote(number, b"", True, reason, False))
             listener.finished()
         acts, self._acts = self._acts, {}
+        self._parts.clear()
         for number, done in acts.items():
             done(ActedNote(number, "the process that does this has ended; try again"))
 
@@ -161,11 +165,20 @@ class KeeperClient:
         except ChannelClosed:
             self.detach()
 
+    def _acted(self, note: ActedNote) -> None:
+        """An answer, or a part of one, which waits for the others."""
+        if note.more:
+            self._parts.setdefault(note.number, []).append(note.values)
+            return
+        parts = self._parts.pop(note.number, [])
+        done = self._acts.pop(note.number, None)
+        if done is not None:
+            whole = "".join([*parts, note.values])
+            done(msgspec.structs.replace(note, values=whole))
+
     def _take(self, note: FromKeeper, descriptors: list[int]) -> None:
         if isinstance(note, ActedNote):
-            done = self._acts.pop(note.number, None)
-            if done is not None:
-                done(note)
+            self._acted(note)
             return
         listener = self._listeners.get(note.number)
         if isinstance(note, OpenedNote) and len(descriptors) == 1 and listener is not None:

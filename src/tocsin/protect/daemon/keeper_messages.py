@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -82,19 +83,34 @@ class FinishedNote(msgspec.Struct, frozen=True, tag="finished"):
 
 
 class ActedNote(msgspec.Struct, frozen=True, tag="acted"):
-    """What came of an `ActWish`.
+    """What came of an `ActWish`; an answer that is too long for one message comes in several.
 
     Attributes:
         number: which one.
         trouble: why it was not done; empty when it was.
         forbidden: whether whoever asked may not.
-        values: the answer as JSON, in which names need not be UTF-8.
+        values: the answer as JSON, in which names need not be UTF-8, or the next part of it.
+        more: whether another part follows.
     """
 
     number: int
     trouble: str = ""
     forbidden: bool = False
     values: str = "null"
+    more: bool = False
+
+
+def acted(number: int, values: str, most: int = 100 << 10) -> Iterator[ActedNote]:
+    """An answer as messages of which each is short enough for a channel.
+
+    Args:
+        number: of the wish.
+        values: JSON in ASCII.
+        most: characters in one.
+    """
+    last = max(0, len(values) - 1) // most * most
+    for start in range(0, last + 1, most):
+        yield ActedNote(number, values=values[start : start + most], more=start < last)
 
 
 FromKeeper = OpenedNote | RefusedNote | FinishedNote | ActedNote

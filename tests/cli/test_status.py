@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from protect.running_daemon import MARKER, TOCSIN, RunningDaemon, running_daemon
-from tocsin.app import settings, status
+from tocsin.app import device, settings
 from tocsin.errors import InvalidSettings
 
 DAY = 86400
@@ -162,20 +162,20 @@ def test_who_has_no_settings_asks_about_the_daemon_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = tmp_path / "etc.toml"
-    monkeypatch.setattr(status, "_SYSTEM_FILE", system)
+    monkeypatch.setattr(device, "SYSTEM_FILE", system)
     monkeypatch.setattr(settings, "config_dir", lambda: tmp_path / "own")
     monkeypatch.delenv("TOCSIN_CONFIG_DIR", raising=False)
     monkeypatch.delenv("TOCSIN_CONFIG", raising=False)
-    assert status.device_settings(None).daemon.api_socket == "/run/tocsin/api.sock"
+    assert device.device_settings(None).daemon.api_socket == "/run/tocsin/api.sock"
     system.write_text('[daemon]\napi_socket = "/run/other"\n')
-    assert status.device_settings(None).daemon.api_socket == "/run/other"
+    assert device.device_settings(None).daemon.api_socket == "/run/other"
     system.write_text("[daemon]\nodd = 1\n")  # nothing that this user could mend
-    assert status.device_settings(None).daemon.api_socket == "/run/tocsin/api.sock"
+    assert device.device_settings(None).daemon.api_socket == "/run/tocsin/api.sock"
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "tocsin.toml").write_text('[daemon]\napi_socket = "/run/mine"\n')
-    assert status.device_settings(None).daemon.api_socket == "/run/mine"
+    assert device.device_settings(None).daemon.api_socket == "/run/mine"
     with pytest.raises(InvalidSettings):
-        status.device_settings(system)
+        device.device_settings(system)
 
 
 def test_without_a_daemon_it_says_what_to_do_and_what_it_knows(daemon: RunningDaemon) -> None:

@@ -31,8 +31,9 @@ from tocsin.protect.daemon.keeper import Keeper
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.journal.sendable import sendable_event
+from tocsin.protect.quarantine.errors import DamagedItem
 from tocsin.protect.quarantine.extent import extent
-from tocsin.protect.quarantine.record import Finding
+from tocsin.protect.quarantine.record import Finding, Record
 from tocsin.protect.quarantine.vault import Vault
 from tocsin.protect.schedule.scheduler import Scheduler
 from tocsin.settings import Settings
@@ -211,18 +212,25 @@ class Keeping:
         if peer.uid != 0 and (to is not None or keep_setid):
             raise UsageError("only root restores to another place or with set-user-ID bits")
         with self._vault() as vault:
+            record = vault.record(str(arguments["id"]))
             restored = vault.put_back(
-                str(arguments["id"]), None if to is None else str(to), keep_setid=keep_setid
+                record.id, None if to is None else str(to), keep_setid=keep_setid
             )
         path = os.fsdecode(restored.path)
-        self._say(_acted("restored", f"restored from quarantine: {path}", peer, path))
-        return {"path": path}
+        message = f"restored from quarantine: {path}"
+        self._say(_acted("restored", message, peer, record.place, record))
+        return {"id": record.id, "path": path, "remarks": list(restored.remarks)}
 
     def _delete(self, arguments: dict[str, Any], peer: Peer) -> Any:
+        """Delete an object for good; a damaged one too."""
+        record: Record | None = None
         with self._vault() as vault:
-            path = os.fsdecode(vault.record(str(arguments["id"])).path)
+            with suppress(DamagedItem):
+                record = vault.record(str(arguments["id"]))
             whole = vault.delete(str(arguments["id"]))
-        self._say(_acted("deleted", f"deleted from quarantine: {path}", peer, path))
+        place = "" if record is None else record.place
+        message = f"deleted from quarantine: {place or whole}"
+        self._say(_acted("deleted", message, peer, place, record, whole))
         return {"id": whole}
 
 
@@ -299,8 +307,15 @@ def run_keeper(
         keeping.close()
 
 
-def _acted(action: str, message: str, peer: Peer | None, path: str) -> Event:
-    return Event(
+def _acted(
+    action: str,
+    message: str,
+    peer: Peer | None,
+    path: str,
+    record: Record | None = None,
+    number: str = "",
+) -> Event:
+    event = Event(
         kind=Kind.ACTION,
         severity=Severity.NOTICE,
         origin="daemon",
@@ -309,4 +324,9 @@ def _acted(action: str, message: str, peer: Peer | None, path: str) -> Event:
         action=action,
         uid=peer.uid if peer is not None else -1,
         pid=peer.pid if peer is not None else 0,
+        record=number,
     )
+    if record is not None:
+        event.record, event.signatures = record.id, record.names
+        event.sha256, event.size = record.sha256, record.size
+    return event

@@ -228,6 +228,11 @@ def without_links(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
+def restored_values(restored: Restored) -> dict[str, Any]:
+    """What was put back where, as plain values."""
+    return {"path": os.fsdecode(restored.path), "remarks": list(restored.remarks)}
+
+
 def item_values(item: Record | DamagedRecord) -> dict[str, Any]:
     """An object of the quarantine as plain values, for programs.
 

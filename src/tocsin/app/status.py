@@ -11,21 +11,13 @@ from typing import Any
 
 from tocsin.app.api_client import ApiClient
 from tocsin.app.daemon_status import daemon_status
-from tocsin.app.settings import (
-    FILE_NAME,
-    journal_file,
-    quarantine_folder,
-    settings_file,
-    state_folder,
-)
+from tocsin.app.settings import journal_file, quarantine_folder, state_folder
 from tocsin.errors import (
     DaemonRefused,
     DaemonUnreachable,
     JournalError,
-    SettingsError,
     TocsinError,
 )
-from tocsin.protect.configuration.load import load_file
 from tocsin.protect.health.judge import exit_status, headline, worst
 from tocsin.protect.health.recent import failures, unresolved
 from tocsin.protect.health.seen import DAY, Happened, Judgement, Seen, Stored, Task
@@ -34,27 +26,7 @@ from tocsin.version import VERSION
 
 _LAST_FINDINGS = 50
 _MOST_EVENTS = 1000
-_SYSTEM_FILE = Path("/etc/tocsin") / FILE_NAME
 _PATIENCE = 5.0
-
-
-def device_settings(named: Path | None) -> Settings:
-    """The settings that the daemon of this device seems to run with.
-
-    A user without a settings file of their own asks about the daemon of the machine.
-
-    Args:
-        named: by `--config`.
-
-    Raises:
-        InvalidSettings: the file that holds is wrong.
-    """
-    path, needed = settings_file(named)
-    if not needed and not path.exists() and "TOCSIN_CONFIG_DIR" not in os.environ:
-        with suppress(SettingsError):
-            return load_file(_SYSTEM_FILE, needed=False).settings
-        return Settings()
-    return load_file(path, needed=needed).settings
 
 
 def look(settings: Settings, *, now: float | None = None) -> Seen:

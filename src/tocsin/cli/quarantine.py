@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tocsin.cli.sizes import counted, human_size
+from tocsin.cli.sizes import counted
 from tocsin.cli.table import format_table, printable
 
 if TYPE_CHECKING:
     from tocsin.app.quarantine import Looked, Quarantine
-    from tocsin.protect.quarantine.record import DamagedRecord, Record
-    from tocsin.protect.quarantine.restore import Restored
+    from tocsin.app.remote_quarantine import Quarantines
+
+    _Q = TypeVar("_Q", Quarantine, Quarantines)
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -26,7 +28,6 @@ _FOLDER = click.option(
     type=click.Path(path_type=Path),
     help="The quarantine, instead of what the settings name.",
 )
-_ID_SHOWN = 8
 
 
 @click.group("quarantine", context_settings=_CONTEXT)
@@ -35,7 +36,8 @@ def command() -> None:
 
     What is taken is encrypted, with all that is needed to put it back exactly: owner, mode,
     times, access lists, attributes, holes. An ID may be shortened to as many of its first
-    digits as tell it from others. Root has the system's quarantine, other users their own.
+    digits as tell it from others. Root has the device's quarantine, other users their own; members
+    of [daemon] admin_group list, show, restore and delete what is in the device's too.
 
     \b
     Examples:
@@ -61,20 +63,21 @@ def list_(folder: Path | None, as_json: bool) -> None:
       tocsin quarantine list
       tocsin quarantine list --json | jq -r '.[] | select(.may_be_restored) | .id'
     """
-    from tocsin.app.quarantine import NoQuarantine, item_values
+    from tocsin.app.quarantine import NoQuarantine
+    from tocsin.cli.quarantine_rows import print_list
 
-    items: list[Record | DamagedRecord] = []
+    items: list[dict[str, Any]] = []
     try:
-        with _opened(folder) as quarantine:
+        with _reached(folder) as quarantine:
             items = quarantine.items()
     except NoQuarantine as error:
         if not as_json:
             click.echo(printable(str(error)))
     if as_json:
-        click.echo(json.dumps([item_values(item) for item in items]))
+        click.echo(json.dumps(items))
     else:
-        _print_list(items)
-    sys.exit(1 if any(item_values(item)["damaged"] for item in items) else 0)
+        print_list(items)
+    sys.exit(1 if any(item["damaged"] for item in items) else 0)
 
 
 @command.command("show", context_settings=_CONTEXT)
@@ -88,14 +91,14 @@ def show(number: str, folder: Path | None, as_json: bool) -> None:
     Examples:
       tocsin quarantine show 3fa9
     """
-    from tocsin.app.quarantine import item_values
+    from tocsin.cli.quarantine_rows import rows_of
 
-    with _opened(folder) as quarantine:
-        record = quarantine.vault.record(number)
+    with _reached(folder) as quarantine:
+        item = quarantine.show(number)
     if as_json:
-        click.echo(json.dumps(item_values(record)))
+        click.echo(json.dumps(item))
     else:
-        click.echo(format_table(_rows(record)))
+        click.echo(format_table(rows_of(item)))
 
 
 # --- in and out ---------------------------------------------------------------------------
@@ -117,15 +120,16 @@ def take(paths: tuple[str, ...], reason: str, folder: Path | None, as_json: bool
       tocsin quarantine take ~/Downloads/setup.exe --reason 'do not trust it'
     """
     from tocsin.app.quarantine import item_values
+    from tocsin.cli.quarantine_rows import warn_of_links
 
     def one(quarantine: Quarantine, path: str) -> dict[str, Any]:
-        record = quarantine.take(path, reason)
+        item = item_values(quarantine.take(path, reason))
         if not as_json:
-            click.echo(printable(f"taken as {record.id}: {record.place}"))
-            _warn_of_links(record)
-        return item_values(record)
+            click.echo(printable(f"taken as {item['id']}: {item['path']}"))
+            warn_of_links(item)
+        return item
 
-    sys.exit(_each(one, paths, "path", folder, as_json=as_json, create=True))
+    sys.exit(_each(one, paths, "path", _opened(folder, create=True), as_json=as_json))
 
 
 @command.command("restore", context_settings=_CONTEXT)
@@ -154,13 +158,15 @@ def restore(
     if to is not None and len(numbers) > 1 and not os.path.isdir(to):
         raise click.UsageError("several objects can only be put into a folder that is there")
 
-    def one(quarantine: Quarantine, number: str) -> dict[str, Any]:
-        record, restored = quarantine.restore(number, to, keep_setid=keep_setid)
-        if not as_json:
-            _say_restored(record, restored)
-        return {"id": record.id, **_restored_values(restored)}
+    from tocsin.cli.quarantine_rows import say_restored
 
-    sys.exit(_each(one, numbers, "id", folder, as_json=as_json))
+    def one(quarantine: Quarantines, number: str) -> dict[str, Any]:
+        restored = quarantine.restore(number, to, keep_setid=keep_setid)
+        if not as_json:
+            say_restored(restored["id"], restored)
+        return restored
+
+    sys.exit(_each(one, numbers, "id", _reached(folder), as_json=as_json))
 
 
 @command.command("delete", context_settings=_CONTEXT)
@@ -188,18 +194,18 @@ def delete(
     if bool(numbers) == (older_than is not None):
         raise click.UsageError("name objects, or give --older-than")
 
-    def one(quarantine: Quarantine, number: str) -> dict[str, Any]:
+    def one(quarantine: Quarantines, number: str) -> dict[str, Any]:
         whole = quarantine.delete(number)
         if not as_json:
             click.echo(f"deleted {whole}")
         return {"id": whole}
 
     if older_than is None:
-        sys.exit(_each(one, numbers, "id", folder, as_json=as_json))
-    with _opened(folder) as quarantine:
+        sys.exit(_each(one, numbers, "id", _reached(folder), as_json=as_json))
+    with _reached(folder) as quarantine:
         old = quarantine.expire(older_than)
     if as_json:
-        click.echo(json.dumps([{"id": record.id} for record in old]))
+        click.echo(json.dumps([{"id": number} for number in old]))
     else:
         click.echo(f"deleted {counted(len(old), 'object')}")
 
@@ -303,21 +309,33 @@ def _opened(folder: Path | None, *, create: bool = False) -> Quarantine:
     return Quarantine(current_settings(), folder, create=create)
 
 
+@contextmanager
+def _reached(folder: Path | None) -> Iterator[Quarantines]:
+    """What this user reaches; the device's as far as the daemon lets them."""
+    from tocsin.app.device import device
+    from tocsin.app.remote_quarantine import reached
+    from tocsin.cli.settings_option import current_settings, named_settings
+
+    with reached(current_settings(), device(named_settings()), folder) as quarantine:
+        yield quarantine
+        if quarantine.unseen:
+            click.echo(f"tocsin: not shown: {printable(quarantine.unseen)}", err=True)
+
+
 def _each(
-    work: Callable[[Quarantine, str], dict[str, Any]],
+    work: Callable[[_Q, str], dict[str, Any]],
     names: Iterable[str],
     kind: str,
-    folder: Path | None,
+    opened: AbstractContextManager[_Q],
     *,
     as_json: bool,
-    create: bool = False,
 ) -> int:
     """Do something with each of several; what fails is said and the others are done."""
     from tocsin.errors import QuarantineError
 
     results: list[dict[str, Any]] = []
     failed = False
-    with _opened(folder, create=create) as quarantine:
+    with opened as quarantine:
         for name in names:
             try:
                 results.append({**work(quarantine, name), "error": ""})
@@ -337,86 +355,10 @@ def _each(
 # --- printing -----------------------------------------------------------------------------
 
 
-def _print_list(items: list[Record | DamagedRecord]) -> None:
-    from tocsin.cli.times import local_time
-    from tocsin.protect.quarantine.record import Record
-
-    rows: list[tuple[object, ...]] = []
-    for item in items:
-        if not isinstance(item, Record):
-            rows.append((item.id[:_ID_SHOWN], "", "", "DAMAGED", item.reason))
-            continue
-        what = ", ".join(item.names) or item.finding.reason or "taken by hand"
-        if item.may_be_restored:
-            what += " (no longer detected: may be restored)"
-        size = human_size(item.size)
-        rows.append((item.id[:_ID_SHOWN], local_time(item.taken), size, what, item.place))
-    if rows:
-        click.echo(format_table(rows, ("ID", "taken", "size", "what", "path")))
-
-
-def _rows(record: Record) -> list[tuple[str, str]]:
-    from tocsin.cli.times import local_time
-
-    metadata, finding = record.metadata, record.finding
-    rows = [
-        ("id", record.id),
-        ("path", record.place),
-        ("size", f"{record.size:,} bytes, {record.stored:,} in the quarantine"),
-        ("SHA-256", record.sha256),
-        ("MD5", record.md5),
-        ("taken", f"{local_time(record.taken)} by {finding.origin} on {record.host}"),
-    ]
-    for found in finding.detections:
-        where = "" if found.object in ("", record.place) else f" in {found.object}"
-        rows.append(("found", f"{found.name} [{found.level}]{where} ({found.source})"))
-    if finding.reason:
-        rows.append(("reason", finding.reason))
-    if finding.database:
-        rows.append(("database", f"{finding.database} {finding.database_version}".rstrip()))
-    owner = f"{metadata.user or metadata.uid}:{metadata.group or metadata.gid}"
-    rows += [
-        ("owner", owner),
-        ("mode", f"{metadata.mode:04o}"),
-        ("modified", local_time(metadata.mtime_ns / 1e9)),
-        ("read", local_time(metadata.atime_ns / 1e9)),
-    ]
-    rows += [
-        ("attribute", f"{os.fsdecode(name)} ({len(value)} bytes)")
-        for name, value in metadata.attributes
-    ]
-    if record.links_left:
-        names = ", ".join(os.fsdecode(name) for name in record.other_names)
-        also = f"; in its folder: {names}" if names else ""
-        rows.append(("names left", f"{record.links_left} when it was taken{also}"))
-    if record.examined is not None:
-        said = ", ".join(record.examined.names) or record.examined.verdict
-        rows.append(("looked at again", f"{local_time(record.examined.time)}: {said}"))
-    if record.may_be_restored:
-        rows.append(("", "no longer detected: may be restored"))
-    return rows
-
-
-def _warn_of_links(record: Record) -> None:
-    if not record.links_left:
-        return
-    names = ", ".join(os.fsdecode(name) for name in record.other_names)
-    also = f", in the same folder as: {names}" if names else ""
-    click.echo(
-        printable(
-            f"  the same content still stands under {counted(record.links_left, 'other name')} "
-            f"on its file system{also}"
-        )
-    )
-
-
-def _say_restored(record: Record, restored: Restored) -> None:
-    click.echo(printable(f"restored {record.id}: {os.fsdecode(restored.path)}"))
-    for remark in restored.remarks:
-        click.echo(printable(f"  {remark}"))
-
-
 def _print_looked(one: Looked) -> None:
+    from tocsin.app.quarantine import restored_values
+    from tocsin.cli.quarantine_rows import ID_SHOWN, say_restored
+
     record, report = one.record, one.report
     names = ", ".join(dict.fromkeys(detection.name for detection in report.detections))
     said = names or report.verdict.value
@@ -425,24 +367,22 @@ def _print_looked(one: Looked) -> None:
     elif report.errors or report.skipped:
         reasons = [*report.errors, *(skip.detail for skip in report.skipped)]
         said += f" ({reasons[0]})"
-    click.echo(printable(f"{record.id[:_ID_SHOWN]}  {record.place}: {said}"))
+    click.echo(printable(f"{record.id[:ID_SHOWN]}  {record.place}: {said}"))
     if one.restored is not None:
-        _say_restored(record, one.restored)
+        say_restored(record.id, restored_values(one.restored))
     if one.trouble:
         click.echo(f"tocsin: {printable(one.trouble)}", err=True)
 
 
-def _restored_values(restored: Restored) -> dict[str, Any]:
-    return {"path": os.fsdecode(restored.path), "remarks": list(restored.remarks)}
-
-
 def _looked_values(one: Looked) -> dict[str, Any]:
+    from tocsin.app.quarantine import restored_values
+
     return {
         "id": one.record.id,
         "path": one.record.place,
         "verdict": one.report.verdict.value,
         "names": list(dict.fromkeys(detection.name for detection in one.report.detections)),
         "may_be_restored": one.record.may_be_restored,
-        "restored": None if one.restored is None else _restored_values(one.restored),
+        "restored": None if one.restored is None else restored_values(one.restored),
         "error": one.trouble,
     }

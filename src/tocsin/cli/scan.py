@@ -246,8 +246,8 @@ def command(
 
 def _own_sessions() -> tuple[int, ...]:
     """Sessions of the daemon, whose processes hold what is looked for."""
+    from tocsin.app.device import device_settings
     from tocsin.app.own_processes import daemon_sessions
-    from tocsin.app.status import device_settings
     from tocsin.cli.settings_option import named_settings
     from tocsin.errors import SettingsError
 

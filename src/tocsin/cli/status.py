@@ -40,7 +40,8 @@ def command(as_json: bool) -> None:
       tocsin status --json | jq -r '.judgements[] | "\\(.level): \\(.topic): \\(.text)"'
       tocsin status >/dev/null || logger 'tocsin needs attention'
     """
-    from tocsin.app.status import device_settings, look, status_values
+    from tocsin.app.device import device_settings
+    from tocsin.app.status import look, status_values
     from tocsin.cli.settings_option import named_settings
     from tocsin.protect.health.judge import exit_status, headline, judge
 

@@ -34,8 +34,8 @@ def command(every: float) -> None:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise UsageError("this needs a terminal; for programs there is 'tocsin status --json'")
+    from tocsin.app.device import device_settings
     from tocsin.app.live import Watch
-    from tocsin.app.status import device_settings
     from tocsin.cli.settings_option import named_settings
     from tocsin.cli.top_screen import Top
 

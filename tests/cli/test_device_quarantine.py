@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import grp
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from protect.running_daemon import TOCSIN, RunningDaemon, running_daemon
+from cli.other_user import GROUP, UID, call, call_at_home, member
+from protect.running_daemon import RunningDaemon, running_daemon
 from tocsin.app.device import Device
 from tocsin.app.quarantine import Quarantine
 from tocsin.app.remote_quarantine import Quarantines, RemoteQuarantine, reached
@@ -23,10 +23,6 @@ from tocsin.protect.quarantine.vault import Vault
 from tocsin.settings import Settings
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
-
-GROUP = "daemon"
-UID = 12345
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
@@ -62,27 +58,8 @@ def run(
     groups: list[int] | None,
     *arguments: str | Path,
     config: Path | None = None,
-    verb: str = "quarantine",
 ) -> subprocess.CompletedProcess[str]:
-    """Call the verb as root, or as a user with these groups."""
-    become: list[str] = []
-    if groups is not None:  # as in test_status: Python may lie where only root may look for it
-        joined = ",".join(map(str, groups))
-        alone = f"--groups={joined}" if groups else "--clear-groups"
-        become = ["setpriv", f"--reuid={UID}", f"--regid={UID}", alone]
-    return subprocess.run(
-        [*become, *TOCSIN, "--config", str(config or daemon.config), verb, *arguments],
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        check=False,
-        env={**os.environ, "COLUMNS": "400", "HOME": "/nonexistent"},
-        cwd="/",
-    )
-
-
-def member() -> list[int]:
-    return [grp.getgrnam(GROUP).gr_gid]
+    return call(daemon, groups, "quarantine", *arguments, config=config)
 
 
 def test_a_member_is_shown_what_root_is(daemon: RunningDaemon, taken: Path) -> None:
@@ -93,15 +70,13 @@ def test_a_member_is_shown_what_root_is(daemon: RunningDaemon, taken: Path) -> N
         assert listed[1].stderr == ""
     (item,) = json.loads(listed[1].stdout)
     assert item["path"] == str(taken)
-    for as_json in ([], ["--json"]):
-        shown = [
-            run(daemon, groups, "show", item["id"][:6], *as_json) for groups in (None, member())
-        ]
-        assert "strange" in shown[1].stdout
-        assert shown[0].stdout == shown[1].stdout
+    shown = [run(daemon, groups, "show", item["id"][:6]) for groups in (None, member())]
+    assert "strange" in shown[1].stdout
+    assert shown[0].stdout == shown[1].stdout
+    assert json.loads(run(daemon, member(), "show", item["id"], "--json").stdout) == item
     done = run(daemon, member(), "show", "zz")
     assert done.returncode == 2
-    assert done.stderr == run(daemon, None, "show", "zz").stderr
+    assert done.stderr == "tocsin: zz: no such object; 'tocsin quarantine list' shows all\n"
 
 
 def test_a_member_restores_to_its_place_and_nowhere_else(
@@ -252,3 +227,24 @@ def test_root_and_a_named_folder_need_no_daemon(
     with reached(settings, Device(settings, daemon.config, False), None) as quarantines:
         assert quarantines._device is None
         assert len(quarantines.items()) == 1
+
+
+def test_at_home_a_member_has_both_and_others_their_own(daemon: RunningDaemon, taken: Path) -> None:
+    home = daemon.folder / "home"
+    home.mkdir()
+    mine = home / "mine"
+    mine.write_bytes(b"mine")
+    for each in (home, mine):
+        os.chown(each, UID, UID)
+    done = call_at_home(daemon, [], home, "quarantine", "list")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"members of '{GROUP}' alone" in done.stderr
+    done = call_at_home(daemon, member(), home, "quarantine", "take", mine)
+    assert done.returncode == 0, done.stderr
+    done = call_at_home(daemon, member(), home, "quarantine", "list", "--json")
+    both = [item["path"] for item in json.loads(done.stdout)]
+    assert both == [str(taken), str(mine)]
+    done = call_at_home(daemon, [], home, "quarantine", "list", "--json")
+    assert [item["path"] for item in json.loads(done.stdout)] == [str(mine)]
+    assert done.returncode == 0
+    assert "tocsin: not shown: " in done.stderr

@@ -46,7 +46,7 @@ class ApiClient:
         """A client of the daemon that runs with these settings."""
         return cls(settings.daemon.api_socket, timeout=timeout)
 
-    def get(self, path: str, **query: object) -> dict[str, Any]:
+    def get(self, path: str, /, **query: object) -> dict[str, Any]:
         """Ask for something.
 
         Args:
@@ -57,7 +57,8 @@ class ApiClient:
             DaemonUnreachable: there is no daemon, or no answer that makes sense.
             DaemonRefused: it does not do that, or not for this user.
         """
-        target = f"{path}?{urlencode(query)}" if query else path
+        stated = urlencode(query, errors="surrogateescape")
+        target = f"{path}?{stated}" if query else path
         return self._whole("GET", target, None)
 
     def post(self, path: str, values: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -36,11 +36,13 @@ class Device(NamedTuple):
         settings: with the device's place for what they leave open.
         source: the file they are from; it need not exist.
         of_machine: whether they are the machine's because this user has none of their own.
+        trouble: why the machine's could not be read, so that these are the defaults; or empty.
     """
 
     settings: Settings
     source: Path
     of_machine: bool
+    trouble: str = ""
 
 
 def device(named: Path | None) -> Device:
@@ -58,12 +60,13 @@ def device(named: Path | None) -> Device:
     if needed or path.exists() or "TOCSIN_CONFIG_DIR" in os.environ:
         settings = load_file(path, needed=needed).settings
         return Device(_placed(settings) if path == SYSTEM_FILE else settings, path, False)
-    with suppress(SettingsError):
+    settings, is_there, trouble = Settings(), True, ""
+    try:
         loaded = load_file(SYSTEM_FILE, needed=False)
-        is_there = loaded.found or SYSTEM_STATE.is_dir()
-        settings = _placed(loaded.settings) if is_there else loaded.settings
-        return Device(settings, SYSTEM_FILE, True)
-    return Device(Settings(), SYSTEM_FILE, True)
+        settings, is_there = loaded.settings, loaded.found or SYSTEM_STATE.is_dir()
+    except SettingsError as error:  # nothing that this user could mend
+        trouble = str(error)
+    return Device(_placed(settings) if is_there else settings, SYSTEM_FILE, True, trouble)
 
 
 def device_settings(named: Path | None) -> Settings:

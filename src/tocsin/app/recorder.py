@@ -81,12 +81,13 @@ class BackgroundRecorder:
         }
 
     def read(self, wanted: Filter) -> list[dict[str, Any]]:
-        """Events of the journal."""
+        """Events of the journal, with their digests."""
         from tocsin.protect.journal.store import Journal
 
         journal = Journal(self._path, read_only=True)
         try:
-            return [plain_event(event) for event in journal.read(wanted)]
+            entries = journal.read_entries(wanted)
+            return [{**plain_event(entry.event), "digest": entry.digest} for entry in entries]
         finally:
             journal.close()
 

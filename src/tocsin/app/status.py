@@ -144,7 +144,8 @@ def _from_daemon(admin: ApiClient, now: float) -> Happened:
 
     def events(kinds: str, **narrower: object) -> list[dict[str, Any]]:
         answer = admin.get("/v1/events", kinds=kinds, newest=1, limit=_MOST_EVENTS, **narrower)
-        return list(answer["events"])
+        found: list[dict[str, Any]] = answer["events"]
+        return [{key: event[key] for key in event if key != "digest"} for event in found]
 
     week = events("detection", since=now - 7 * DAY)
     last = week or events("detection")

@@ -14,6 +14,7 @@ from tocsin.cli.table import format_table, printable
 from tocsin.cli.times import local_time, past_moment
 
 if TYPE_CHECKING:
+    from tocsin.app.device_journal import Chosen
     from tocsin.protect.journal.store import Entry, Filter
 
 _KINDS = (
@@ -50,6 +51,9 @@ _SEVERITIES = ("info", "notice", "warning", "alarm")
     help="The newest so many; 0: all.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Then show what comes, until interrupted.")
+@click.option(
+    "--own", is_flag=True, help="Your own commands' journal, where you are shown the device's."
+)
 @click.option("--verify", is_flag=True, help="Check that nothing was changed or taken away.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
@@ -64,6 +68,7 @@ def command(
     after: int,
     limit: int,
     follow: bool,
+    own: bool,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -72,6 +77,9 @@ def command(
     Each event's digest covers the event and the digest before it, so that --verify sees what
     was changed or taken away afterwards. Compare the last digest with one that was forwarded
     to another machine to be sure of the whole.
+
+    Root and members of [daemon] admin_group are shown the device's journal, others their own.
+    Only who can read the file can verify it.
 
     Exit status: 0; with --verify 1 when the journal is not as it was written.
 
@@ -82,14 +90,15 @@ def command(
       tocsin events --follow
       tocsin events --verify
     """
-    from tocsin.app.settings import journal_file
-    from tocsin.cli.settings_option import loaded_settings
+    from tocsin.app.device import device
+    from tocsin.app.device_journal import chosen, readable_journal
+    from tocsin.cli.settings_option import current_settings, named_settings
     from tocsin.protect.journal.event import Kind, Severity
     from tocsin.protect.journal.store import Filter
 
-    place = journal_file(loaded_settings().settings)
+    settings, machine = current_settings(), device(named_settings())
     if verify:
-        sys.exit(_verify(place, as_json=as_json))
+        sys.exit(_verify(readable_journal(settings, machine), as_json=as_json))
     wanted = Filter(
         kinds=tuple(map(Kind, kinds)),
         severity=Severity(severity),
@@ -103,16 +112,20 @@ def command(
         limit=limit,
         newest=True,
     )
+    journal = chosen(settings, machine, own=own)
+    if journal.remark:
+        click.echo(f"tocsin: {printable(journal.remark)}", err=True)
     if follow:
-        _follow(place, wanted, as_json=as_json)
+        _follow(journal, wanted, as_json=as_json)
     else:
-        _show(place, wanted, as_json=as_json)
+        _show(journal, wanted, as_json=as_json)
 
 
-def _show(place: Path, wanted: Filter, *, as_json: bool) -> None:
+def _show(journal: Chosen, wanted: Filter, *, as_json: bool) -> None:
     from tocsin.app.events import events
 
-    entries = events(place, wanted)
+    remote = journal.remote
+    entries = remote.events(wanted) if remote is not None else events(journal.place, wanted)
     if as_json:
         for entry in entries:
             click.echo(_json(entry))
@@ -123,14 +136,19 @@ def _show(place: Path, wanted: Filter, *, as_json: bool) -> None:
         click.echo("no such events")
 
 
-def _follow(place: Path, wanted: Filter, *, as_json: bool) -> None:
+def _follow(journal: Chosen, wanted: Filter, *, as_json: bool) -> None:
     from tocsin.app.events import follow
 
     def told(text: str) -> None:
         click.echo(f"tocsin: {printable(text)}", err=True)
 
+    coming = (
+        journal.remote.follow(wanted, told=told)
+        if journal.remote is not None
+        else follow(journal.place, wanted, told=told)
+    )
     try:
-        for entry in follow(place, wanted, told=told):
+        for entry in coming:
             number, when, severity, kind, what = _cells(entry)
             line = f"{number:>7}  {when}  {severity:<8}  {kind:<9}  {printable(str(what))}"
             click.echo(_json(entry) if as_json else line)

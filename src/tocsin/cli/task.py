@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,21 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """List the tasks: when they ran, when they will, and how they stand.
 
+    A user without a settings file of their own is shown the tasks of the machine.
+
     Exit status: 0.
     """
+    from tocsin.app.device import device
     from tocsin.app.task_table import task_rows
-    from tocsin.cli.settings_option import current_settings
+    from tocsin.cli.settings_option import named_settings
 
-    rows = task_rows(current_settings())
+    machine = device(named_settings())
+    rows = task_rows(machine.settings)
+    if machine.trouble:
+        click.echo(f"tocsin: {printable(machine.trouble)}", err=True)
+    if rows and machine.of_machine and os.geteuid() != 0:
+        said = f"tocsin: the machine's tasks, of {machine.source}; only root runs or stops them"
+        click.echo(said, err=True)
     if as_json:
         for row in rows:
             click.echo(json.dumps(row.to_dict()))

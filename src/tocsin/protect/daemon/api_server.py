@@ -270,8 +270,9 @@ class _ApiScan:
 def _wanted_events(query: dict[str, str]) -> Filter:
     """Which events are asked for: `after` a number, at most `limit`; of certain `kinds`.
 
-    `kinds` are separated by commas, `severity` is the least, `since` counts from 1970, and
-    `newest=1` wants the last of them instead of the first.
+    `kinds` are separated by commas, `severity` is the least, `since` and `until` count from 1970,
+    `path` and `signature` are globs, `action` and `text` as `tocsin events` has them; `newest=1`
+    wants the last of them instead of the first.
 
     Raises:
         ValueError: it makes no sense.
@@ -281,6 +282,11 @@ def _wanted_events(query: dict[str, str]) -> Filter:
         kinds=tuple(map(Kind, kinds.split(","))) if kinds else (),
         severity=Severity(query.get("severity", "info")),
         since=float(query["since"]) if "since" in query else None,
+        until=float(query["until"]) if "until" in query else None,
+        path=query.get("path", ""),
+        signature=query.get("signature", ""),
+        action=query.get("action", ""),
+        text=query.get("text", ""),
         after=max(0, min(int(query.get("after", "0")), _MOST_NUMBER)),
         limit=max(1, min(int(query.get("limit", "100")), _MOST_EVENTS)),
         newest=query.get("newest", "") == "1",

@@ -84,7 +84,7 @@ class Exchange:
                     raise ValueError("the body is too long")
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 target = urlsplit(head.target.decode("ascii", "replace"))
-                query = dict(parse_qsl(target.query))
+                query = dict(parse_qsl(target.query, errors="surrogateescape"))
                 return Request(head.method.decode("ascii"), target.path, query, bytes(body))
             else:  # closed, paused
                 return None

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import msgspec
 
+from tocsin.app.allow import allow_file, read_allowed
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
-from tocsin.database.cache import default_sources, index_identity, open_database, source_files
+from tocsin.app.settings_changes import changed_settings
+from tocsin.database.cache import (
+    default_sources,
+    index_identity,
+    open_database,
+    open_index,
+    source_files,
+)
 from tocsin.database.index import Index
+from tocsin.engine.exceptions import NONE
 from tocsin.engine.options import Options, Sandboxing
 from tocsin.errors import SettingsError, TocsinError
 from tocsin.protect.daemon.built import Built, say_built
 from tocsin.protect.daemon.control_messages import DatabaseFacts
-from tocsin.protect.daemon.daemon import Daemon
+from tocsin.protect.daemon.daemon import Daemon, Excepted
 from tocsin.protect.daemon.listening import Listeners, listen_tcp, listen_unix
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.rights import (
@@ -34,6 +46,7 @@ from tocsin.protect.daemon.service_manager import ServiceManager
 from tocsin.sandbox.identity import others_may_read
 from tocsin.sandbox.policy import runtime_paths
 from tocsin.settings import Settings
+from tocsin.signatures.clamav.cvd import made_at
 from tocsin.unpack.interface import Limits
 
 LATE_MODULES = (
@@ -51,8 +64,16 @@ _HOST_CAPABILITIES = (
 _LAST_GOOD = "last-good-index"
 
 
-def scan_options(settings: Settings) -> Options:
-    """How everything on this device is scanned."""
+def scan_options(settings: Settings, *, excepted: bool = True) -> Options:
+    """How everything on this device is scanned.
+
+    Args:
+        settings: the settings.
+        excepted: with the user's exceptions.
+
+    Raises:
+        SettingsError: the exceptions cannot be read.
+    """
     from tocsin.app.allow import current_exceptions
 
     scan = settings.scan
@@ -62,7 +83,7 @@ def scan_options(settings: Settings) -> Options:
         ),
         all_matches=False,
         detect_pua=scan.detect_pua,
-        exceptions=current_exceptions(),
+        exceptions=current_exceptions() if excepted else NONE,
         passwords=tuple(password.encode() for password in scan.passwords),
         alert_encrypted_archives=scan.alert_encrypted,
         alert_encrypted_documents=scan.alert_encrypted,
@@ -122,7 +143,14 @@ class Composition:
             drop_to(*self._user, new_privileges=has_command)
         recorder = BackgroundRecorder(settings)
         front = Front(
-            settings, self._listeners, end, recorder, self._jobs, str(folder), self._admin_gid
+            settings,
+            self._listeners,
+            end,
+            recorder,
+            self._jobs,
+            str(folder),
+            self._admin_gid,
+            0 if self._user is not None else os.geteuid(),
         )
         front.run()
 
@@ -159,7 +187,11 @@ class Composition:
         opened = opener_of(self._settings, identity)
         if self._user is not None:
             keep_capabilities(*_HOST_CAPABILITIES)
-        run_host(opened, scan_options(self._settings), self._jobs, ends)
+        try:
+            options = scan_options(self._settings)
+        except SettingsError:  # the exceptions cannot be read; `exceptions_now` says so
+            options = scan_options(self._settings, excepted=False)
+        run_host(opened, options, self._jobs, ends)
 
 
 def _import_for_front(settings: Settings, *, unreadable: bool) -> None:
@@ -196,20 +228,22 @@ def build(settings: Settings, state: Path, in_use: str, *, fall_back: bool) -> B
         if index.identity == in_use:
             return Built(DatabaseFacts(), unchanged=True)
         _try(index)
-        _remember(state, index.identity)
-        return Built(_facts(index, newest_source(settings)))
+        newest = newest_source(settings)
+        _remember(state, index.identity, newest)
+        return Built(_facts(index, newest))
     except (TocsinError, OSError) as error:
         trouble = str(error)
     if not fall_back:
         return Built(DatabaseFacts(), trouble=f"{trouble}; the one in use stays")
-    for opened, name in (
-        (_open_last_good(state), "the last one that could be read is used"),
-        (open_database, "tocsin's own signatures are used alone"),
+    last, newest = _last_good(state)
+    for opened, age, name in (
+        (partial(open_index, last), newest, "the last one that could be read is used"),
+        (open_database, 0.0, "tocsin's own signatures are used alone"),
     ):
-        with suppress(TocsinError, OSError, FileNotFoundError):
+        with suppress(TocsinError, OSError):
             index = opened()
             _try(index)
-            return Built(_facts(index, 0.0, f"{trouble}; {name}"))
+            return Built(_facts(index, age, f"{trouble}; {name}"))
     return Built(DatabaseFacts(), trouble=trouble)
 
 
@@ -217,9 +251,7 @@ def opener_of(settings: Settings, identity: str) -> Callable[[], Index]:
     """Opens the index that a builder made, told by its identity."""
 
     def opened() -> Index:
-        from tocsin.database.cache import open_index
-
-        with suppress(FileNotFoundError, TocsinError):
+        with suppress(OSError, TocsinError):  # it is made anew
             return open_index(identity)
         return open_database(database_sources(settings), lenient=settings.database.lenient)
 
@@ -230,15 +262,19 @@ def newest_source(settings: Settings) -> float:
     """Time of the newest source of signatures, seconds since 1970; 0 when there is none.
 
     Where the settings name sources, those that come with this program do not count: how new it
-    is says nothing of them.
+    is says nothing of them. Where there are ClamAV's own archives, which say when they were made,
+    they alone count: a local list that was edited today makes them no newer.
     """
     stated = [Path(source) for source in settings.database.sources]
-    newest = 0.0
+    times: list[float] = []
+    published: list[float] = []
     with suppress(TocsinError):
         for file in source_files(stated or [default_sources()]):
             with suppress(OSError):
-                newest = max(newest, file.stat().st_mtime)
-    return newest
+                times.append(file.stat().st_mtime)
+                if (made := made_at(file)) is not None:
+                    published.append(made)
+    return max(published or times, default=0.0)
 
 
 def sources_changed(settings: Settings, identity: str) -> bool:
@@ -270,20 +306,34 @@ def _try(index: Index) -> None:
         raise SettingsError(f"the database cannot be scanned with: {report.errors[0]}")
 
 
-def _remember(state: Path, identity: str) -> None:
+def _remember(state: Path, identity: str, newest: float) -> None:
     temporary = state / f".{_LAST_GOOD}.new"
     with suppress(OSError):
-        temporary.write_text(identity, encoding="ascii")
+        temporary.write_text(f"{identity} {newest}", encoding="ascii")
         os.replace(temporary, state / _LAST_GOOD)
 
 
-def _open_last_good(state: Path) -> Callable[[], Index]:
-    def opened() -> Index:
-        from tocsin.database.cache import open_index
+def _last_good(state: Path) -> tuple[str, float]:
+    """The last index that could be made, and the time of its newest source."""
+    try:
+        identity, newest = (state / _LAST_GOOD).read_text(encoding="ascii").split()
+        return identity, float(newest)
+    except (OSError, ValueError):
+        return "none", 0.0
 
-        return open_index((state / _LAST_GOOD).read_text(encoding="ascii").strip())
 
-    return opened
+def exceptions_now() -> Excepted:
+    """The user's exceptions that hold now; those that cannot be read change nothing."""
+    place = allow_file()
+    try:
+        entries = [entry for entry in read_allowed(place) if entry.holds(datetime.now(UTC))]
+    except SettingsError as error:
+        return Excepted("unreadable", f"the exceptions cannot be read, and none holds: {error}")
+    numbers = [str(entry.number) for entry in entries]
+    stated = "\n".join(f"{e.number} {e.kind} {e.value}" for e in entries)
+    identity = hashlib.sha256(stated.encode("utf-8", "surrogateescape")).hexdigest()
+    which = f" (numbers {', '.join(numbers)})" if numbers else ""
+    return Excepted(identity, f"the exceptions changed: {len(numbers)} hold{which}")
 
 
 def run_daemon(settings: Settings, config: Path | None = None) -> int:
@@ -312,6 +362,9 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
             guarded=settings.guard.enabled,
             check_every=settings.database.check_every,
             sources_changed=lambda identity: sources_changed(settings, identity),
+            exceptions=exceptions_now,
+            serves=_places(settings),
+            news=changed_settings(settings, state),
             notify=ServiceManager(),
         )
         return daemon.run()
@@ -320,6 +373,13 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
             if path:
                 with suppress(OSError):
                     os.unlink(path)
+
+
+def _places(settings: Settings) -> str:
+    """Where clients come, in words."""
+    daemon = settings.daemon
+    places = [daemon.socket, daemon.tcp, daemon.api_socket, daemon.metrics]
+    return "at " + ", ".join(place for place in places if place)
 
 
 def _settled(settings: Settings) -> Settings:

@@ -39,6 +39,7 @@ from tocsin.protect.schedule.scheduler import Scheduler
 from tocsin.settings import Settings
 
 _EXPIRE_EVERY = 3600.0
+_SCHEDULE_AGAIN = 30.0
 
 
 class Keeping:
@@ -60,9 +61,7 @@ class Keeping:
         self._looking_again: list[subprocess.Popen[bytes]] = []
         self._expire_at = 0.0
         self._scheduler: Scheduler | None = None
-        if settings.task:
-            with suppress(SettingsError):
-                self._scheduler = make_scheduler(settings, config, new_session=False)
+        self._schedule_at = 0.0
         self._folder = quarantine_folder(settings)
         self._database = ""
         self._verbs: dict[str, Callable[[dict[str, Any], Peer], Any]] = {
@@ -103,8 +102,14 @@ class Keeping:
         if now >= self._expire_at:
             self._expire_at = now + _EXPIRE_EVERY
             self._expire()
-        wait = self._scheduler.run_once() if self._scheduler is not None else _EXPIRE_EVERY
-        self._say_trouble()
+        if self._scheduler is None and self._settings.task and now >= self._schedule_at:
+            self._begin_schedule(now)
+        wait = _EXPIRE_EVERY
+        if self._scheduler is not None:
+            wait = self._scheduler.run_once()
+            self._say_trouble(self._scheduler.trouble)
+        elif self._settings.task:
+            wait = _SCHEDULE_AGAIN
         return max(0.1, min(wait, self._expire_at - now))
 
     def close(self) -> None:
@@ -133,8 +138,15 @@ class Keeping:
                 message = f"deleted from quarantine for its age: {record.place}"
                 self._say(_acted("deleted", message, None, record.place))
 
-    def _say_trouble(self) -> None:
-        trouble = self._scheduler.trouble if self._scheduler is not None else ""
+    def _begin_schedule(self, now: float) -> None:
+        """Schedule tasks, unless another process does; then this is tried again."""
+        self._schedule_at = now + _SCHEDULE_AGAIN
+        try:
+            self._scheduler = make_scheduler(self._settings, self._config, new_session=False)
+        except (SettingsError, OSError) as error:
+            self._say_trouble(f"no task is started: {error}")
+
+    def _say_trouble(self, trouble: str) -> None:
         if trouble and trouble != self._said:
             self._say(
                 Event(

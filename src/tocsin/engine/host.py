@@ -8,7 +8,6 @@ answered; its index and its workers go with it, and another takes over.
 
 from __future__ import annotations
 
-import os
 import selectors
 import signal
 from collections.abc import Callable, Sequence
@@ -16,10 +15,10 @@ from types import FrameType
 
 from tocsin.database.index import Index
 from tocsin.engine.host_port import HostEnd, ScanRequest
-from tocsin.engine.jobs import Job
+from tocsin.engine.jobs import Job, close_job
 from tocsin.engine.messages import ScanTask, pack_report, to_text
 from tocsin.engine.options import Options
-from tocsin.engine.report import Report
+from tocsin.engine.report import Report, SkippedObject
 from tocsin.engine.workers import WorkerPool
 from tocsin.errors import ResourcesExhausted
 
@@ -40,6 +39,7 @@ class EngineHost:
         self, database: Index, options: Options, jobs: int, ports: Sequence[HostEnd]
     ) -> None:
         self._pool = WorkerPool(database, options, jobs)
+        self._exceptions = options.exceptions
         self._ports = sorted(ports, key=lambda port: not port.urgent)
         self._selector = selectors.DefaultSelector()
         self._turn = 0
@@ -108,14 +108,19 @@ class EngineHost:
             report.errors.append("nothing to scan came with the request")
             self._answer(job, report)
             return
+        if self._exceptions.paths and self._exceptions.allows_path(job.path):
+            report = Report(job.path)
+            report.skipped.append(SkippedObject(job.path, "allowed", "excepted by path"))
+            self._answer(job, report)
+            close_job(job)
+            return
         try:
             self._pool.give(job)
         except ResourcesExhausted as error:
             report = Report(job.path)
             report.errors.append(str(error))
             self._answer(job, report)
-            if descriptor >= 0:
-                os.close(descriptor)
+            close_job(job)
 
     def _answer(self, job: Job, result: object) -> None:
         assert isinstance(job.ticket, tuple)

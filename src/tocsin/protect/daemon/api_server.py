@@ -94,7 +94,7 @@ class ApiServer:
         except OSError:
             writer.close()
             return
-        admin = is_admin(peer, self._front.admin_gid)
+        admin = is_admin(peer, self._front.admin_gid, self._front.owner)
         await self._serve(reader, writer, Client(connection.fileno(), peer, admin=admin))
 
     async def _metrics_client(

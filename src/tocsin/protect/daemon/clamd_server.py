@@ -50,6 +50,7 @@ class ClamdServer:
         jobs: worker processes.
         stream_folder: where streams that are too large for memory are kept.
         admin_gid: the group whose members may reload and end the daemon.
+        owner: the user who started the daemon.
         saw: told of every report.
         control: what clients may have the daemon do.
 
@@ -67,6 +68,7 @@ class ClamdServer:
         jobs: int,
         stream_folder: str,
         admin_gid: int | None,
+        owner: int,
         saw: Saw,
         control: Control,
     ) -> None:
@@ -81,6 +83,7 @@ class ClamdServer:
         self.connections: set[ClamdConnection] = set()
         self.database_label = ""
         self._admin_gid = admin_gid
+        self._owner = owner
         self._control = control
         self._listeners: list[tuple[socket.socket, bool]] = []
         self._accepting = False
@@ -147,7 +150,8 @@ class ClamdServer:
             self._control.reload(_who(peer, networked=networked))
             return [b"SELFCHECKING"]
         if verb is Verb.SHUTDOWN:
-            allowed = self.settings.tcp_shutdown if networked else is_admin(peer, self._admin_gid)
+            admin = not networked and is_admin(peer, self._admin_gid, self._owner)
+            allowed = admin or (networked and self.settings.tcp_shutdown)
             if allowed:
                 self._control.shutdown(_who(peer, networked=networked))
                 return []

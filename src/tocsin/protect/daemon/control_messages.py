@@ -35,6 +35,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
 
         if not self.generation:
             return ""
+        if not self.newest:
+            return self.identity[:12] + "/unknown"
         day = time.strftime("%Y-%m-%d", time.gmtime(self.newest))
         return f"{self.identity[:12]}/{day}"
 

@@ -20,7 +20,9 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from tocsin.protect.daemon.built import Built, read_built
 from tocsin.protect.daemon.control_messages import (
@@ -54,6 +56,18 @@ _STATE_SECONDS = 1.0
 _MOST_HELD_EVENTS = 1000
 
 
+class Excepted(NamedTuple):
+    """The user's exceptions that hold.
+
+    Attributes:
+        identity: other when they are others; never empty.
+        message: in words, for the journal.
+    """
+
+    identity: str
+    message: str
+
+
 class Lives(Protocol):
     """What the daemon's processes do; `app.daemon` composes it."""
 
@@ -82,6 +96,9 @@ class Daemon:
         guarded: whether there is a guard.
         check_every: seconds between looks at the database's sources; 0: never.
         sources_changed: whether the sources are others than those in use; quick.
+        exceptions: the user's exceptions that hold now; quick.
+        serves: where, in words.
+        news: what is to be journalled first.
         read_built: reads what a builder said.
         notify: the service manager.
         unprivileged: whether everything runs as the user that started it.
@@ -95,6 +112,9 @@ class Daemon:
         guarded: bool,
         check_every: float,
         sources_changed: Callable[[str], bool],
+        exceptions: Callable[[], Excepted],
+        serves: str,
+        news: list[Event],
         notify: ServiceManager,
     ) -> None:
         self._lives = lives
@@ -102,6 +122,9 @@ class Daemon:
         self._guarded = guarded
         self._check_every = check_every
         self._sources_changed = sources_changed
+        self._exceptions = exceptions
+        self._excepted = ""
+        self._serves = serves
         self._notify = notify
         self._supervisor = Supervisor()
         self._children: dict[str, Child] = {}
@@ -113,7 +136,7 @@ class Daemon:
         self._build_again = False
         self._was_ready = False
         self._ready = False
-        self._held_events: list[Event] = []
+        self._held_events = news
         self._child_states: dict[str, dict[str, Any]] = {}
         self._restarts: dict[str, int] = {}
         self._last_state = 0.0
@@ -307,22 +330,19 @@ class Daemon:
             self._failed = True
             self._stop("there is no database")
         elif not built.trouble and not built.unchanged:
-            facts = built.facts
-            generation = self._facts.generation + 1
-            self._next = DatabaseFacts(
-                generation=generation,
-                identity=facts.identity,
-                signatures=facts.signatures,
-                newest=facts.newest,
-                since=time.time(),
-                trouble=facts.trouble,
-            )
-            self._change_over()
+            self._take_over(built.facts)
         if self._build_again:
             self._build_again = False
             self._start_builder(fall_back=False)
         elif self._was_ready:
             self._notify.ready()
+
+    def _take_over(self, facts: DatabaseFacts) -> None:
+        """Use a database from now on, with the exceptions that hold now."""
+        self._next = msgspec.structs.replace(
+            facts, generation=self._facts.generation + 1, since=time.time()
+        )
+        self._change_over()
 
     def _change_over(self) -> None:
         """Let the old host finish, then start the new one."""
@@ -350,14 +370,11 @@ class Daemon:
 
     def _changed(self) -> None:
         facts = self._facts
-        self._happened(
-            _info(
-                Kind.UPDATE,
-                f"{facts.signatures:,} signatures are in use, the newest of "
-                f"{time.strftime('%Y-%m-%d', time.gmtime(facts.newest))}",
-                database=facts.identity,
-            )
+        day = (
+            time.strftime("%Y-%m-%d", time.gmtime(facts.newest)) if facts.newest else "no known day"
         )
+        message = f"{facts.signatures:,} signatures are in use, the newest of {day}"
+        self._happened(_info(Kind.UPDATE, message, database=facts.identity))
         if self._was_ready:
             self._notify.ready()
 
@@ -400,7 +417,7 @@ class Daemon:
             if self._ready and "host" in self._children:
                 self._was_ready = True
                 self._notify.ready()
-                self._happened(_info(Kind.DAEMON, "the daemon serves"))
+                self._happened(_info(Kind.DAEMON, f"the daemon serves {self._serves}".rstrip()))
             elif self._builder is not None:
                 self._notify.longer(30)
         running = tuple(child.pid for child in self._children.values())
@@ -409,11 +426,22 @@ class Daemon:
             front = self._children.get("front")
             if front is not None:
                 front.send(StateNote(self._state()))
+        self._look_at_exceptions()
         due = self._check_every and now - self._last_check >= self._check_every
         if due and self._builder is None and self._facts.identity and not self._stopping_since:
             self._last_check = now
             if self._sources_changed(self._facts.identity):
                 self._start_builder(fall_back=False)
+
+    def _look_at_exceptions(self) -> None:
+        """When the user's exceptions are others, or one has expired, another host takes over."""
+        if "host" not in self._children or self._next is not None or self._stopping_since:
+            return
+        excepted = self._exceptions()
+        if self._excepted and excepted.identity != self._excepted:
+            self._happened(_info(Kind.SETTING, excepted.message, Severity.NOTICE))
+            self._take_over(self._facts)
+        self._excepted = excepted.identity
 
     def _state(self) -> dict[str, Any]:
         facts = self._facts
@@ -466,7 +494,7 @@ class Daemon:
         return False
 
 
-def _info(kind: Kind, message: str, database: str = "") -> Event:
-    return Event(
-        kind=kind, severity=Severity.INFO, origin="daemon", message=message, database=database
-    )
+def _info(
+    kind: Kind, message: str, severity: Severity = Severity.INFO, database: str = ""
+) -> Event:
+    return Event(kind=kind, severity=severity, origin="daemon", message=message, database=database)

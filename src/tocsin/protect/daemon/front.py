@@ -9,8 +9,10 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from tocsin.engine.host_port import ScanPort
@@ -49,6 +51,15 @@ FINISH_SECONDS = 10.0
 """How long clients get for their answers when the daemon ends."""
 
 
+_SAID = frozenset({Kind.DAEMON, Kind.FAILURE, Kind.GUARD, Kind.SETTING, Kind.UPDATE})
+_LEVELS = {Severity.INFO: 6, Severity.NOTICE: 5, Severity.WARNING: 4, Severity.ALARM: 1}
+_PRIORITIES = {
+    severity: f"<{level}>" if os.environ.get("JOURNAL_STREAM") else f"tocsin: {severity.value}: "
+    for severity, level in _LEVELS.items()
+}
+"""What stands before a line: what systemd's journal takes for its priority, or words."""
+
+
 class Recorder(Protocol):
     """Keeps events, in the background; never waits."""
 
@@ -79,6 +90,7 @@ class Front:
         jobs: worker processes.
         stream_folder: where large streams are kept.
         admin_gid: the group whose members may change things.
+        owner: the user who started the daemon.
     """
 
     def __init__(
@@ -90,12 +102,14 @@ class Front:
         jobs: int,
         stream_folder: str,
         admin_gid: int | None,
+        owner: int,
     ) -> None:
         self.loop = asyncio.new_event_loop()
         self.settings = settings
         self.recorder = recorder
         self.jobs = jobs
         self.admin_gid = admin_gid
+        self.owner = owner
         self.started = time.time()
         self.facts = DatabaseFacts()
         self.state: dict[str, Any] = {}
@@ -113,6 +127,7 @@ class Front:
             jobs,
             stream_folder,
             admin_gid,
+            owner,
             self.saw,
             asked,
         )
@@ -148,8 +163,12 @@ class Front:
             self._tell(ReadyWish())
 
     def record(self, event: Event) -> None:
-        """Journal something."""
+        """Journal something; what is no finding is said where the daemon was started, too."""
         self.recorder.record(event)
+        if event.kind in _SAID and (event.kind is Kind.DAEMON or event.severity.rank):
+            said = "".join(c if c.isprintable() else "?" for c in event.message)
+            with suppress(OSError):
+                print(f"{_PRIORITIES[event.severity]}{said}", file=sys.stderr, flush=True)
 
     def saw(self, report: Report, peer: Peer, descriptor: int | None = None) -> None:
         """A client had something scanned: what was found is journalled."""

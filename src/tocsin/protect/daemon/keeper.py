@@ -253,7 +253,7 @@ class Keeper:
 
     def _do(self, message: ActWish, peer: Peer | None) -> None:
         """In the vault's thread: do what an administrator wants done."""
-        if peer is None or not is_admin(peer, self._admin_gid):
+        if peer is None or not is_admin(peer, self._admin_gid, os.geteuid()):
             self._post(ActedNote(message.number, "only root and its group may do this", True))
             return
         try:

@@ -134,7 +134,9 @@ class Warden:
         unchanged = [self._memory.is_unchanged(look) for look, _ in done]
         heard = self._read_all()  # whatever was closed before that was told before that
         for (look, report), same in zip(done, unchanged, strict=True):
-            if heard and same and look.stable and look.generation == self._generation:
+            excepted = any(skip.reason == "allowed" for skip in report.skipped)  # by this path
+            current = look.stable and look.generation == self._generation
+            if heard and same and current and not excepted:
                 self._memory.keep(look, report)
             self._end(look)
         if self._asked:

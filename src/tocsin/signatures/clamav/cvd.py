@@ -16,6 +16,8 @@ import hmac
 import io
 import tarfile
 from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.errors import VerificationError
@@ -107,6 +109,25 @@ def parse_header(data: bytes, name: str) -> Header:
         signature=fields[6],
         builder=fields[7],
     )
+
+
+def made_at(path: Path) -> float | None:
+    """When an archive says that it was made, in seconds since 1970; None when it is none.
+
+    The header alone is read, and not verified: whoever opens the database does that.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path.suffix.lower() not in (".cvd", ".cld"):
+        return None
+    with path.open("rb") as file:
+        fields = file.read(HEADER_BYTES).split(b":")
+    try:
+        stated = fields[1].decode("ascii")
+        return datetime.strptime(stated, "%d %b %Y %H-%M %z").timestamp()
+    except (IndexError, ValueError):
+        return None
 
 
 def verify(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -33,6 +34,8 @@ from tocsin.app.doctor_machine import (
     processes_named,
     room_check,
 )
+from tocsin.app.ownership import Account
+from tocsin.app.ownership import settle as give_to_user
 from tocsin.protect.install.service_unit import system_unit
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.journal.store import Journal
@@ -148,6 +151,9 @@ def test_a_journal_that_was_altered(place):
         )
     journal.close()
     situation, _ = examine_settings(None)
+    if os.geteuid() == 0:  # as the daemon does when it starts
+        entry = pwd.getpwnam("nobody")
+        give_to_user(situation.settings, Account(entry.pw_uid, entry.pw_gid))
     check = by_name(examine_installation(situation))["journal"]
     assert (check.state, "3 events" in check.detail) == (State.OK, True)
     file.chmod(0o666)
@@ -271,14 +277,31 @@ def test_a_status_with_trouble():
         "version": VERSION, "ready": True, "database": {"trouble": "cannot be read"},
         "restarts": {"front": 3, "host": 0}, "journal": {"trouble": "disk full"},
     }  # fmt: skip
-    checks = by_name(doctor_daemon._status(status))
+    checks = by_name(doctor_daemon._status(status, Settings()))
     assert checks["database in use"].state is State.FAILED
     assert checks["journal"].state is State.FAILED
     assert checks["processes"].detail == "started anew: front 3 times"
     assert (
-        by_name(doctor_daemon._status({"version": VERSION}))["database in use"].state
+        by_name(doctor_daemon._status({"version": VERSION}, Settings()))["database in use"].state
         is State.WARNING
     )
+
+
+def test_accounts_without_an_admin_group_and_no_advice_against_oneself(place, monkeypatch):
+    file = settle(place)
+    file.write_text(file.read_text().replace('admin_group = "root"', 'admin_group = ""'))
+    situation, _ = examine_settings(None)
+    if os.geteuid() == 0:
+        check = by_name(examine_installation(situation))["accounts"]
+        assert check.detail.startswith("nobody; no [daemon] admin_group: only root may")
+    (place / "state").chmod(0o777)
+    assert doctor_installation._state(situation).advice.startswith(
+        "chown root" if os.geteuid() == 0 else "chmod go-w"
+    )
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    said = doctor_installation._state(situation)
+    assert "belongs to user" in said.detail
+    assert "chown" not in said.advice
 
 
 @pytest.mark.parametrize(

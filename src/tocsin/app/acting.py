@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.app.apart import run_apart
+from tocsin.app.ownership import make_journal_folder
 from tocsin.app.settings import journal_file, quarantine_folder
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import JournalError
@@ -139,7 +139,7 @@ class Acting:
         )
 
     def _write(self, events: list[Event]) -> None:
-        self.trouble = write_events(journal_file(self._settings), events) or self.trouble
+        self.trouble = write_events(self._settings, events) or self.trouble
 
 
 def _terminate_all(report: Report) -> Outcome:
@@ -157,8 +157,12 @@ def _terminate_all(report: Report) -> Outcome:
     return Outcome(action=action, state="terminated", detail="; ".join(said))
 
 
-def write_events(journal: Path, events: list[Event]) -> str:
-    """Write events to the journal.
+def write_events(settings: Settings, events: list[Event]) -> str:
+    """Write events to the journal; what root makes for that belongs to the daemon's user.
+
+    Args:
+        settings: where the journal is, and who the daemon's user is.
+        events: what happened.
 
     Returns:
         Why they could not be, or an empty string.
@@ -166,8 +170,8 @@ def write_events(journal: Path, events: list[Event]) -> str:
     from tocsin.protect.journal.store import Journal
 
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        opened = Journal(journal)
+        make_journal_folder(settings)
+        opened = Journal(journal_file(settings))
         try:
             opened.write_many(events)
         finally:

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from tocsin.app.allow import allow_file, read_allowed
+from tocsin.app.ownership import JOURNAL_MODE, STREAMS_MODE, Account, settle
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
 from tocsin.app.settings_changes import changed_settings
 from tocsin.database.cache import (
@@ -353,7 +354,7 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
     _lead_a_session()
     settings = _settled(settings)
     state = state_folder(settings)
-    _make_folders(state, journal_file(settings).parent, user)
+    _make_folders(settings, user)
     listeners = _listen(settings)
     try:
         daemon = Daemon(
@@ -424,15 +425,19 @@ def _lead_a_session() -> None:
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _make_folders(state: Path, journal: Path, user: tuple[int, int] | None) -> None:
+def _make_folders(settings: Settings, user: tuple[int, int] | None) -> None:
     """Make what the daemon writes to; the front's folders belong to its user."""
+    state = state_folder(settings)
+    journal = journal_file(settings).parent
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o755)
-        for folder, mode in ((state / "streams", 0o700), (journal, 0o750)):
+        for folder, mode in ((state / "streams", STREAMS_MODE), (journal, JOURNAL_MODE)):
             if not folder.is_dir():
                 folder.mkdir(parents=True, mode=mode)
                 if user is not None:
                     os.chown(folder, *user)
+        if user is not None:
+            settle(settings, Account(*user))
     except OSError as error:
         raise SettingsError(
             f"{error.filename or state}: {error.strerror}; name a folder that can be written "

@@ -12,6 +12,7 @@ from tocsin.app.api_client import ApiClient
 from tocsin.app.doctor import Check, State
 from tocsin.app.doctor_installation import Situation
 from tocsin.app.doctor_machine import fanotify_users, processes_named
+from tocsin.app.ownership import closed_journal
 from tocsin.errors import TocsinError
 from tocsin.settings import Settings
 from tocsin.version import VERSION
@@ -34,7 +35,7 @@ def examine_daemon(situation: Situation) -> Iterator[Check]:
     except TocsinError as error:
         yield Check(GROUP, "API", State.FAILED, str(error), _START)
     else:
-        yield from _status(status)
+        yield from _status(status, settings)
     yield from _clamd_socket(settings)
     yield _kernel_support()
     yield from _guard(settings, status)
@@ -97,7 +98,7 @@ def _clamd_socket(settings: Settings) -> Iterator[Check]:
         yield Check(GROUP, name, State.OK, f"{place} answers; {owner}")
 
 
-def _status(status: dict[str, Any]) -> Iterator[Check]:
+def _status(status: dict[str, Any], settings: Settings) -> Iterator[Check]:
     version = str(status.get("version", ""))
     detail = f"version {version}, process {status.get('pid', '?')}"
     if version != VERSION:
@@ -131,9 +132,12 @@ def _status(status: dict[str, Any]) -> Iterator[Check]:
         )  # fmt: skip
     journal = status.get("journal") or {}
     if journal.get("trouble"):
+        closed = closed_journal(settings)
         yield Check(
-            GROUP, "journal", State.FAILED, str(journal["trouble"]),
-            "events are kept in memory until it can be written; see to the disk or its rights",
+            GROUP, "journal", State.FAILED,
+            str(journal["trouble"]) + (f": {closed.detail}" if closed is not None else ""),
+            "events are kept in memory until it can be written; "
+            + (closed.advice if closed is not None else "see to the disk or its rights"),
         )  # fmt: skip
 
 

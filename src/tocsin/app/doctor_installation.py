@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tocsin.app.doctor import Check, State
 from tocsin.app.install import this_executable
+from tocsin.app.ownership import closed_journal
 from tocsin.app.settings import journal_file, quarantine_folder, settings_file, state_folder
 from tocsin.errors import InstallError, InvalidSettings, JournalError, TocsinError
 from tocsin.protect.configuration.load import Loaded, load_file
@@ -159,7 +160,11 @@ def _accounts(settings: Settings) -> Iterator[Check]:
             "admin_group and socket_group",
         )  # fmt: skip
     else:
-        yield Check(GROUP, "accounts", State.OK, f"{daemon.user}, {daemon.admin_group}")
+        names = [name for name in (daemon.user, daemon.admin_group) if name]
+        said = ", ".join(names) or "none is needed"
+        if not daemon.admin_group:
+            said += "; no [daemon] admin_group: only root may restore, delete and stop the daemon"
+        yield Check(GROUP, "accounts", State.OK, said)
 
 
 # --- systemd ------------------------------------------------------------------------------
@@ -226,10 +231,7 @@ def _state(situation: Situation) -> Check:
         return Check(GROUP, "state folder", State.OK, f"{folder} is made at the first start")
     wrong = _unsafe(folder)
     if wrong:
-        return Check(
-            GROUP, "state folder", State.FAILED, f"{folder} {wrong}",
-            f"chown {_owner_name()} {folder}; chmod go-w {folder}; look what was put in it",
-        )  # fmt: skip
+        return Check(GROUP, "state folder", State.FAILED, f"{folder} {wrong}", _mend(folder))
     return Check(GROUP, "state folder", State.OK, str(folder))
 
 
@@ -247,8 +249,13 @@ def _unsafe(folder: Path) -> str:
     return ""
 
 
-def _owner_name() -> str:
-    return "root" if os.geteuid() == 0 else str(os.geteuid())
+def _mend(folder: Path) -> str:
+    """What makes a state folder safe again, by who asks."""
+    if os.geteuid() == 0:
+        return f"chown root {folder}; chmod go-w {folder}; look what was put in it"
+    if folder.is_dir() and folder.stat().st_uid == os.geteuid():
+        return f"chmod go-w {folder}; look what was put in it"
+    return "name a folder of your own in [daemon] state, or run the daemon as who owns this one"
 
 
 def _vault(situation: Situation) -> Iterator[Check]:
@@ -275,6 +282,9 @@ def _journal(situation: Situation) -> Check:
 
     file = journal_file(situation.settings)
     if not file.exists():
+        closed = closed_journal(situation.settings)
+        if closed is not None:
+            return Check(GROUP, "journal", State.FAILED, closed.detail, closed.advice)
         return Check(GROUP, "journal", State.OK, f"{file} is made at the first start")
     status = file.stat()
     if status.st_mode & 0o022:
@@ -295,7 +305,11 @@ def _journal(situation: Situation) -> Check:
             GROUP, "journal", State.FAILED, f"{file}: {found.problems[0]}",
             "compare it with what was forwarded; keep a copy before anything else is done",
         )  # fmt: skip
-    return Check(GROUP, "journal", State.OK, f"{file}, {found.events:,} events, unaltered")
+    said = f"{file}, {found.events:,} events, unaltered"
+    closed = closed_journal(situation.settings)
+    if closed is not None:
+        return Check(GROUP, "journal", State.FAILED, f"{said}, but {closed.detail}", closed.advice)
+    return Check(GROUP, "journal", State.OK, said)
 
 
 # --- signatures ---------------------------------------------------------------------------

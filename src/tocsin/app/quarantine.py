@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tocsin.app.acting import write_events
 from tocsin.app.apart import Scan
-from tocsin.app.settings import journal_file, quarantine_folder
+from tocsin.app.settings import quarantine_folder
 from tocsin.engine.report import Report
 from tocsin.errors import QuarantineError
 from tocsin.protect.journal.event import Event, Kind, Severity
@@ -59,7 +59,7 @@ class Quarantine:
         self, settings: Settings, folder: Path | None = None, *, create: bool = False
     ) -> None:
         place = folder or quarantine_folder(settings)
-        self._journal = journal_file(settings)
+        self._settings = settings
         self.trouble = ""
         if not create and not place.exists():
             raise NoQuarantine(f"{place}: there is no quarantine yet")
@@ -210,7 +210,7 @@ class Quarantine:
         self._write([event])
 
     def _write(self, events: list[Event]) -> None:
-        self.trouble = write_events(self._journal, events) or self.trouble
+        self.trouble = write_events(self._settings, events) or self.trouble
 
 
 class NoQuarantine(QuarantineError):

@@ -21,7 +21,7 @@ from tocsin.app.acting import Acting, write_events
 from tocsin.app.daemon import database_sources, scan_options
 from tocsin.app.own_processes import daemon_sessions
 from tocsin.app.scan import Request, ScanRun
-from tocsin.app.settings import journal_file, quarantine_folder, state_folder
+from tocsin.app.settings import quarantine_folder, state_folder
 from tocsin.app.task_parts import MEMORY, QUARANTINE, START_UP, Part, parts_of
 from tocsin.app.walk import WalkOptions
 from tocsin.database.cache import open_database
@@ -360,7 +360,7 @@ class TaskRun:
             database=self.progress.database,
             details={"files": self.progress.files, "found": self.progress.found},
         )
-        trouble = write_events(journal_file(self._settings), [event])
+        trouble = write_events(self._settings, [event])
         if trouble and f"not journalled: {trouble}" not in self.trouble:
             self.trouble.append(f"not journalled: {trouble}")
 
@@ -377,7 +377,7 @@ class TaskRun:
             for event in told:
                 notifier.found(event)
         if failures:
-            write_events(journal_file(self._settings), failures)
+            write_events(self._settings, failures)
 
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)

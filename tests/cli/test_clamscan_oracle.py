@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+import ready_process
+
 CLAMSCAN = "clamscan"
 OURS = [sys.executable, "-m", "tocsin.cli.clamscan"]
 NOBODY = 65534
@@ -83,11 +85,14 @@ def call(command, words, root, environment, **others):
     return done.returncode, mask(done.stdout), mask(done.stderr)
 
 
-def both(words, root, environment, **others):
-    others.setdefault("input", b"")
-    theirs = call([CLAMSCAN], words, root, environment, **others)
-    ours = call(OURS, words, root, environment, **others)
-    return theirs, ours
+def call_ours(words, root, environment, given=b""):
+    done = ready_process.run("tocsin.cli.clamscan", words, cwd=root, env=environment, input=given)
+    return done.returncode, mask(done.stdout), mask(done.stderr)
+
+
+def both(words, root, environment, given=b""):
+    theirs = call([CLAMSCAN], words, root, environment, input=given)
+    return theirs, call_ours(words, root, environment, given)
 
 
 SAME = [
@@ -241,7 +246,7 @@ def test_the_same_answer(line, tree, environment):
     if not line.startswith("-d") and "--database" not in words:
         words = ["-d", "db", *words]
     data = b"EVIL-ONE by standard input" if "-" in words else b""
-    theirs, ours = both(words, tree, environment, input=data)
+    theirs, ours = both(words, tree, environment, data)
     assert without_own_words(ours) == without_own_words(theirs)
 
 
@@ -270,10 +275,13 @@ def test_all_matches_are_the_same_names_each_once(tree, environment):
 
 @pytest.mark.parametrize("extra", [[], ["--quiet"], ["-i"], ["-v"], ["--no-summary"], ["-o"]])
 def test_the_log_is_the_same(extra, tree, environment, tmp_path):
-    for name, command in (("theirs", [CLAMSCAN]), ("ours", OURS)):
+    for name in "theirs", "ours":
         for _ in range(2):
             words = ["-d", "db", "-l", str(tmp_path / name), *extra, "-r", "d", "d/missing"]
-            call(command, words, tree, environment)
+            if name == "theirs":
+                call([CLAMSCAN], words, tree, environment)
+            else:
+                call_ours(words, tree, environment)
     theirs, ours = (mask((tmp_path / name).read_bytes()) for name in ("theirs", "ours"))
     assert ours == theirs
 
@@ -313,7 +321,7 @@ def listing(root):
 @pytest.mark.parametrize("line", ACTIONS)
 def test_actions_leave_the_same_files(line, environment, tmp_path):
     results = []
-    for command in ([CLAMSCAN], OURS):
+    for theirs in True, False:
         root = tmp_path / "root"
         root.mkdir()
         (root / "db").mkdir()
@@ -325,7 +333,11 @@ def test_actions_leave_the_same_files(line, environment, tmp_path):
         (root / "d/l").symlink_to("a")
         (root / "d/sub/a").write_text("EVIL-TWO below\n")
         words = ["-d", "db", "--no-summary", *line.split(" ")]
-        status, out, err = call(command, words, root, environment, input=b"EVIL-ONE xxx")
+        status, out, err = (
+            call([CLAMSCAN], words, root, environment, input=b"EVIL-ONE xxx")
+            if theirs
+            else call_ours(words, root, environment, b"EVIL-ONE xxx")
+        )
         lines = list(dict.fromkeys(out.split(b"\n")))
         results.append((status, sorted(lines), OWN_WORDS.sub(b"", err), listing(root)))
         shutil.rmtree(root)

@@ -252,7 +252,8 @@ class ForwardSettings(_Section, frozen=True):
         kind: `syslog` (RFC 5424), `journald`, `webhook` (POST of a JSON array) or
             `ecs` (a file of ECS JSON lines).
         target: `/dev/log` (or another UNIX socket), `udp://host:514` or `tcp://host:601`; for a
-            webhook its address; for `ecs` the file; for journald empty, or another socket.
+            webhook its address; for `ecs` the file, which `[daemon] user` writes; for journald
+            empty, or another socket.
         kinds: only events of these kinds; empty: all.
         severity: only events at least this severe.
         headers: of a webhook's requests, for example an authorisation.
@@ -275,7 +276,8 @@ class FindingSettings(_Section, frozen=True):
         command: program and arguments, run without a shell with `TOCSIN_PATH`,
             `TOCSIN_SIGNATURE`, `TOCSIN_VERDICT`, `TOCSIN_ACTION`, `TOCSIN_SHA256`,
             `CLAM_VIRUSEVENT_FILENAME` and `CLAM_VIRUSEVENT_VIRUSNAME` in its environment;
-            `%v` and `%f` in an argument are the signature and the path, as clamd has them.
+            `%v` and `%f` in an argument are the signature and the path, as clamd has them. It
+            runs as `[daemon] user`, never with root's rights.
         command_timeout: seconds after which it is ended.
         mail_to: addresses that get a mail.
         mail_from: its sender.

@@ -6,6 +6,7 @@ import email
 import email.policy
 import json
 import os
+import pwd
 import signal
 import socket
 import stat
@@ -49,9 +50,9 @@ def script(folder, text):
 class Running:
     """A notifier and what it reported."""
 
-    def __init__(self, **settings):
+    def __init__(self, account="root", **settings):
         self.said = []
-        self.notifier = Notifier(FindingSettings(**settings), self.said.append)
+        self.notifier = Notifier(FindingSettings(**settings), self.said.append, account)
 
     def __enter__(self):
         return self
@@ -143,6 +144,39 @@ def test_a_command_that_cannot_be_run_is_reported(tmp_path):
         running.notifier.found(HOSTILE)
         until(lambda: running.said)
     assert "No such file" in running.messages()[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_runs_no_command_as_root(tmp_path):
+    folder = tmp_path
+    while folder != folder.parent and folder.owner() == "root":
+        folder.chmod(folder.stat().st_mode | 0o011)
+        folder = folder.parent
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    place = tmp_path / "command"
+    place.write_text(
+        f'#!/bin/sh\n(id -u; id -G; grep CapEff /proc/self/status; echo "$HOME") > {out}/said.new\n'
+        f"mv {out}/said.new {out}/said\n"
+    )
+    place.chmod(0o755)
+    with Running(account="nobody", command=(str(place),)) as running:
+        running.notifier.found(HOSTILE)
+        until(lambda: (out / "said").exists())
+        entry = pwd.getpwnam("nobody")
+        said = (out / "said").read_text().splitlines()
+        assert said[:2] == [str(entry.pw_uid), str(entry.pw_gid)]
+        assert int(said[2].split()[1], 16) == 0
+        assert said[3] == entry.pw_dir
+        assert running.messages() == []
+    (out / "said").unlink()
+    with Running(account="no-such-account", command=(str(place),)) as running:
+        running.notifier.found(HOSTILE)
+        (message,) = running.messages()
+        assert "not run for 1 finding: it is not run as root" in message
+        assert "[daemon] user" in message
+    assert not (out / "said").exists()
 
 
 def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path):

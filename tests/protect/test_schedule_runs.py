@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
@@ -221,14 +223,28 @@ def test_the_users_own_command_is_run(device: Device, tmp_path: Path) -> None:
     device.fill(1)
     (device.data / "bad").write_bytes(PAYLOAD)
     device.settle(t=custom(device))
-    told = tmp_path / "told"
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    told = out / "told"
     script = tmp_path / "tell"
-    script.write_text(f'#!/bin/sh\necho "$TOCSIN_SIGNATURE $TOCSIN_PATH" > {told}\n')
+    script.write_text(f'#!/bin/sh\necho "$(id -u) $TOCSIN_SIGNATURE $TOCSIN_PATH" > {told}\n')
     script.chmod(0o755)
-    with device.settings_file.open("a") as file:
-        file.write(f'[on_finding]\ncommand = ["{script}"]\n')
-    run(load_settings(device.settings_file).settings)
-    assert told.read_text() == f"Test.Needle {device.data}/bad\n"
+    uid = os.geteuid()
+    if uid == 0:
+        uid = pwd.getpwnam("nobody").pw_uid
+        for folder in (tmp_path, *tmp_path.parents):  # that user has to get there
+            if folder.owner() == "root":
+                folder.chmod(folder.stat().st_mode | 0o011)
+    settings = load_settings(device.settings_file).settings
+    replace = msgspec.structs.replace
+    settings = replace(
+        settings,
+        daemon=replace(settings.daemon, user="nobody"),
+        on_finding=replace(settings.on_finding, command=(str(script),)),
+    )
+    run(settings)
+    assert told.read_text() == f"{uid} Test.Needle {device.data}/bad\n"
 
 
 def test_it_waits_while_it_must_and_then_goes_on(

@@ -138,7 +138,7 @@ class BackgroundRecorder:
             return None
         from tocsin.protect.notify import Notifier
 
-        return Notifier(finding, self.record)
+        return Notifier(finding, self.record, self._settings.daemon.user)
 
     def _forward(self) -> None:
         """In a thread: pass events on to whom the settings name."""

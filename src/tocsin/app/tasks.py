@@ -373,7 +373,8 @@ class TaskRun:
         from tocsin.protect.notify import Notifier
 
         failures: list[Event] = []
-        with closing(Notifier(finding, failures.append)) as notifier:
+        account = self._settings.daemon.user
+        with closing(Notifier(finding, failures.append, account)) as notifier:
             for event in told:
                 notifier.found(event)
         if failures:

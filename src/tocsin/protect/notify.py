@@ -25,11 +25,16 @@ class Notifier:
     Args:
         settings: what.
         record: is given an event for each thing that went wrong; must not wait.
+        account: whom the command becomes when root runs it.
     """
 
-    def __init__(self, settings: FindingSettings, record: Callable[[Event], None]) -> None:
+    def __init__(
+        self, settings: FindingSettings, record: Callable[[Event], None], account: str
+    ) -> None:
         self._record = record
-        self._commands = CommandRunner(settings, self._failed) if settings.command else None
+        self._commands: CommandRunner | None = None
+        if settings.command:
+            self._commands = CommandRunner(settings, self._failed, account)
         self._mailer = Mailer(settings, self._failed) if settings.mail_to else None
 
     def found(self, event: Event) -> None:

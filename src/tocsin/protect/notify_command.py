@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import queue
 import re
 import selectors
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from tocsin.protect.journal.content import to_bytes
 from tocsin.protect.journal.event import Event
@@ -25,6 +27,7 @@ _MOST_SAID = 2048
 _PLACE = re.compile(r"%([vf%])")
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
 _REPORT_SECONDS = 60.0
+_TOO_FAST = "they come faster than it ends"
 
 Failed = Callable[[str, Event | None], None]
 """Is told what went wrong, and about which finding."""
@@ -48,9 +51,30 @@ def arguments(command: tuple[str, ...], event: Event) -> list[bytes]:
     return [to_bytes(command[0]), *map(filled, command[1:])]
 
 
-def environment(event: Event) -> dict[bytes, bytes]:
-    """The environment of the command: little of the daemon's own, and what was found."""
+class Identity(NamedTuple):
+    """Whom a command becomes.
+
+    Attributes:
+        uid: the user.
+        gid: the group, the only one.
+        home: the user's home.
+    """
+
+    uid: int
+    gid: int
+    home: str
+
+
+def environment(event: Event, home: str = "") -> dict[bytes, bytes]:
+    """The environment of the command: little of the daemon's own, and what was found.
+
+    Args:
+        event: what was found.
+        home: of whom the command becomes; empty where it stays who runs it.
+    """
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    if home:
+        kept["HOME"] = home
     kept.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     stated = {
         **kept,
@@ -71,14 +95,29 @@ def signature_text(event: Event) -> str:
 
 
 class CommandRunner:
-    """Runs the command for each finding, a few at a time.
+    """Runs the command for each finding, a few at a time, and never with root's rights.
 
     Args:
         settings: the command and its time limit.
         failed: is told what went wrong.
+        account: whom the command becomes when root runs it; where there is no such account, it
+            is not run.
     """
 
-    def __init__(self, settings: FindingSettings, failed: Failed) -> None:
+    def __init__(self, settings: FindingSettings, failed: Failed, account: str) -> None:
+        self._identity: Identity | None = None
+        self._why = _TOO_FAST
+        self._refused = False
+        if os.geteuid() == 0:
+            try:
+                entry = pwd.getpwnam(account)
+                self._identity = Identity(entry.pw_uid, entry.pw_gid, entry.pw_dir)
+            except KeyError:
+                self._refused = True
+                self._why = (
+                    f"it is not run as root, and there is no account {account!r} to run it as; "
+                    "name one in [daemon] user"
+                )
         self._command = settings.command
         self._seconds = settings.command_timeout
         self._failed = failed
@@ -96,12 +135,13 @@ class CommandRunner:
 
     def add(self, event: Event) -> None:
         """Run the command for a finding when it is its turn."""
-        try:
-            self._queue.put_nowait(event)
-        except queue.Full:
-            with self._lock:
-                self._dropped += 1
-            self._say_dropped()
+        if not self._refused:
+            with suppress(queue.Full):
+                self._queue.put_nowait(event)
+                return
+        with self._lock:
+            self._dropped += 1
+        self._say_dropped()
 
     def close(self, seconds: float) -> None:
         """Let what waits be done, for so long; then end what still runs."""
@@ -133,9 +173,8 @@ class CommandRunner:
             if not self._dropped or (moment - self._dropped_said < _REPORT_SECONDS and not now):
                 return
             count, self._dropped, self._dropped_said = self._dropped, 0, moment
-        self._failed(
-            f"the command was not run for {count:,} findings: they come faster than it ends", None
-        )
+        findings = f"{count:,} finding" + ("s" if count > 1 else "")
+        self._failed(f"the command was not run for {findings}: {self._why}", None)
 
     def _serve(self) -> None:
         while not self._stop.is_set():
@@ -148,10 +187,14 @@ class CommandRunner:
 
     def _run(self, event: Event) -> str:
         """Run the command to its end; what went wrong, or an empty string."""
+        become = self._identity
         try:
             process = subprocess.Popen(  # noqa: S603  the user's own, and no shell
                 arguments(self._command, event),
-                env=environment(event),
+                env=environment(event, become.home if become is not None else ""),
+                user=become.uid if become is not None else None,
+                group=become.gid if become is not None else None,
+                extra_groups=[become.gid] if become is not None else None,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from running_daemon import (
     piece,
     running_daemon,
 )
+
+from tocsin.protect.journal.store import Journal
 
 
 def found(daemon: RunningDaemon, data: bytes = MARKER) -> None:
@@ -76,8 +79,8 @@ def test_finding_is_journalled_forwarded_and_told() -> None:
 
 def test_journal_can_be_read_by_its_verb_while_the_daemon_writes() -> None:
     with running_daemon() as daemon:
-        for _ in range(50):
-            found(daemon)
+        for number in range(50):  # each another finding: equal ones would be counted
+            found(daemon, MARKER + b" %d" % number)
         command = [*TOCSIN, "--config", str(daemon.config), "events", "--json"]
         daemon.wait_until(lambda: len(daemon.events(kind="detection")) == 50)
         done = subprocess.run(
@@ -164,3 +167,37 @@ def test_metrics_and_capabilities() -> None:
         host = held["host"][0]
         assert not host & (1 << 1), "CAP_DAC_OVERRIDE"
         assert not host & (1 << 12), "CAP_NET_ADMIN"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_client_cannot_flood_the_journal_and_nothing_is_lost_uncounted() -> None:
+    """One bad file found often, and many different ones, by an ordinary user; then the end."""
+    code = (
+        "import os, socket, struct, sys\n"
+        "os.setgroups([]); os.setresgid(*[2] * 3); os.setresuid(*[2] * 3)\n"
+        "def piece(data): return struct.pack('>I', len(data)) + data\n"
+        "end = socket.socket(socket.AF_UNIX); end.connect(sys.argv[1])\n"
+        "end.sendall(b'zIDSESSION\\0')\n"
+        "marker = sys.argv[2].encode()\n"
+        "for data in [marker] * 200 + [marker + b' %d' % n for n in range(120)]:\n"
+        "    end.sendall(b'zINSTREAM\\0' + piece(data) + piece(b''))\n"
+        "    assert end.recv(4096).endswith(b'FOUND\\0')\n"
+    )
+    with running_daemon() as daemon:
+        command = [sys.executable, "-c", code, daemon.socket, MARKER.decode()]
+        subprocess.run(command, check=True)
+        found(daemon)  # root's own are told all the same
+        daemon.wait_until(lambda: daemon.status()["journal"]["waiting"] == 0)
+        told = daemon.events(kind="detection")
+        assert sum(event["uid"] == 2 for event in told) == 50
+        assert sum(event["uid"] == 0 for event in told) == 1
+        assert daemon.status()["journal"]["counted"] == 199 + 71
+        daemon.stop()
+        journal = Journal(daemon.state / "journal" / "journal.db", read_only=True)
+        counts = [event for event in journal.read() if event.details.get("repeated")]
+        journal.close()
+    assert sorted(event.details["repeated"] for event in counts) == [71, 199]
+    again, more = sorted(counts, key=lambda event: -event.details["repeated"])
+    assert again.message.endswith("in stream (and 199 times more within a minute)")
+    assert more.message.startswith("71 more findings of user 2 within a minute")
+    assert more.signatures == ("Test.Marker",)

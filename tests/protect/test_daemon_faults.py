@@ -112,7 +112,8 @@ def test_keeper_and_front_come_back() -> None:
         place = daemon.folder / "file"
         place.write_bytes(MARKER)
         ask = b"zSCAN %s\0" % bytes(place)
-        for name in ("keeper", "front", "keeper"):
+        for number, name in enumerate(("keeper", "front", "keeper")):
+            place.write_bytes(MARKER + b" %d" % number)  # equal findings would be counted
             assert daemon.ask(ask).endswith(b"FOUND\0")
             before = process(daemon, name)
             os.kill(before, signal.SIGKILL)
@@ -269,8 +270,8 @@ def test_full_disk_costs_no_scan_and_no_event(tmp_path: Path) -> None:
             with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
                 while True:
                     file.write(b"x" * 4096)
-            stream = b"zINSTREAM\0" + piece(MARKER) + piece(b"")
-            for _ in range(300):
+            for number in range(300):  # each another finding: equal ones would be counted
+                stream = b"zINSTREAM\0" + piece(MARKER + b" %d" % number) + piece(b"")
                 assert daemon.ask(stream).endswith(b"FOUND\0")
             daemon.wait_until(lambda: daemon.status()["journal"]["trouble"])
             filler.unlink()

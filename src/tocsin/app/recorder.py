@@ -16,6 +16,7 @@ import msgspec
 
 from tocsin.app.settings import journal_file
 from tocsin.errors import TocsinError
+from tocsin.protect.journal.coalesce import Coalescer, is_count
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.settings import Settings
 
@@ -41,12 +42,14 @@ class BackgroundRecorder:
         self._settings = settings
         self._path = journal_file(settings)
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._counting = threading.Lock()
         self._queued = 0
         self._written = 0
         self._dropped = 0
         self._trouble = ""
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._forward_state: dict[str, Any] = {}
+        self._coalescer = Coalescer()
         self._stop = threading.Event()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._writer.start()
@@ -56,13 +59,18 @@ class BackgroundRecorder:
             self._forwarder.start()
 
     def record(self, event: Event) -> None:
-        """Keep an event; never waits."""
+        """Keep an event; never waits. What clients find again and again is counted."""
+        if self._coalescer.is_told(event):
+            self._keep(event)
+
+    def _keep(self, event: Event) -> None:
         if event.kind is Kind.DETECTION or event.severity.rank >= Severity.WARNING.rank:
             self._recent.append(plain_event(event))
-        if self._queued - self._written > _MOST_QUEUED:
-            self._dropped += 1
-            return
-        self._queued += 1
+        with self._counting:
+            if self._queued - self._written > _MOST_QUEUED:
+                self._dropped += 1
+                return
+            self._queued += 1
         self._queue.put(event)
 
     def recent(self) -> list[dict[str, Any]]:
@@ -76,6 +84,7 @@ class BackgroundRecorder:
             "written": self._written,
             "waiting": self._queued - self._written,
             "dropped": self._dropped,
+            "counted": self._coalescer.counted,
             "trouble": self._trouble,
             "forward": self._forward_state,
         }
@@ -93,6 +102,8 @@ class BackgroundRecorder:
 
     def close(self) -> None:
         """Write what is left."""
+        for event in self._coalescer.due(all_of_them=True):
+            self._keep(event)
         self._stop.set()
         self._queue.put(None)
         self._writer.join(timeout=5)
@@ -107,13 +118,16 @@ class BackgroundRecorder:
         notifier = self._notifier()
         try:
             while True:
+                for event in self._coalescer.due():
+                    self._keep(event)
                 batch = self._batch()
                 events = [event for event in batch if event is not None]
                 journal.write_many(events)
                 self._trouble = journal.trouble
                 self._written += len(events)
                 for event in events:
-                    if notifier is not None and event.kind is Kind.DETECTION:
+                    found = event.kind is Kind.DETECTION and not is_count(event)
+                    if notifier is not None and found:
                         notifier.found(event)
                 if None in batch:
                     return

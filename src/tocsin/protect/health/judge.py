@@ -219,7 +219,7 @@ def _happened(seen: Seen) -> Iterator[Judgement]:
     if paths := happened.unresolved:
         more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
         text = f"infected and still in its place: {paths[0]}{more}"
-        advice = "tocsin quarantine add PATH, or tocsin allow PATH if it is known to be good"
+        advice = "tocsin quarantine take PATH, or tocsin allow PATH if it is known to be good"
         yield Judgement(Level.WARNING, "findings", text, advice)
     if failures := happened.failures:
         text = f"failed within 24 hours, {_times(len(failures))}; the last: {failures[0]}"

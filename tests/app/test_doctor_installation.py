@@ -34,8 +34,8 @@ from tocsin.app.doctor_machine import (
     processes_named,
     room_check,
 )
-from tocsin.app.ownership import Account
 from tocsin.app.ownership import settle as give_to_user
+from tocsin.protect.account import Account
 from tocsin.protect.install.service_unit import system_unit
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.journal.store import Journal

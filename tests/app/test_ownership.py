@@ -17,7 +17,8 @@ from tocsin.app.daemon import _make_folders
 from tocsin.app.doctor import State
 from tocsin.app.doctor_daemon import _status
 from tocsin.app.doctor_installation import Situation, _journal
-from tocsin.app.ownership import Account, closed_journal, settle
+from tocsin.app.ownership import closed_journal, settle
+from tocsin.protect.account import Account
 from tocsin.protect.configuration.load import Loaded
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.journal.store import Journal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -55,7 +56,50 @@ def test_warnings_do_not_make_it_wrong(usual):
     assert done.stderr == (
         f"{usual}:2: warning: [database] sources 1: there is no /no/such/place\n"
     )
+    assert done.stdout == f"{usual}: right, but with a warning\n"
     assert json.loads(run("config", "check", "--json").stdout)["warnings"][0]["line"] == 2
+
+
+def test_names_that_nobody_bears_here_are_warned_of(usual, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "there").mkdir()
+    usual.write_text(
+        '[daemon]\nadmin_group = "no-such-group"\n'
+        'user = "nobody"\n'
+        '[guard]\nexclude_users = ["no-such-user", "12345", "root"]\n'
+        f'exclude_processes = ["/no/such/program", "{sys.executable}"]\n'
+        '[on_finding]\nmail_to = ["root", "a@example.org"]\n'
+        '[[task]]\nname = "t"\nkind = "custom"\n'
+        f'paths = ["/no/such/path", "{tmp_path}/there"]\n'
+        f'[[forward]]\nname = "s"\nkind = "ecs"\ntarget = "{out}/e.json"\n'
+        f'[[forward]]\nname = "u"\nkind = "ecs"\ntarget = "{tmp_path}/none/e.json"\n'
+    )
+    done = run("config", "check")
+    assert done.exit_code == 0
+    assert done.stdout == f"{usual}: right, but with warnings\n"
+    for said in (
+        "2: warning: [daemon] admin_group: there is no group 'no-such-group'",
+        "5: warning: [guard] exclude_users 1: there is no account 'no-such-user'",
+        "6: warning: [guard] exclude_processes 1: there is no program /no/such/program",
+        "8: warning: [on_finding] mail_to 1: 'root' has no @",
+        "12: warning: [[task]] 1 't': paths 1: there is no /no/such/path",
+        "20: warning: [[forward]] 2 'u': target",
+    ):
+        assert f"{usual}:{said}" in done.stderr
+    folder_is_closed = f"{out} cannot be written to by nobody" in done.stderr
+    assert folder_is_closed == (os.geteuid() == 0)
+    assert len(done.stderr.splitlines()) == 6 + folder_is_closed
+
+
+@pytest.mark.parametrize("key", ["user", "socket_group"])
+def test_what_the_daemon_refuses_is_wrong(usual, key):
+    usual.write_text(f'[daemon]\n{key} = "no-such-account"\n')
+    done = run("config", "check")
+    refused = key != "user" or os.geteuid() == 0  # another user's daemon stays that user
+    assert done.exit_code == refused
+    assert (f"{usual}:2: [daemon] {key}: there is no " in done.stderr) == refused
+    assert json.loads(run("config", "check", "--json").stdout)["valid"] is not refused
 
 
 @pytest.mark.parametrize("how", ["argument", "option", "variable"])

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from tocsin.app.allow import allow_file, read_allowed
-from tocsin.app.ownership import JOURNAL_MODE, STREAMS_MODE, Account, settle
+from tocsin.app.ownership import JOURNAL_MODE, STREAMS_MODE, settle
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
 from tocsin.app.settings_changes import changed_settings
 from tocsin.database.cache import (
@@ -31,6 +31,7 @@ from tocsin.database.index import Index
 from tocsin.engine.exceptions import NONE
 from tocsin.engine.options import Options, Sandboxing
 from tocsin.errors import SettingsError, TocsinError
+from tocsin.protect.account import Account
 from tocsin.protect.daemon.built import Built, say_built
 from tocsin.protect.daemon.control_messages import DatabaseFacts
 from tocsin.protect.daemon.daemon import Daemon, Excepted

@@ -86,6 +86,12 @@ def examine_settings(named: Path | None) -> tuple[Situation, Check]:
 def _settings_check(loaded: Loaded) -> Check:
     if not loaded.found:
         return Check(GROUP, "settings", State.OK, f"{loaded.source} is not there; defaults hold")
+    if loaded.refused:
+        first = loaded.refused[0]
+        return Check(
+            GROUP, "settings", State.FAILED, f"{loaded.source}: {first.key}: {first.reason}",
+            "set right what 'tocsin config check' names",
+        )  # fmt: skip
     if loaded.warnings:
         first = loaded.warnings[0]
         detail = f"{loaded.source}: {first.key}: {first.reason}".replace(": : ", ": ")

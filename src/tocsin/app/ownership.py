@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.app.settings import journal_file, state_folder
+from tocsin.protect.account import Account, account_named, may_write
 from tocsin.settings import Settings
 
 JOURNAL_MODE = 0o750
@@ -23,26 +24,11 @@ _ENDINGS = ("", "-wal", "-shm", ".lock")
 """What the names of a journal's files end with."""
 
 
-class Account(NamedTuple):
-    """Whom something belongs to.
-
-    Attributes:
-        uid: the user.
-        gid: the group.
-    """
-
-    uid: int
-    gid: int
-
-
 def daemon_account(settings: Settings) -> Account | None:
     """The daemon's user, where root's processes become another; None where there is none."""
     if os.geteuid() != 0 or not settings.daemon.user:
         return None
-    with suppress(KeyError):
-        entry = pwd.getpwnam(settings.daemon.user)
-        return Account(entry.pw_uid, entry.pw_gid)
-    return None
+    return account_named(settings.daemon.user)
 
 
 def make_journal_folder(settings: Settings) -> None:
@@ -176,7 +162,7 @@ def closed_journal(settings: Settings) -> Closed | None:
             status = place.lstat()
         except OSError:
             continue
-        if not _may_write(status, account):
+        if not may_write(status, account):
             user = settings.daemon.user
             owner = f"{user}:"  # and its group
             command = f"chown -R {owner} {file.parent}"
@@ -188,15 +174,6 @@ def closed_journal(settings: Settings) -> Closed | None:
             detail += "cannot write it"
             return Closed(place, detail, f"{command}; systemctl restart tocsin")
     return None
-
-
-def _may_write(status: os.stat_result, account: Account) -> bool:
-    wanted = 0o3 if stat.S_ISDIR(status.st_mode) else 0o2
-    if status.st_uid == account.uid:
-        return status.st_mode >> 6 & wanted == wanted
-    if status.st_gid == account.gid:
-        return status.st_mode >> 3 & wanted == wanted
-    return status.st_mode & wanted == wanted
 
 
 def _name(uid: int) -> str:

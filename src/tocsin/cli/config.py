@@ -42,7 +42,8 @@ def command() -> None:
 def check(file: Path | None, as_json: bool) -> None:
     """Say whether a settings file is right, and everything that is wrong, by line and key.
 
-    Exit status: 0 right, perhaps with warnings; 1 something is wrong.
+    Exit status: 0 right, perhaps with warnings; 1 something is wrong, or the daemon would not
+    start with it on this machine.
 
     \b
     Examples:
@@ -60,6 +61,8 @@ def check(file: Path | None, as_json: bool) -> None:
     try:
         loaded = load_settings(named)
         warned, found = loaded.warnings, loaded.found
+        if loaded.refused:
+            raise InvalidSettings(source, loaded.refused)
     except InvalidSettings as error:
         problems = error.problems
         if not as_json:
@@ -79,7 +82,10 @@ def check(file: Path | None, as_json: bool) -> None:
             place = f"{source}:{problem.line}" if problem.line else source
             key = f"{problem.key}: " if problem.key else ""
             click.echo(printable(f"{place}: warning: {key}{problem.reason}"), err=True)
-        click.echo(printable(f"{source}: {'right' if found else 'not there; defaults hold'}"))
+        said = "right" if found else "not there; defaults hold"
+        if warned:
+            said += ", but with a warning" if len(warned) == 1 else ", but with warnings"
+        click.echo(printable(f"{source}: {said}"))
     sys.exit(1 if problems else 0)
 
 

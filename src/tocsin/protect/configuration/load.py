@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import msgspec
 
 from tocsin.errors import InvalidSettings, Problem
 from tocsin.protect.configuration.check import Checker, path_name
-from tocsin.protect.configuration.rules import broken_rules, warnings
+from tocsin.protect.configuration.rules import Found, broken_rules, refusals, warnings
 from tocsin.protect.configuration.toml_lines import KeyPath, key_lines, line_of
 from tocsin.settings import Settings
 
@@ -33,6 +34,7 @@ class Loaded(NamedTuple):
         lines: where each key that the file states stands.
         found: whether there is such a file; without, everything is a default.
         warnings: what is allowed and probably not meant.
+        refused: what the daemon does not start with on this machine.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Loaded(NamedTuple):
     lines: dict[KeyPath, int]
     found: bool
     warnings: tuple[Problem, ...] = ()
+    refused: tuple[Problem, ...] = ()
 
 
 def load_file(path: Path, *, needed: bool) -> Loaded:
@@ -95,11 +98,13 @@ def load_text(text: str, source: Path) -> Loaded:
     if checker.problems:
         raise InvalidSettings(str(source), tuple(sorted(set(checker.problems))))
     settings = msgspec.convert(good, Settings)
-    noted = tuple(
-        Problem(line_of(lines, path), path_name(path, values), reason)
-        for path, reason in warnings(settings)
+
+    def noted(found: Iterable[Found]) -> tuple[Problem, ...]:
+        return tuple(Problem(line_of(lines, p), path_name(p, values), why) for p, why in found)
+
+    return Loaded(
+        settings, source, lines, True, noted(warnings(settings)), noted(refusals(settings))
     )
-    return Loaded(settings, source, lines, found=True, warnings=noted)
 
 
 def _parse(text: str, source: Path) -> dict[str, Any]:

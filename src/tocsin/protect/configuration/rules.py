@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from tocsin.protect.account import account_named, is_group, may_write
 from tocsin.protect.configuration import forms
 from tocsin.protect.configuration.toml_lines import KeyPath
 from tocsin.protect.journal.event import Kind
-from tocsin.settings import Settings
+from tocsin.settings import DaemonSettings, Settings
 
 Found = tuple[KeyPath, str]
 """A key and what is wrong with it."""
@@ -63,6 +64,68 @@ def warnings(settings: Settings) -> Iterator[Found]:
         )
     if settings.on_finding.command and not os.access(settings.on_finding.command[0], os.X_OK):
         yield ("on_finding", "command"), f"{settings.on_finding.command[0]} cannot be run"
+
+    yield from _of_this_machine(settings)
+
+
+def refusals(settings: Settings) -> Iterator[Found]:
+    """What the daemon does not start with on this machine, right as it is by itself.
+
+    The account that `tocsin install` makes is not missed here.
+    """
+    daemon = settings.daemon
+    if os.geteuid() == 0 and daemon.user != _DEFAULT.user and not account_named(daemon.user):
+        said = f"there is no account {daemon.user!r}" if daemon.user else "root needs an account"
+        yield ("daemon", "user"), f"{said}; the daemon does not start"
+    if daemon.socket_group and not is_group(daemon.socket_group):
+        yield (
+            ("daemon", "socket_group"),
+            f"there is no group {daemon.socket_group!r}; the daemon does not start",
+        )
+
+
+_DEFAULT = DaemonSettings()
+
+
+def _of_this_machine(settings: Settings) -> Iterator[Found]:
+    """Names that nobody and nothing bears here."""
+    group = settings.daemon.admin_group
+    if group and group != _DEFAULT.admin_group and not is_group(group):
+        yield ("daemon", "admin_group"), f"there is no group {group!r}: root alone may do things"
+    for number, user in enumerate(settings.guard.exclude_users):
+        if not user.isdecimal() and not account_named(user):
+            yield ("guard", "exclude_users", number), f"there is no account {user!r}"
+    for number, program in enumerate(settings.guard.exclude_processes):
+        if not os.path.isfile(program):
+            yield ("guard", "exclude_processes", number), f"there is no program {program}"
+    for number, task in enumerate(settings.task):
+        for place, path in enumerate(task.paths):
+            if not os.path.lexists(path):
+                yield ("task", number, "paths", place), f"there is no {path}"
+    for number, address in enumerate(settings.on_finding.mail_to):
+        if "@" not in address:
+            yield (
+                ("on_finding", "mail_to", number),
+                f"{address!r} has no @: only this machine's own mail server may know who that is",
+            )
+    for number, target in enumerate(settings.forward):
+        if target.kind == "ecs" and (wrong := _unwritable(target.target, settings.daemon.user)):
+            yield ("forward", number, "target"), wrong
+
+
+def _unwritable(file: str, user: str) -> str:
+    """Why the daemon cannot write a file, or an empty text."""
+    folder = os.path.dirname(file)
+    try:
+        status = os.stat(folder)
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
+    if os.geteuid() != 0 and os.access(folder, os.W_OK | os.X_OK):
+        return ""  # the daemon is this user's own
+    account = account_named(user)
+    if account is None or may_write(status, account):
+        return ""
+    return f"{folder} cannot be written to by {user}, as whom the daemon writes it"
 
 
 def _table(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     python benchmarks/guard.py                  # as root; about a minute
     python benchmarks/guard.py --skip-build
-    python benchmarks/guard.py --source FOLDER  # a tree of C that `make -j2` builds after ./configure
+    python benchmarks/guard.py --source FOLDER  # C that `make -j2` builds after ./configure
 
 The openings are measured on a loop-mounted ext4 of its own. The build is of a program from
 Debian's sources, with `/usr` and the build's folder guarded, so that compiler, headers and
@@ -27,7 +27,6 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from protect.guard_machine import Machine, mounted, why_not  # noqa: E402
-
 from tocsin.settings import GuardSettings  # noqa: E402
 
 PACKAGE = "zlib"

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from tocsin.app.apart import run_apart
+from tocsin.app.own_files import own_files
 from tocsin.app.ownership import make_journal_folder
 from tocsin.app.settings import journal_file, quarantine_folder
 from tocsin.engine.report import Report, Verdict
@@ -108,6 +109,7 @@ class Acting:
                 database=self._database,
                 origin=self._origin,
                 uid=os.getuid(),
+                own=own_files(self._settings),
             ),
             self._action,
         )

@@ -12,11 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tocsin.app.own_files import own_files
 from tocsin.app.quarantine import item_values
 from tocsin.app.settings import quarantine_folder
 from tocsin.app.task_table import make_scheduler
 from tocsin.engine.report import Report
 from tocsin.errors import ChannelClosed, QuarantineError, SettingsError, UsageError
+from tocsin.protect.actions import NOT_OWN
 from tocsin.protect.daemon.channel import Channel
 from tocsin.protect.daemon.control_messages import (
     DatabaseNote,
@@ -31,6 +33,7 @@ from tocsin.protect.daemon.keeper import Keeper
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.journal.sendable import sendable_event
+from tocsin.protect.own_files import Key
 from tocsin.protect.quarantine.errors import DamagedItem
 from tocsin.protect.quarantine.extent import extent
 from tocsin.protect.quarantine.record import Finding, Record
@@ -64,6 +67,7 @@ class Keeping:
         self._schedule_at = 0.0
         self._folder = quarantine_folder(settings)
         self._database = ""
+        self.own = own_files(settings)
         self._verbs: dict[str, Callable[[dict[str, Any], Peer], Any]] = {
             "quarantine-extent": self._extent,
             "quarantine-list": self._list,
@@ -87,6 +91,7 @@ class Keeping:
     def database_is(self, identity: str) -> None:
         """Another database is in use: what is in the vault is looked at again."""
         changed = identity != self._database
+        self.own = own_files(self._settings)
         self._database = identity
         if changed and self._settings.quarantine.reexamine and self._folder.is_dir():
             self._looking_again.append(self._start(("quarantine", "reexamine")))
@@ -102,6 +107,7 @@ class Keeping:
         if now >= self._expire_at:
             self._expire_at = now + _EXPIRE_EVERY
             self._expire()
+            self.own = own_files(self._settings)
         if self._scheduler is None and self._settings.task and now >= self._schedule_at:
             self._begin_schedule(now)
         wait = _EXPIRE_EVERY
@@ -165,6 +171,9 @@ class Keeping:
         finding = Finding.of(report, database=self._database, origin=origin)
         names = tuple(dict.fromkeys(each.name for each in report.detections))
         try:
+            status = os.fstat(descriptor)
+            if own_files(self._settings).keeps((status.st_dev, status.st_ino), path):
+                raise QuarantineError(f"{report.path}: {NOT_OWN}")
             with self._vault() as vault:
                 record = vault.take(path, finding=finding, descriptor=descriptor)
         except (QuarantineError, OSError) as error:
@@ -310,8 +319,12 @@ def run_keeper(
     keeping = Keeping(settings, config, supervisor.say)
     exclude = settings.scan.exclude
     daemon = settings.daemon
+
+    def own() -> frozenset[Key]:
+        return keeping.own.left_out
+
     places = frozenset(place for place in (daemon.socket, daemon.api_socket) if place)
-    keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take, exclude, places)
+    keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take, exclude, places, own)
     supervisor.keeping, supervisor.keeper = keeping, keeper
     try:
         keeper.serve(keeping.now_and_then, listen={supervisor: supervisor.hear})

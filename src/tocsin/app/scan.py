@@ -183,7 +183,7 @@ class ScanRun:
         with WorkerPool(self._database, self._request.options, self._request.jobs) as pool:
             for source in self._sources():
                 self.sources.append(source)
-                for report in self._run(pool, map(self._seen_first, source.items())):
+                for report in self._run(pool, self._of_source(source)):
                     yield from source.finished(report)
             yield from self._run(pool, map(self._job, self._todo(paths, history)))
 
@@ -205,6 +205,16 @@ class ScanRun:
             from tocsin.protect.startup_scan import StartupScan
 
             yield StartupScan(exceptions)
+
+    def _of_source(self, source: Source) -> Iterator[Job | Report]:
+        """What a source has, without this program's own files."""
+        own = self._request.walk.own
+        for item in source.items():
+            if isinstance(item, Job) and own.leaves_out_open(item.descriptor):
+                os.close(item.descriptor)
+                self.walk.leave_own()
+            else:
+                yield self._seen_first(item)
 
     def _job(self, item: str | Report) -> Job | Report:
         if isinstance(item, Report):

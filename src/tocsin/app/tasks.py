@@ -19,6 +19,7 @@ import msgspec
 
 from tocsin.app.acting import Acting, write_events
 from tocsin.app.daemon import database_sources, scan_options
+from tocsin.app.own_files import own_files
 from tocsin.app.own_processes import daemon_sessions
 from tocsin.app.scan import Request, ScanRun
 from tocsin.app.settings import quarantine_folder, state_folder
@@ -30,6 +31,7 @@ from tocsin.engine.report import Report, Verdict
 from tocsin.errors import SettingsError, UsageError
 from tocsin.protect.actions import Action
 from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.own_files import WHAT
 from tocsin.protect.processes import read_process
 from tocsin.protect.schedule.conditions import Conditions
 from tocsin.protect.schedule.files import Lock, read_state, write_state
@@ -180,7 +182,10 @@ class TaskRun:
             paths=part.paths,
             options=scan_options(self._settings),
             walk=WalkOptions(
-                exclude=(*self._settings.scan.exclude, *task.exclude), leave=part.leave | {vault}
+                exclude=(*self._settings.scan.exclude, *task.exclude),
+                leave=part.leave | {vault},
+                own=own_files(self._settings),
+                own_named=True,
             ),
             jobs=task.jobs,
             incremental=task.incremental,
@@ -201,6 +206,7 @@ class TaskRun:
                 self._tracker.done(report.path)
                 heard(report)
                 self._note(report.path)
+        self.progress.own += run.walk.left_out.get(WHAT, 0)
         if run.trouble:
             self.trouble.append(run.trouble)
 
@@ -395,7 +401,8 @@ def exit_status(progress: Progress) -> int:
 
 def _summary(progress: Progress) -> str:
     found = f"{progress.found:,} found" if progress.found else "nothing found"
-    return f"{progress.files:,} files, {found}"
+    own = f", {WHAT} left out: {progress.own:,}" if progress.own else ""
+    return f"{progress.files:,} files, {found}{own}"
 
 
 def _found_event(report: Report, origin: str, database: str) -> Event:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from tocsin.engine.report import Report, SkippedObject
 from tocsin.protect.exclusions import is_excluded
 from tocsin.protect.mounts import pseudo_mounts
+from tocsin.protect.own_files import NOTHING, WHAT, OwnFiles, is_beneath
 
 
 class WalkOptions(NamedTuple):
@@ -24,12 +25,16 @@ class WalkOptions(NamedTuple):
         one_file_system: do not enter other file systems than that of each named path.
         pseudo: enter pseudo file systems as well.
         leave: folders that are not entered, by their absolute paths.
+        own: this program's own files; not a file that is named, unless `own_named`.
+        own_named: leave them out even if they are named.
     """
 
     exclude: tuple[str, ...] = ()
     one_file_system: bool = False
     pseudo: bool = False
     leave: frozenset[str] = frozenset()
+    own: OwnFiles = NOTHING
+    own_named: bool = False
 
 
 class Walk:
@@ -71,7 +76,10 @@ class Walk:
             except (OSError, ValueError) as error:
                 yield _failed(path, error)
                 continue
-            if stat.S_ISDIR(status.st_mode):
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if (is_folder or self._options.own_named) and self._is_own(path, status):
+                self.leave_own()
+            elif is_folder:
                 yield from self._folder(path, status.st_dev, rest)
             elif path == after[1] and place == after[0]:
                 continue
@@ -104,7 +112,11 @@ class Walk:
                     self._count("excluded")
                     continue
                 try:
-                    mode = entry.stat(follow_symlinks=False).st_mode
+                    status = entry.stat(follow_symlinks=False)
+                    mode = status.st_mode
+                    if self._options.own.leaves_out(status):
+                        self.leave_own()
+                        continue
                     if stat.S_ISDIR(mode):
                         if not _is_before(entry.name, rest[:-1]) and self._enters(entry, device):
                             further = rest[1:] if rest[:1] == (entry.name,) else ()
@@ -134,6 +146,17 @@ class Walk:
             self._count("pseudo file systems")
             return False
         return True
+
+    def leave_own(self) -> None:
+        """Count something of this program's own that was left out."""
+        self._count(WHAT)
+
+    def _is_own(self, path: str, status: os.stat_result) -> bool:
+        """Whether what was named is this program's own, or lies in it."""
+        own = self._options.own
+        if own.leaves_out(status):
+            return True
+        return is_beneath(os.fsencode(os.path.realpath(path)), own.left_out)
 
     def _count(self, reason: str) -> None:
         self.left_out[reason] = self.left_out.get(reason, 0) + 1

@@ -151,6 +151,8 @@ def schedule(once: bool) -> None:
 
 
 def _conclude(task: TaskRun, progress: Progress, *, quiet: bool) -> None:
+    from tocsin.protect.own_files import WHAT
+
     for trouble in task.trouble:
         click.echo(f"tocsin: {printable(trouble)}", err=True)
     if quiet:
@@ -163,6 +165,7 @@ def _conclude(task: TaskRun, progress: Progress, *, quiet: bool) -> None:
         ("not wholly", progress.gaps),
         ("remarkable", progress.remarkable),
         ("unchanged", progress.unchanged),
+        (f"{WHAT} left out", progress.own),
     ):
         if count:
             rows.append((label, f"{count:,}"))

@@ -19,6 +19,7 @@ import msgspec
 
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import QuarantineError
+from tocsin.protect.own_files import NOTHING, OwnFiles
 from tocsin.protect.processes import Process, ancestors, read_process, running
 from tocsin.protect.quarantine.identity import FileIdentity
 from tocsin.protect.quarantine.record import Finding
@@ -29,6 +30,8 @@ from tocsin.protect.quarantine.take import Opened
 from tocsin.protect.quarantine.vault import Vault
 
 _PATIENCE_MS = 5000
+
+NOT_OWN = "it is one of tocsin's own files, which are never taken away or deleted"
 
 
 class Action(StrEnum):
@@ -86,6 +89,7 @@ def act(
     origin: str,
     uid: int = -1,
     descriptor: int | None = None,
+    own: OwnFiles = NOTHING,
 ) -> Outcome:
     """Do with a file what is to be done with it.
 
@@ -99,12 +103,16 @@ def act(
         origin: who acts.
         uid: on whose behalf, -1 for nobody's.
         descriptor: of the file that was scanned, where it is still open.
+        own: this program's own files, which are neither taken nor deleted.
 
     Returns:
         What came of it. It does not raise for what it meets.
     """
     finding = Finding.of(report, database=database, origin=origin, uid=uid)
     expected = identity.with_digest(report.sha256)
+    takes = action in (Action.QUARANTINE, Action.DELETE)
+    if takes and own.keeps((identity.device, identity.inode), path):
+        return Outcome(action=action, state="failed", detail=NOT_OWN)
     try:
         if action is Action.QUARANTINE:
             with vault() as opened:

@@ -37,6 +37,7 @@ from tocsin.protect.daemon.keeper_messages import (
 from tocsin.protect.daemon.opener import Opened, Opening, Wish
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
 from tocsin.protect.journal.sendable import sendable
+from tocsin.protect.own_files import Key
 
 THREADS = 16
 
@@ -68,6 +69,7 @@ class Keeper:
         quarantine: takes away what was found.
         exclude: globs of paths that are not opened.
         places: where the daemon listens; only who connected there is believed to be who it is.
+        own: says what is this program's own, which is not opened, by device and inode.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class Keeper:
         quarantine: Quarantine,
         exclude: tuple[str, ...] = (),
         places: frozenset[str] = frozenset(),
+        own: Callable[[], frozenset[Key]] = frozenset,
     ) -> None:
+        self._own = own
         self._places = places
         self._exclude = exclude
         self._channel: Channel[ToKeeper, FromKeeper] = Channel(front, to_keeper)
@@ -172,7 +176,11 @@ class Keeper:
                 self._post(FinishedNote(message.number))
                 return
             wish = Wish(
-                message.path, message.follow_links, message.cross_file_systems, self._exclude
+                message.path,
+                message.follow_links,
+                message.cross_file_systems,
+                self._exclude,
+                self._own(),
             )
             task = _Task(Opening(wish, peer), message.ahead)
             self._tasks[message.number] = task

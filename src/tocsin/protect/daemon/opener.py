@@ -14,6 +14,7 @@ from typing import NamedTuple
 from tocsin.protect.daemon.peer import Peer, acting_as, open_without_magic
 from tocsin.protect.exclusions import is_excluded
 from tocsin.protect.mounts import pseudo_devices
+from tocsin.protect.own_files import Key, OwnFiles, is_beneath
 
 
 class Wish(NamedTuple):
@@ -24,12 +25,14 @@ class Wish(NamedTuple):
         follow_links: follow links inside folders.
         cross_file_systems: leave the file system that a folder lies on.
         exclude: globs of what is left out.
+        own: this program's own folders and files, left out too, by device and inode.
     """
 
     path: bytes
     follow_links: bool = False
     cross_file_systems: bool = True
     exclude: tuple[str, ...] = ()
+    own: frozenset[Key] = frozenset()
 
 
 class Opened(NamedTuple):
@@ -69,6 +72,7 @@ class Opening:
         self._wish = wish
         self._peer = peer
         self._pseudo = pseudo_devices()
+        self._own = OwnFiles(wish.own)
         self._items = self._walk()
         self.done = False
 
@@ -105,6 +109,10 @@ class Opening:
             yield Refused(path, True, getattr(error, "strerror", None) or str(error))
             return
         status = os.fstat(descriptor)
+        if self._own.leaves_out_open(descriptor):
+            os.close(descriptor)
+            yield Refused(path, True, "Excluded", excluded=True)
+            return
         if stat.S_ISREG(status.st_mode):
             yield Opened(path, descriptor)
             return
@@ -119,6 +127,13 @@ class Opening:
         if not exclude:
             return False
         return is_excluded(os.fsdecode(path), os.fsdecode(os.path.basename(path)), exclude)
+
+    def _leads_to_own(self, entry: os.DirEntry[bytes]) -> bool:
+        """Whether a link leads into a folder of this program's own."""
+        left_out = self._own.left_out
+        if not left_out or not entry.is_symlink():
+            return False
+        return is_beneath(os.path.realpath(entry.path), left_out)
 
     def _folder(self, top: bytes, device: int) -> Iterator[Opened | Refused]:
         waiting = [top]
@@ -146,9 +161,11 @@ class Opening:
 
     def _entry(
         self, entry: os.DirEntry[bytes], device: int, inner: list[bytes], seen: set[tuple[int, int]]
-    ) -> Opened | None:
+    ) -> Opened | Refused | None:
         follow = self._wish.follow_links
         status = entry.stat(follow_symlinks=follow)
+        if self._own.leaves_out(status) or (follow and self._leads_to_own(entry)):
+            return Refused(entry.path, False, "Excluded", excluded=True)
         if stat.S_ISDIR(status.st_mode):
             identity = (status.st_dev, status.st_ino)
             crosses = status.st_dev != device and (

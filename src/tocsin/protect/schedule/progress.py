@@ -53,6 +53,7 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
         failed: those with which something should have been done.
         gaps: those that were not wholly looked at.
         remarkable: those of which something is remarkable.
+        own: this program's own folders and files that were left out.
         database: identity of the database.
     """
 
@@ -74,6 +75,7 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     failed: int = 0
     gaps: int = 0
     remarkable: int = 0
+    own: int = 0
     database: str = ""
 
 

@@ -86,7 +86,7 @@ class DatabaseSettings(_Section, frozen=True):
 
 
 class ScanSettings(_Section, frozen=True):
-    """`[scan]`: how an object is scanned, by the daemon, the guard and tasks alike.
+    """`[scan]`: how an object is scanned, by the daemon, the guard, tasks and `tocsin scan`.
 
     Attributes:
         jobs: worker processes; 0: one a processor.

@@ -88,16 +88,16 @@ def test_without_that_account_it_stays_roots_and_the_daemon_heals_it(state: Path
     closed = closed_journal(settings)
     assert closed is not None
     assert closed.advice.startswith(f"chown -R nobody: {state}/journal; ")
-    _make_folders(settings, account("nobody"))
+    os.close(_make_folders(settings, account("nobody")))
     assert closed_journal(settings) is None
     assert write_as("nobody", state).stdout == "2\n"
 
 
 @as_root
 def test_another_user_in_the_settings_gets_it_at_the_next_start(state: Path) -> None:
-    _make_folders(settings_for(state, "daemon"), account("daemon"))
+    os.close(_make_folders(settings_for(state, "daemon"), account("daemon")))
     assert write_as("daemon", state).stdout == "1\n"
-    _make_folders(settings_for(state, "nobody"), account("nobody"))
+    os.close(_make_folders(settings_for(state, "nobody"), account("nobody")))
     assert write_as("nobody", state).stdout == "2\n"
     assert owner(state / "streams") == account("nobody")
     assert stat.S_IMODE((state / "streams").stat().st_mode) == 0o700

@@ -18,9 +18,9 @@ import pytest
 
 from tocsin.cli import clamscan
 from tocsin.cli.clamscan_arguments import OptionError, read_arguments
-from tocsin.engine.clamav_names import Names
 from tocsin.cli.clamscan_options import DEPRECATED, OPTIONS, Kind, Status, markdown_table
 from tocsin.cli.clamscan_walk import Event, Rules, Walker, matcher
+from tocsin.engine.clamav_names import Names
 from tocsin.engine.report import Detection, Report
 
 COMMAND = [sys.executable, "-m", "tocsin.cli.clamscan"]

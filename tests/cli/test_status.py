@@ -30,8 +30,9 @@ def daemon() -> Iterator[RunningDaemon]:
         hostile.write_bytes(MARKER)
         plain = running.folder / "plain"
         plain.write_bytes(b"nothing")
-        for path in (hostile, hostile, plain):
+        for path in (hostile, plain, hostile):
             running.ask(b"zSCAN " + os.fsencode(path) + b"\0")
+            hostile.write_bytes(MARKER[:-1] + b"!")  # equal findings would be counted
         running.wait_until(lambda: len(running.events(kind="detection")) == 2)
         yield running
 
@@ -98,7 +99,7 @@ def test_for_programs(daemon: RunningDaemon) -> None:
     assert values["daemon"]["scanned"]["objects"] == 3
     assert values["findings"]["day"] == 2
     assert values["findings"]["last"][0]["signatures"] == ["Test.Marker"]
-    assert values["quarantine"] == {"objects": 0, "size": 0}
+    assert values["quarantine"] == {"objects": 0, "size": 0, "restorable": 0}
     assert [each["level"] for each in values["judgements"]] == ["note"]
 
 
@@ -140,7 +141,7 @@ def test_a_member_of_the_group_asks_the_daemon_for_the_journal(daemon: RunningDa
     values = json.loads(run(daemon, "--json", before=become).stdout)
     assert values["findings"]["day"] == values["findings"]["week"] == 2
     assert values["findings"]["last"][0]["signatures"] == ["Test.Marker"]
-    assert values["quarantine"] == {"objects": 0, "size": 0}
+    assert values["quarantine"] == {"objects": 0, "size": 0, "restorable": 0}
 
 
 def test_the_api_filters_events_and_answers_what_makes_no_sense(daemon: RunningDaemon) -> None:
@@ -209,7 +210,7 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert any("none" in each["text"] for each in values["judgements"])
     assert values["findings"]["week"] == 0
-    assert values["quarantine"] == {"objects": 0, "size": 0}
+    assert values["quarantine"] == {"objects": 0, "size": 0, "restorable": 0}
 
 
 def test_colours_only_for_a_terminal(daemon: RunningDaemon) -> None:

@@ -223,6 +223,24 @@ def test_socket_that_is_taken_and_one_that_is_left_over() -> None:
         assert not Path(daemon.socket).exists()
 
 
+def test_a_second_daemon_of_the_same_state_is_refused() -> None:
+    with running_daemon() as first, daemon_folder() as folder:
+        second = RunningDaemon(folder, daemon={"state": str(first.state)})
+        second.start(wait=False)
+        assert second.process is not None
+        assert second.process.wait(20) == 2
+        assert f"another daemon uses {first.state} (process " in second.said()
+        assert "[daemon] state" in second.said()
+        assert not Path(second.socket).exists()
+        assert first.ask(b"zPING\0") == b"PONG\0"
+        assert first.process is not None
+        first.process.kill()  # and is followed by the next one all the same
+        first.process.wait()
+        second.start()
+        assert second.ask(b"zPING\0") == b"PONG\0"
+        second.stop()
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.25, 0.4, 0.6, 0.9, 1.3])
 def test_told_to_end_at_any_time(delay: float) -> None:
     with daemon_folder() as folder:

@@ -198,9 +198,10 @@ def test_conditions_are_looked_at_now_and_then() -> None:
 def test_priorities_are_lowered() -> None:
     script = (
         "import os\n"
-        "from tocsin.protect.schedule.priority import io_class, lower_priority\n"
+        "from tocsin.protect.schedule.priority import lower_priority\n"
+        "from tocsin.sandbox import syscalls\n"
         "assert lower_priority(7, idle_io=True) == []\n"
-        "print(os.getpriority(os.PRIO_PROCESS, 0), io_class())\n"
+        "print(os.getpriority(os.PRIO_PROCESS, 0), syscalls.call('ioprio_get', 1, 0) >> 13)\n"
         "assert lower_priority(3, idle_io=False) == []\n"
         "print(os.getpriority(os.PRIO_PROCESS, 0))"
     )

@@ -20,6 +20,7 @@ from tocsin.app.allow import allow_file, read_allowed
 from tocsin.app.ownership import JOURNAL_MODE, STREAMS_MODE, settle
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
 from tocsin.app.settings_changes import changed_settings
+from tocsin.app.state_lock import take_state
 from tocsin.database.cache import (
     default_sources,
     index_identity,
@@ -355,7 +356,7 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
     _lead_a_session()
     settings = _settled(settings)
     state = state_folder(settings)
-    _make_folders(settings, user)
+    lock = _make_folders(settings, user)
     listeners = _listen(settings)
     try:
         daemon = Daemon(
@@ -375,6 +376,7 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
             if path:
                 with suppress(OSError):
                     os.unlink(path)
+        os.close(lock)
 
 
 def _places(settings: Settings) -> str:
@@ -426,12 +428,17 @@ def _lead_a_session() -> None:
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _make_folders(settings: Settings, user: tuple[int, int] | None) -> None:
-    """Make what the daemon writes to; the front's folders belong to its user."""
+def _make_folders(settings: Settings, user: tuple[int, int] | None) -> int:
+    """Make what the daemon writes to; the front's folders belong to its user.
+
+    Returns:
+        The lock by which this is the only daemon of its state folder; it must stay open.
+    """
     state = state_folder(settings)
     journal = journal_file(settings).parent
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o755)
+        lock = take_state(state)
         for folder, mode in ((state / "streams", STREAMS_MODE), (journal, JOURNAL_MODE)):
             if not folder.is_dir():
                 folder.mkdir(parents=True, mode=mode)
@@ -439,6 +446,7 @@ def _make_folders(settings: Settings, user: tuple[int, int] | None) -> None:
                     os.chown(folder, *user)
         if user is not None:
             settle(settings, Account(*user))
+        return lock
     except OSError as error:
         raise SettingsError(
             f"{error.filename or state}: {error.strerror}; name a folder that can be written "

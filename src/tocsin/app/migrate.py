@@ -27,7 +27,6 @@ from tocsin.signatures.languages import is_source_name
 FOLDERS = ("/etc/clamav", "/etc/clamd.d", "/usr/local/etc/clamav", "/usr/local/etc", "/etc")
 """Where distributions keep ClamAV's settings; for each program the first that has them holds."""
 
-DEFAULT_DATABASE = "/var/lib/clamav"
 _UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system",
           "/lib/systemd/system")  # fmt: skip
 _MOST_LINES = 100_000

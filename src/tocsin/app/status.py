@@ -26,6 +26,9 @@ from tocsin.version import VERSION
 
 _LAST_FINDINGS = 50
 _MOST_EVENTS = 1000
+_MOST_RECORDS = 5000
+"""Of a larger quarantine the records are not looked at: a status is there at once."""
+
 _PATIENCE = 5.0
 
 
@@ -202,7 +205,11 @@ def _stored(settings: Settings, admin: ApiClient | None, *, running: bool) -> St
     if admin is not None:
         with suppress(DaemonRefused, DaemonUnreachable, KeyError, TypeError, ValueError):
             answer = admin.post("/v1/act", {"verb": "quarantine-extent"})["result"]
-            return Stored(int(answer["objects"]), int(answer["size"]))
+            stored = Stored(int(answer["objects"]), int(answer["size"]))
+            if not 0 < stored.objects <= _MOST_RECORDS:
+                return stored
+            items = admin.post("/v1/act", {"verb": "quarantine-list"})["result"]
+            return stored._replace(restorable=sum(bool(i.get("may_be_restored")) for i in items))
     elif not running:
         with suppress(TocsinError):
             return Stored(*extent(quarantine_folder(settings)))

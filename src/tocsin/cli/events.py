@@ -177,7 +177,9 @@ def _verify(place: Path, *, as_json: bool) -> int:
 def _cells(entry: Entry) -> list[object]:
     event = entry.event
     what = event.message
-    for more in (", ".join(event.signatures), event.path, event.action):
+    # What was done with a finding is not in its text; every other event says it itself.
+    action = event.action if event.kind == "detection" else ""
+    for more in (", ".join(event.signatures), event.path, action):
         if more and more not in what:
             what += f"; {more}"
     severity = event.severity.value

@@ -6,6 +6,7 @@ and prints; it decides nothing.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -51,6 +52,16 @@ class _Verbs(click.Group):
         command = importlib.import_module(f"tocsin.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; one that is misspelt is told from what it is like."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else "; 'tocsin --help' lists all"
+            ctx.fail(f"there is no verb {printable(args[0])!r}{meant}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

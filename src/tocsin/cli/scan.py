@@ -37,9 +37,10 @@ def _jobs() -> int:
     multiple=True,
     type=click.Path(path_type=Path),
     help="Database: a file built by 'tocsin db build', a signature file (.ldb .hdb .yar .cvd …), "
-    "a plain list of digests, or a folder of them. Repeatable. Default: tocsin's own.",
+    "a plain list of digests, or a folder of them. Repeatable. Default: what the settings "
+    "name in [database], else tocsin's own.",
 )
-@click.option("--with-default", is_flag=True, help="Use tocsin's own signatures besides --db.")
+@click.option("--with-default", is_flag=True, help="Use tocsin's own signatures as well.")
 @click.option("--lenient", is_flag=True, help="Pass over malformed signatures instead of refusing.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each path.")
@@ -187,6 +188,10 @@ def command(
 ) -> None:
     """Scan files and folders; '-' scans the bytes of standard input.
 
+    What is not said here the settings say: [database] the signatures, [scan] limits and what is
+    left out. tocsin's own files are left out of folders; a file of them that is named is scanned,
+    but never taken away.
+
     \b
     Examples:
       tocsin scan ~/Downloads
@@ -197,44 +202,68 @@ def command(
       find /home -newer stamp -print0 | tocsin scan --files-from0 -
     """
     from tocsin.app.allow import current_exceptions
+    from tocsin.app.own_files import own_files
+    from tocsin.app.own_processes import daemon_sessions
     from tocsin.app.scan import Request
     from tocsin.app.walk import WalkOptions, read_file_list
+    from tocsin.cli.scan_settings import ScanSettings
     from tocsin.engine.options import Options, Sandboxing
 
+    chosen = ScanSettings(databases)
+    own = own_files(chosen.settings)
+    scan = chosen.settings.scan
     named = list(paths)
     if files_from0 is not None:
         named += read_file_list(files_from0.read())
     elif not (named or memory or critical):
         raise click.UsageError("name a file or folder to scan, or '-' for standard input")
     single = len(named) == 1 and not (memory or critical) and not os.path.isdir(named[0])
+    encrypted = chosen.or_given("alert_encrypted", alert_encrypted, scan.alert_encrypted)
+    confined = chosen.or_given("require_sandbox", require_sandbox, scan.require_sandbox)
     request = Request(
         paths=tuple(named),
         options=Options(
-            limits=Limits(max_file_size, max_scan_size, max_files, max_depth, timeout),
+            limits=Limits(
+                chosen.or_given("max_file_size", max_file_size, scan.max_file_size),
+                chosen.or_given("max_scan_size", max_scan_size, scan.max_scan_size),
+                chosen.or_given("max_files", max_files, scan.max_files),
+                chosen.or_given("max_depth", max_depth, scan.max_depth),
+                chosen.or_given("timeout", timeout, scan.timeout),
+            ),
             all_matches=all_matches,
-            detect_pua=detect_pua,
+            detect_pua=chosen.or_given("detect_pua", detect_pua, scan.detect_pua),
             exceptions=current_exceptions(),
-            passwords=tuple(os.fsencode(password) for password in passwords),
-            alert_encrypted_archives=alert_encrypted,
-            alert_encrypted_documents=alert_encrypted,
-            alert_macros=alert_macros,
-            objects_per_worker=files_per_worker,
-            sandbox=Sandboxing.REQUIRED if require_sandbox else Sandboxing.ON,
+            passwords=tuple(
+                os.fsencode(password)
+                for password in chosen.or_given("passwords", passwords, scan.passwords)
+            ),
+            alert_encrypted_archives=encrypted,
+            alert_encrypted_documents=encrypted,
+            alert_macros=chosen.or_given("alert_macros", alert_macros, scan.alert_macros),
+            objects_per_worker=chosen.or_given(
+                "files_per_worker", files_per_worker, scan.objects_per_worker
+            ),
+            sandbox=Sandboxing.REQUIRED if confined else Sandboxing.ON,
         ),
-        walk=WalkOptions(exclude, one_file_system, pseudo_file_systems),
-        jobs=1 if single else jobs or _jobs(),
+        walk=WalkOptions(
+            chosen.or_given("exclude", exclude, scan.exclude),
+            one_file_system,
+            pseudo_file_systems,
+            own=own,
+            own_named=files_from0 is not None,
+        ),
+        jobs=1 if single else jobs or (scan.jobs or _jobs()),
         incremental=incremental,
         memory=memory,
         critical=critical,
-        own_sessions=_own_sessions() if memory else (),
+        own_sessions=daemon_sessions(chosen.settings.daemon.api_socket) if memory else (),
         remember_files=action is not None,
     )
     sys.exit(
         _run(
             request,
-            databases,
-            with_default=with_default,
-            lenient=lenient,
+            chosen.sources(with_default=with_default),
+            lenient=chosen.lenient(lenient),
             as_json=as_json,
             verbose=verbose,
             quiet=quiet,
@@ -242,19 +271,6 @@ def command(
             action=action,
         )
     )
-
-
-def _own_sessions() -> tuple[int, ...]:
-    """Sessions of the daemon, whose processes hold what is looked for."""
-    from tocsin.app.device import device_settings
-    from tocsin.app.own_processes import daemon_sessions
-    from tocsin.cli.settings_option import named_settings
-    from tocsin.errors import SettingsError
-
-    try:
-        return daemon_sessions(device_settings(named_settings()).daemon.api_socket)
-    except SettingsError:  # a scan needs none
-        return ()
 
 
 def _acting(action: str, database: str) -> Acting:
@@ -267,9 +283,8 @@ def _acting(action: str, database: str) -> Acting:
 
 def _run(
     request: Request,
-    databases: tuple[Path, ...],
+    sources: list[Path],
     *,
-    with_default: bool,
     lenient: bool,
     as_json: bool,
     verbose: bool,
@@ -279,10 +294,14 @@ def _run(
 ) -> int:
     from tocsin.app.scan import ScanRun
     from tocsin.cli.scan_output import JsonOutput, TextOutput
-    from tocsin.database.cache import default_sources, open_database
+    from tocsin.cli.scan_settings import shown_sources
+    from tocsin.database.cache import open_database
 
-    sources = [*databases, *([default_sources()] if with_default or not databases else [])]
-    output = JsonOutput() if as_json else TextOutput(verbose=verbose, quiet=quiet)
+    output = (
+        JsonOutput()
+        if as_json
+        else TextOutput(verbose=verbose, quiet=quiet, sources=shown_sources(sources))
+    )
     with output.progress(enabled=progress) as meter:
         database = open_database(sources, lenient=lenient, progress=meter.say)
         output.begin(database)

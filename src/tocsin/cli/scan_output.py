@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from tocsin.cli.progress import Meter
 from tocsin.cli.sizes import counted, human_size, human_time, printable
 from tocsin.engine.report import Level, ProcessInfo, Report, Verdict
+from tocsin.protect.own_files import WHAT
 
 if TYPE_CHECKING:
     from tocsin.app.scan import ScanRun
@@ -88,6 +89,9 @@ class JsonOutput:
     def end(self, run: ScanRun, *, stopped: bool) -> None:
         """Say on standard error what the reports cannot: what was not looked at, and why."""
         sys.stdout.flush()
+        own = run.walk.left_out.get(WHAT, 0)
+        if own:
+            sys.stderr.write(f"{WHAT} left out: {own:,}\n")
         for source in run.sources:
             label = ""
             for first, value in source.lines():
@@ -103,9 +107,11 @@ class TextOutput:
     Args:
         verbose: name clean files too.
         quiet: no summary.
+        sources: where the signatures are from, in words; empty when that is not to be said.
     """
 
-    def __init__(self, *, verbose: bool, quiet: bool) -> None:
+    def __init__(self, *, verbose: bool, quiet: bool, sources: str = "") -> None:
+        self._sources = sources
         self._verbose = verbose
         self._quiet = quiet
         self._colour = sys.stdout.isatty()
@@ -184,7 +190,8 @@ class TextOutput:
     def _database_rows(self) -> list[tuple[str, str]]:
         if self._database is None:
             return []
-        rows = [("signatures", f"{self._database.signature_count:,}")]
+        origin = f" from {self._sources}" if self._sources else ""
+        rows = [("signatures", f"{self._database.signature_count:,}{origin}")]
         unevaluated = sum(self._database.unevaluated.values())
         if unevaluated:
             rows.append(

@@ -137,7 +137,7 @@ def _last_findings(events: tuple[dict[str, Any], ...]) -> list[str]:
         names = event.get("signatures") or ("",)
         key = (str(names[0]), str(event.get("path")), str(event.get("action", "")))
         last, count = times.get(key, (float(event["time"]), 0))
-        times[key] = (last, count + 1)
+        times[key] = (last, count + int((event.get("details") or {}).get("repeated") or 1))
     lines = []
     for (name, path, action), (last, count) in list(times.items())[:_MOST_FINDINGS]:
         said = ", ".join(part for part in (f"{count} times" if count > 1 else "", action) if part)
@@ -151,7 +151,8 @@ def _quarantine(seen: Seen) -> str:
         return _FOR_ADMINS
     if not stored.objects:
         return "empty"
-    return f"{counted(stored.objects, 'object')}, {human_size(stored.size)}"
+    may = f"; {stored.restorable:,} no longer detected" if stored.restorable else ""
+    return f"{counted(stored.objects, 'object')}, {human_size(stored.size)}{may}"
 
 
 def _scanned(daemon: dict[str, Any]) -> str:

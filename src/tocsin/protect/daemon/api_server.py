@@ -141,7 +141,8 @@ class ApiServer:
                 await _trouble(exchange, 404, f"there is nothing at {request.path}")
             elif not client.admin:
                 group = front.settings.daemon.admin_group
-                await _trouble(exchange, 403, f"only root and members of {group!r} may do this")
+                who = f"root and members of {group!r}" if group else "root"
+                await _trouble(exchange, 403, f"only {who} may do this")
             elif where == ("GET", "/v1/events"):
                 await self._events(exchange, request)
             elif where == ("POST", "/v1/act"):

@@ -127,11 +127,6 @@ class CommandReader:
         """Whether nothing was begun that is not ended."""
         return not self._buffer and not self._in_stream
 
-    @property
-    def in_stream(self) -> bool:
-        """Whether a stream has begun and not ended."""
-        return self._in_stream
-
     def begin_stream(self) -> None:
         """What follows are pieces."""
         self._in_stream = True

@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -298,12 +297,3 @@ def _without_paths(state: dict[str, Any]) -> dict[str, Any]:
     if "slowest" not in guard:
         return state
     return {**state, "guard": {**guard, "slowest": {**guard["slowest"], "path": ""}}}
-
-
-def run_front(make: Callable[[], Front]) -> None:
-    """The life of the front's process.
-
-    Args:
-        make: makes it, once the process has given up its rights.
-    """
-    make().run()

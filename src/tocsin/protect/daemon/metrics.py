@@ -56,6 +56,11 @@ class _FrontCollector(Collector):
         yield CounterMetricFamily(
             "tocsin_scan_worker_seconds", "Seconds that workers took.", value=tally.seconds
         )
+        yield CounterMetricFamily(
+            "tocsin_hosts_lost",
+            "Engines that ended while something was asked of them.",
+            value=tally.hosts_lost,
+        )
         total, buckets = 0, []
         for bound, count in zip(
             [*(str(b) for b in LATENCY_BOUNDS), "+Inf"], tally.classes, strict=True

@@ -24,7 +24,6 @@ from typing import Final, NamedTuple
 FAN_CLOSE_WRITE: Final = 0x0000_0008
 _FAN_CLOSE_NOWRITE: Final = 0x0000_0010
 FAN_OPEN_EXEC: Final = 0x0000_1000
-FAN_Q_OVERFLOW: Final = 0x0000_4000
 FAN_OPEN_PERM: Final = 0x0001_0000
 
 FAN_NOFD: Final = -1
@@ -170,11 +169,6 @@ class Group:
             OSError: it cannot be marked.
         """
         self._mark(_FAN_MARK_ADD | _FAN_MARK_MOUNT, mask, path)
-
-    def unmark_all(self) -> None:
-        """Hear of nothing any more."""
-        for kind in (_FAN_MARK_INODE, _FAN_MARK_MOUNT, _FAN_MARK_FILESYSTEM):
-            self._mark(_FAN_MARK_FLUSH | kind, 0, "/")
 
     # --- what is not asked again ----------------------------------------------------------
 

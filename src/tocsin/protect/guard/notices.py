@@ -24,14 +24,14 @@ def detection(report: Report, path: str, who: Who, database: str, action: str) -
     first = report.detections[0]
     names = tuple(dict.fromkeys(found.name for found in report.detections))
     words = {
-        "denied": "opening it was refused",
+        "denied": "opening it was denied",
         "opened": "it had been opened already",
-        "noticed": "nobody was kept from it",
+        "noticed": "nobody was kept from it, it was noticed",
     }
     return Event(
         kind=Kind.DETECTION,
         severity=Severity.ALARM,
-        message=f"{path}: {first.name} found; {words[action]}",
+        message=f"{first.name} in {path}: {words[action]}",
         origin=ORIGIN,
         path=path,
         object=first.object,
@@ -52,7 +52,7 @@ def refused(path: str, who: Who, reason: str, report: Report | None = None) -> E
     return Event(
         kind=Kind.GUARD,
         severity=Severity.WARNING,
-        message=f"{path}: opening it was refused: {reason}",
+        message=f"opening {path} was denied: {reason}",
         origin=ORIGIN,
         path=path,
         verdict=report.verdict.value if report is not None else "",
@@ -68,7 +68,7 @@ def undecided(path: str, who: Who, seconds: float) -> Event:
     return Event(
         kind=Kind.GUARD,
         severity=Severity.WARNING,
-        message=f"{path}: opened before there was a verdict, which took more than {seconds:g} s",
+        message=f"opening {path} was allowed without a verdict, which took more than {seconds:g} s",
         origin=ORIGIN,
         path=path,
         action="allowed",

@@ -96,12 +96,6 @@ class Verdicts:
         """There is another database, or another file system."""
         self._known.clear()
 
-    def resize(self, most: int) -> None:
-        """Remember so many from now on."""
-        self._most = most
-        while len(self._known) > most:
-            del self._known[next(iter(self._known))]
-
 
 def is_settled(facts: Facts, now: float) -> bool:
     """Whether a change from now on would give another change time.

@@ -234,6 +234,11 @@ def _quarantine(seen: Seen) -> Iterator[Judgement]:
     if most and stored.size >= 0.95 * most:
         text = "it is nearly full; what does not fit is refused and stays where it is"
         yield Judgement(Level.WARNING, "quarantine", text, "delete from it, or raise max_size")
+    if count := stored.restorable:
+        what = "one object is" if count == 1 else f"{count:,} objects are"
+        text = f"{what} no longer detected and may be put back"
+        advice = "tocsin quarantine list names them, tocsin quarantine restore puts them back"
+        yield Judgement(Level.NOTE, "quarantine", text, advice)
 
 
 def _queue(seen: Seen) -> Iterator[Judgement]:

@@ -72,10 +72,12 @@ class Stored(NamedTuple):
     Attributes:
         objects: how many.
         size: bytes that they have in it.
+        restorable: how many are no longer detected and may be put back, as far as is known.
     """
 
     objects: int
     size: int
+    restorable: int = 0
 
 
 class Task(NamedTuple):

@@ -37,7 +37,7 @@ _CURRENT: tuple[Option, ...] = (
     becomes("MaxThreads", _NUMBER, "`[scan] jobs`, where it is less than the processors there "
             "are; more workers than processors gain nothing"),
     becomes("ReadTimeout", _NUMBER, "`[daemon] command_timeout`, the longer of the two"),
-    becomes("CommandReadTimeout", _NUMBER, "`[daemon] command_timeout`"),
+    becomes("CommandReadTimeout", _NUMBER, "`[daemon] command_timeout`, the longer of the two"),
     not_needed("SendBufTimeout", _NUMBER, "answers never wait for a slow client"),
     becomes("MaxQueue", _NUMBER, "`[daemon] max_queue`, where it is more than the default of "
             "2,000"),

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tocsin.protect.quarantine.errors import DamagedItem
@@ -160,11 +159,3 @@ def destroy_key(descriptor: int) -> None:
     """
     os.pwrite(descriptor, bytes(_WRAPPED_BYTES), len(_MAGIC))
     os.fsync(descriptor)
-
-
-def is_whole(descriptor: int) -> bool:
-    """Whether a file could be an object, by its first bytes and its size alone."""
-    with suppress(OSError):
-        size = os.fstat(descriptor).st_size
-        return size >= HEADER_BYTES + TAG_BYTES and os.pread(descriptor, 8, 0) == _MAGIC
-    return False

@@ -45,7 +45,6 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         last: the last moment that was started, or passed over.
         begun: when it was last started.
         missed: moments that were missed since the last start.
-        last_missed: the last of them.
     """
 
     times: str = ""
@@ -55,7 +54,6 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last: float = 0.0
     begun: float = 0.0
     missed: int = 0
-    last_missed: float = 0.0
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +160,4 @@ def _after_jump(
 
 
 def _passed_over(known: Planned) -> Planned:
-    return msgspec.structs.replace(
-        known, last=known.moment, missed=known.missed + 1, last_missed=known.moment
-    )
+    return msgspec.structs.replace(known, last=known.moment, missed=known.missed + 1)

@@ -33,12 +33,3 @@ def lower_priority(nice: int, *, idle_io: bool) -> list[str]:
         except OSError as error:
             trouble.append(f"the priority of reading could not be lowered: {error.strerror}")
     return trouble
-
-
-def io_class() -> int:
-    """The class of this process's reading and writing: 0 unset, 1 real-time, 2 usual, 3 idle.
-
-    Raises:
-        OSError: the kernel does not tell.
-    """
-    return syscalls.call("ioprio_get", _WHO_PROCESS, 0) >> _CLASS_SHIFT

@@ -294,6 +294,11 @@ def test_what_happened() -> None:
 def test_a_quarantine_that_is_nearly_full() -> None:
     settings = settings_from({"quarantine": {"max_size": 1000}})
     assert not judge(seen(settings=settings, same_settings=False, stored=Stored(1, 900)))
+    (offer,) = judge(seen(settings=settings, same_settings=False, stored=Stored(3, 900, 2)))
+    assert (offer.level, offer.text) == (
+        Level.NOTE,
+        "2 objects are no longer detected; 'tocsin quarantine restore' puts back what you name",
+    )
     found = judge(seen(settings=settings, same_settings=False, stored=Stored(1, 960)))
     assert said(found, "quarantine")[0][0] is Level.WARNING
 

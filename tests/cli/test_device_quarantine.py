@@ -18,7 +18,7 @@ from tocsin.app.quarantine import Quarantine
 from tocsin.app.remote_quarantine import Quarantines, RemoteQuarantine, reached
 from tocsin.errors import QuarantineError
 from tocsin.protect.configuration.load import load_file
-from tocsin.protect.quarantine.record import Finding
+from tocsin.protect.quarantine.record import Detected, Examination, Finding
 from tocsin.protect.quarantine.vault import Vault
 from tocsin.settings import Settings
 
@@ -102,6 +102,20 @@ def test_a_member_restores_to_its_place_and_nowhere_else(
     (event,) = daemon.wait_until(lambda: daemon.events(action="restored", record=item["id"]))
     assert (event["uid"], event["path"]) == (UID, str(taken))
     taken.unlink()
+
+
+def test_status_tells_what_is_offered_for_restoring(daemon: RunningDaemon, taken: Path) -> None:
+    again = taken.with_name("again")
+    again.write_bytes(b"something")
+    detected = Detected(name="Test.A", source="s", object=str(again))
+    with Vault(daemon.state / "quarantine") as vault:
+        record = vault.take(bytes(again), finding=Finding(detections=(detected,)))
+        assert call(daemon, member(), "status").stdout.count("no longer detected") == 0
+        vault.remember(record.id, Examination(database="d", time=1.0, verdict="clean"))
+    done = call(daemon, member(), "status", "--json")
+    assert json.loads(done.stdout)["quarantine"]["restorable"] == 1
+    said = " ".join(call(daemon, member(), "status").stdout.split())
+    assert "one object is no longer detected; 'tocsin quarantine restore' puts back" in said
 
 
 def test_a_member_deletes(daemon: RunningDaemon, taken: Path) -> None:

@@ -158,6 +158,7 @@ def test_metrics_and_capabilities() -> None:
         assert code == 200
         assert b'tocsin_scanned_objects_total{verdict="infected"} 1.0' in page
         assert b"tocsin_database_signatures" in page
+        assert b"tocsin_hosts_lost_total 0.0" in page
         held = {}
         for name, pid in daemon.status()["processes"].items():
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -104,6 +104,9 @@ def test_engine_killed_loses_no_request() -> None:
         outcome = under_load(daemon, 800, repeatedly(2, 0.5, kill))
         assert outcome.wrong == Counter()
         assert daemon.status()["restarts"]["host"] == 2
+        _, page = daemon.request("GET", "/metrics")
+        lost = next(row for row in page.splitlines() if row.startswith(b"tocsin_hosts_lost_total"))
+        assert 1.0 <= float(lost.split()[1]) <= 2.0
         daemon.wait_until(lambda: len(daemon.events(kind="failure")) == 2)
 
 
@@ -362,6 +365,7 @@ def test_ordinary_user_may_ask_and_no_more() -> None:
             head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
             answer = _as_user(daemon.api, f"{head}Connection: close\r\n\r\n".encode())
             assert answer.startswith(b"HTTP/1.1 %d" % code), answer
+            assert (b"only root may do this" in answer) == (code == 403), answer
             if path == "/v1/status":
                 assert str(daemon.folder / "readable").encode() not in answer
         assert daemon.ask(b"zPING\0") == b"PONG\0"

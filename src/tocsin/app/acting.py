@@ -18,7 +18,7 @@ from tocsin.app.settings import journal_file, quarantine_folder
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import JournalError
 from tocsin.protect.actions import Action, Outcome, act, acts_on, terminate
-from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.journal.event import Event, Kind, Severity, found_in
 from tocsin.protect.quarantine.identity import FileIdentity
 from tocsin.protect.quarantine.vault import Vault
 from tocsin.settings import Settings
@@ -80,11 +80,12 @@ class Acting:
         """
         if not report.detections:
             return None
-        events = [self._event(report, Kind.DETECTION)]
+        path = report.path if seen is None else os.path.abspath(report.path)
+        events = [self._event(report, path, Kind.DETECTION)]
         outcome = self._outcome(report, seen) if acts_on(report) else None
         if outcome is not None and outcome.state != "reported":
             self.failed += outcome.failed
-            events.append(self._event(report, Kind.ACTION, outcome))
+            events.append(self._event(report, path, Kind.ACTION, outcome))
         self._write(events)
         return outcome
 
@@ -114,21 +115,23 @@ class Acting:
             self._action,
         )
 
-    def _event(self, report: Report, kind: Kind, outcome: Outcome | None = None) -> Event:
+    def _event(
+        self, report: Report, path: str, kind: Kind, outcome: Outcome | None = None
+    ) -> Event:
         names = tuple(dict.fromkeys(detection.name for detection in report.detections))
         infected = report.verdict is Verdict.INFECTED
         severity = Severity.ALARM if infected else Severity.WARNING
-        message = f"{report.path}: {names[0]}"
+        message = found_in(names, path)
         if outcome is not None:
             severity = Severity.ALARM if outcome.failed else Severity.NOTICE
-            message = f"{report.path}: {outcome.state}"
+            message += f": {outcome.state}"
             message += f" ({outcome.detail})" if outcome.detail else ""
         return Event(
             kind=kind,
             severity=severity,
             message=message,
             origin=self._origin,
-            path=report.path,
+            path=path,
             object=report.detections[0].object,
             signatures=names,
             verdict=report.verdict.value,

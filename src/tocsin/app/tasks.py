@@ -30,7 +30,7 @@ from tocsin.database.index import Index
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import SettingsError, UsageError
 from tocsin.protect.actions import Action
-from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.journal.event import Event, Kind, Severity, found_in
 from tocsin.protect.own_files import WHAT
 from tocsin.protect.processes import read_process
 from tocsin.protect.schedule.conditions import Conditions
@@ -410,7 +410,7 @@ def _found_event(report: Report, origin: str, database: str) -> Event:
     return Event(
         kind=Kind.DETECTION,
         severity=Severity.ALARM if report.verdict is Verdict.INFECTED else Severity.WARNING,
-        message=f"{report.path}: {names[0]}",
+        message=found_in(names, report.path),
         origin=origin,
         path=report.path,
         object=report.detections[0].object,

@@ -40,7 +40,7 @@ from tocsin.protect.daemon.keeper_messages import from_keeper
 from tocsin.protect.daemon.listening import Listeners
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.scan_service import ScanService
-from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.journal.event import Event, Kind, Severity, found_in
 from tocsin.protect.journal.filters import Filter
 from tocsin.protect.journal.sendable import received_event
 from tocsin.settings import Settings
@@ -273,12 +273,11 @@ def detection(report: Report, origin: str, database: str, peer: Peer | None = No
     """The event that something was found."""
     first = report.detections[0]
     names = tuple(dict.fromkeys(each.name for each in report.detections))
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return Event(
         kind=Kind.DETECTION,
         severity=Severity.ALARM,
         origin=origin,
-        message=f"{first.name}{more} in {report.path}",
+        message=found_in(names, report.path),
         path=report.path,
         object=first.object if first.object != report.path else "",
         signatures=names,

@@ -6,7 +6,7 @@ from typing import Any
 
 from tocsin.engine.report import Report
 from tocsin.protect.guard.processes import Who
-from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.journal.event import Event, Kind, Severity, found_in
 
 ORIGIN = "guard"
 
@@ -31,7 +31,7 @@ def detection(report: Report, path: str, who: Who, database: str, action: str) -
     return Event(
         kind=Kind.DETECTION,
         severity=Severity.ALARM,
-        message=f"{first.name} in {path}: {words[action]}",
+        message=f"{found_in(names, path)}: {words[action]}",
         origin=ORIGIN,
         path=path,
         object=first.object,

@@ -236,9 +236,8 @@ def _quarantine(seen: Seen) -> Iterator[Judgement]:
         yield Judgement(Level.WARNING, "quarantine", text, "delete from it, or raise max_size")
     if count := stored.restorable:
         what = "one object is" if count == 1 else f"{count:,} objects are"
-        text = f"{what} no longer detected and may be put back"
-        advice = "tocsin quarantine list names them, tocsin quarantine restore puts them back"
-        yield Judgement(Level.NOTE, "quarantine", text, advice)
+        text = f"{what} no longer detected; 'tocsin quarantine restore' puts back what you name"
+        yield Judgement(Level.NOTE, "quarantine", text, "tocsin quarantine list names them")
 
 
 def _queue(seen: Seen) -> Iterator[Judgement]:

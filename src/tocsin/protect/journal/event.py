@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -81,3 +82,14 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     program: str = ""
     record: str = ""
     details: dict[str, Any] = {}
+
+
+def found_in(names: Sequence[str], path: str) -> str:
+    """What was found where, as every event says it: `SIGNATURE in PATH`.
+
+    Args:
+        names: of all signatures, the one that counts first.
+        path: where.
+    """
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more} in {path}"

@@ -174,6 +174,14 @@ def settings_of(tree, text, **others):
     return tree.plan(text, **others).loaded.settings
 
 
+def test_the_longer_of_two_times_is_named(tree):
+    rows = tree.plan("ReadTimeout 180\nCommandReadTimeout 30\n").plan.rows
+    said = {row.stated.option: row for row in rows}
+    assert said["CommandReadTimeout"].becomes == said["ReadTimeout"].becomes
+    assert said["CommandReadTimeout"].remark == "ReadTimeout is the longer of the two"
+    assert said["ReadTimeout"].remark == ""
+
+
 def test_limits_and_places(tree):
     settings = settings_of(
         tree,

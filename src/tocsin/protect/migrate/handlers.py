@@ -174,10 +174,11 @@ def _patience(draft: Draft, stated: Stated) -> Said:
     times = [*draft.all("ReadTimeout", stated.file), *draft.all("CommandReadTimeout", stated.file)]
     longest = max(each.value for each in times if isinstance(each.value, int))
     seconds = float(min(max(longest, 1), 86400))
+    source = next(each for each in times if each.value == longest)
     if draft.get("daemon", "command_timeout") is None:
-        source = next(each for each in times if each.value == longest)
         draft.put("daemon", "command_timeout", seconds, source)
-    return _becomes(draft.said("daemon", "command_timeout", seconds))
+    remark = "" if stated.value == longest else f"{source.option} is the longer of the two"
+    return _becomes(draft.said("daemon", "command_timeout", seconds), remark)
 
 
 def _queue(draft: Draft, stated: Stated) -> Said:

@@ -382,7 +382,8 @@ class Daemon:
 
     def _hear(self, said: Said) -> None:
         child, message, descriptors = said
-        if isinstance(message, TakeWish) and "keeper" in self._children:
+        from_guard = child is self._children.get("guard")
+        if isinstance(message, TakeWish) and from_guard and "keeper" in self._children:
             taken = TakeNote(message.path, message.report, message.origin)
             self._children["keeper"].send(taken, descriptors)
         for descriptor in descriptors:

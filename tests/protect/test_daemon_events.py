@@ -131,19 +131,16 @@ def test_guard_refuses_and_the_keeper_takes_away() -> None:
             code, body = daemon.request("POST", "/v1/act", {"verb": "quarantine-list"})
             (record,) = json.loads(body)["result"]
             assert (code, record["path"]) == (200, str(bad))
-            # put back by hand it would be refused again; elsewhere it is not guarded
-            code, body = daemon.request(
-                "POST",
-                "/v1/act",
-                {
-                    "verb": "quarantine-restore",
-                    "arguments": {"id": record["id"], "to": str(folder / "back")},
-                },
-            )
+            arguments = {"id": record["id"], "to": str(folder / "back")}
+            wish = {"verb": "quarantine-restore", "arguments": arguments}
+            code, body = daemon.request("POST", "/v1/act", wish)
+            assert (code, "sudo" in json.loads(body)["error"]) == (409, True)
+            del arguments["to"]
+            code, body = daemon.request("POST", "/v1/act", wish)
             assert code == 200, body
-            back = Path(json.loads(body)["result"]["path"])
-            assert back.read_bytes() == eicar()
-            assert stat.S_IMODE(back.stat().st_mode) == 0o640
+            assert Path(json.loads(body)["result"]["path"]) == bad
+            status = bad.stat()  # it is guarded there, and would be refused again
+            assert (status.st_size, stat.S_IMODE(status.st_mode)) == (len(eicar()), 0o640)
             daemon.wait_until(lambda: daemon.events(action="restored"))
         finally:
             daemon.stop()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ from tocsin.protect.daemon.keeper_messages import (
     from_keeper,
 )
 from tocsin.protect.daemon.peer import Peer
+from tocsin.protect.daemon.socket_origin import Origin, origin_of
 
 
 @contextmanager
-def keeper(place: Path) -> Iterator[Channel[FromKeeper, ToKeeper]]:
+def keeper(places: frozenset[Origin]) -> Iterator[Channel[FromKeeper, ToKeeper]]:
     """A keeper, and the front's end of the channel to it."""
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     done: list[str] = []
@@ -38,7 +39,7 @@ def keeper(place: Path) -> Iterator[Channel[FromKeeper, ToKeeper]]:
         done.append(verb)
         return peer.uid
 
-    served = Keeper(its, Peer(65534, 65534, ()), None, act, print, (), frozenset({str(place)}))
+    served = Keeper(its, Peer(65534, 65534, ()), None, act, print, (), places)
     thread = threading.Thread(target=served.serve)
     thread.start()
     channel: Channel[FromKeeper, ToKeeper] = Channel(mine, from_keeper)
@@ -67,10 +68,13 @@ def test_only_a_connection_that_was_accepted_counts(tmp_path: Path) -> None:
     with (
         socket.socket(socket.AF_UNIX) as listener,
         socket.socket(socket.AF_UNIX) as elsewhere,
-        keeper(place) as channel,
+        ExitStack() as stack,
     ):
         listener.bind(str(place))
         listener.listen()
+        origin = origin_of(listener.fileno())
+        assert origin is not None
+        channel = stack.enter_context(keeper(frozenset({origin})))
         elsewhere.bind(str(tmp_path / "other"))
         elsewhere.listen()
         client = socket.socket(socket.AF_UNIX)
@@ -82,6 +86,12 @@ def test_only_a_connection_that_was_accepted_counts(tmp_path: Path) -> None:
         pair, rest = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         packets, more = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         tcp = socket.socket()
+        # a pair and a client's own end, named as the front likes: the same text, another file
+        named, _end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        place.rename(tmp_path / "moved")
+        named.bind(str(place))
+        (tmp_path / "moved").rename(place)
+        assert named.getsockname() == accepted.getsockname() == str(place)
         wish = OpenWish(1, bytes(secret))
         # believed: somebody connected, and the kernel says who
         channel.send(wish, [accepted.fileno()])
@@ -89,7 +99,7 @@ def test_only_a_connection_that_was_accepted_counts(tmp_path: Path) -> None:
         answer(channel)
         # the listener itself, the client's own end, pairs, another place, no socket at all
         with open(secret, "rb") as file:
-            for forged in (listener, client, pair, packets, other, tcp, file):
+            for forged in (listener, client, pair, packets, named, other, tcp, file):
                 channel.send(wish, [forged.fileno()])
                 note = answer(channel)
                 assert isinstance(note, RefusedNote), forged

@@ -46,6 +46,8 @@ from tocsin.protect.daemon.rights import (
     user_ids,
 )
 from tocsin.protect.daemon.service_manager import ServiceManager
+from tocsin.protect.daemon.socket_origin import Origin, origin_of
+from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.sandbox.identity import others_may_read
 from tocsin.sandbox.policy import runtime_paths
 from tocsin.settings import Settings
@@ -114,6 +116,7 @@ class Composition:
         settings: the settings.
         config: the settings file, None for the usual place.
         listeners: where clients come.
+        places: the files at which they do.
         user: account and group that the front becomes, or None to stay what it is.
     """
 
@@ -122,9 +125,11 @@ class Composition:
         settings: Settings,
         config: Path | None,
         listeners: Listeners,
+        places: frozenset[Origin],
         user: tuple[int, int] | None,
     ) -> None:
         self._settings = settings
+        self._places = places
         self._config = config
         self._listeners = listeners
         self._user = user
@@ -162,7 +167,15 @@ class Composition:
         from tocsin.app.keeping import run_keeper
 
         network = Peer(*(self._user or (os.geteuid(), os.getegid())), ())
-        run_keeper(self._settings, self._config, end, front, network, self._admin_gid)
+        run_keeper(
+            self._settings,
+            self._config,
+            end,
+            front,
+            network,
+            self._admin_gid,
+            self._places,
+        )
 
     def guard(self, end: socket.socket, session: int) -> None:
         """Answer the kernel."""
@@ -358,16 +371,17 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
     state = state_folder(settings)
     lock = _make_folders(settings, user)
     listeners = _listen(settings)
+    places, news = _origins(listeners)
     try:
         daemon = Daemon(
-            Composition(settings, config, listeners, user),
+            Composition(settings, config, listeners, places, user),
             listeners.descriptors(),
             guarded=settings.guard.enabled,
             check_every=settings.database.check_every,
             sources_changed=lambda identity: sources_changed(settings, identity),
             exceptions=exceptions_now,
             serves=_places(settings),
-            news=changed_settings(settings, state),
+            news=[*changed_settings(settings, state), *news],
             notify=ServiceManager(),
         )
         return daemon.run()
@@ -377,6 +391,29 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
                 with suppress(OSError):
                     os.unlink(path)
         os.close(lock)
+
+
+def _origins(listeners: Listeners) -> tuple[frozenset[Origin], list[Event]]:
+    """The files at which clients connect, by which the keeper knows who is one."""
+    found: set[Origin] = set()
+    news: list[Event] = []
+    for listener in (listeners.clamd_unix, listeners.api):
+        try:
+            origin = origin_of(listener.fileno()) if listener is not None else None
+        except OSError as error:
+            message = (
+                f"this kernel does not tell where a connection came from ({error.strerror}; "
+                "CONFIG_UNIX_DIAG): clients have no paths scanned, streams and descriptors only"
+            )
+            news = [
+                Event(
+                    kind=Kind.FAILURE, severity=Severity.WARNING, origin="daemon", message=message
+                )
+            ]
+            continue
+        if origin is not None:
+            found.add(origin)
+    return frozenset(found), news
 
 
 def _places(settings: Settings) -> str:

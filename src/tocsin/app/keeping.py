@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -31,6 +32,8 @@ from tocsin.protect.daemon.control_messages import (
 )
 from tocsin.protect.daemon.keeper import Keeper
 from tocsin.protect.daemon.peer import Peer
+from tocsin.protect.daemon.rights import show_nothing
+from tocsin.protect.daemon.socket_origin import Origin
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.journal.sendable import sendable_event
 from tocsin.protect.own_files import Key
@@ -171,6 +174,10 @@ class Keeping:
         finding = Finding.of(report, database=self._database, origin=origin)
         names = tuple(dict.fromkeys(each.name for each in report.detections))
         try:
+            if not report.detections:
+                raise QuarantineError(f"{report.path}: nothing was found in it")
+            if fcntl.fcntl(descriptor, fcntl.F_GETFL) & (os.O_PATH | os.O_WRONLY):
+                raise QuarantineError(f"{report.path}: whoever found it could not read it")
             status = os.fstat(descriptor)
             if own_files(self._settings).keeps((status.st_dev, status.st_ino), path):
                 raise QuarantineError(f"{report.path}: {NOT_OWN}")
@@ -227,16 +234,16 @@ class Keeping:
             return item_values(vault.record(str(arguments["id"])))
 
     def _restore(self, arguments: dict[str, Any], peer: Peer) -> Any:
-        """Put a file back to its place; root may name another, and ask for set-user-ID bits."""
-        to = arguments.get("to")
-        keep_setid = bool(arguments.get("keep_setid", False))
-        if peer.uid != 0 and (to is not None or keep_setid):
-            raise UsageError("only root restores to another place or with set-user-ID bits")
+        """Put a file back to its place, without set-user-ID bits.
+
+        Other places and such bits are for root's own command, which goes to the vault itself: what
+        comes through the front is not believed that far.
+        """
+        if "to" in arguments or "keep_setid" in arguments:
+            raise UsageError("another place, or set-user-ID bits: sudo tocsin quarantine restore")
         with self._vault() as vault:
             record = vault.record(str(arguments["id"]))
-            restored = vault.put_back(
-                record.id, None if to is None else str(to), keep_setid=keep_setid
-            )
+            restored = vault.put_back(record.id)
         path = os.fsdecode(restored.path)
         message = f"restored from quarantine: {path}"
         self._say(_acted("restored", message, peer, record.place, record))
@@ -304,6 +311,7 @@ def run_keeper(
     front: socket.socket,
     network: Peer,
     admin_gid: int | None,
+    places: frozenset[Origin],
 ) -> None:
     """The life of the keeper's process.
 
@@ -314,16 +322,16 @@ def run_keeper(
         front: the channel to the front.
         network: as whom files are opened for clients over a network.
         admin_gid: the group whose members may act.
+        places: the files at which the daemon listens.
     """
+    show_nothing()
     supervisor = Control(control)
     keeping = Keeping(settings, config, supervisor.say)
     exclude = settings.scan.exclude
-    daemon = settings.daemon
 
     def own() -> frozenset[Key]:
         return keeping.own.left_out
 
-    places = frozenset(place for place in (daemon.socket, daemon.api_socket) if place)
     keeper = Keeper(front, network, admin_gid, keeping.act, keeping.take, exclude, places, own)
     supervisor.keeping, supervisor.keeper = keeping, keeper
     try:

@@ -200,6 +200,7 @@ class ApiServer:
             try:
                 while (report := await listing.queue.get()) is not None:
                     await exchange.line(report.to_dict())
+                    listing.taken()
             finally:
                 listing.cancel()
         await exchange.end_lines()
@@ -229,6 +230,10 @@ class _ApiScan:
         for number in self._running:
             self._front.service.cancel(number)
 
+    def taken(self) -> None:
+        """A report was passed on: one more file may be opened."""
+        self._front.keeper.more(self._number)
+
     def opened(self, path: bytes, descriptor: int) -> None:
         """A file was opened; the descriptor is this object's."""
         if self._gone:
@@ -240,7 +245,6 @@ class _ApiScan:
             self._running.discard(number)
             self._front.saw(report, self._client.peer)
             self.queue.put_nowait(report)
-            self._front.keeper.more(self._number)
             self._end_if_done()
 
         number = self._front.service.scan(

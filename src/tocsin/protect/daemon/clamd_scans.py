@@ -120,6 +120,7 @@ class PathScan:
             denied = note.reason == os.strerror(errno.EACCES)
             reason = "Access denied." if denied else f"{note.reason}."
             self._answering.line(b"%s: %s ERROR" % (note.path, reason.encode()))
+        self._keeper.more(self._number)
 
     def finished(self) -> None:
         """Nothing more will be opened."""

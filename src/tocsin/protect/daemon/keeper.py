@@ -36,10 +36,14 @@ from tocsin.protect.daemon.keeper_messages import (
 )
 from tocsin.protect.daemon.opener import Opened, Opening, Wish
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
+from tocsin.protect.daemon.socket_origin import Origin, origin_of
 from tocsin.protect.journal.sendable import sendable
 from tocsin.protect.own_files import Key
 
 THREADS = 16
+
+MOST_AHEAD = 256
+"""Files of one walk that may be open and not looked at yet."""
 
 Act = Callable[[str, dict[str, Any], Peer], Any]
 """Does something for an administrator: verb, arguments, who asks; raises `TocsinError`."""
@@ -68,7 +72,7 @@ class Keeper:
         act: does what administrators want done.
         quarantine: takes away what was found.
         exclude: globs of paths that are not opened.
-        places: where the daemon listens; only who connected there is believed to be who it is.
+        places: the files at which the daemon listens; only who connected there is believed.
         own: says what is this program's own, which is not opened, by device and inode.
     """
 
@@ -80,7 +84,7 @@ class Keeper:
         act: Act,
         quarantine: Quarantine,
         exclude: tuple[str, ...] = (),
-        places: frozenset[str] = frozenset(),
+        places: frozenset[Origin] = frozenset(),
         own: Callable[[], frozenset[Key]] = frozenset,
     ) -> None:
         self._own = own
@@ -182,15 +186,17 @@ class Keeper:
                 self._exclude,
                 self._own(),
             )
-            task = _Task(Opening(wish, peer), message.ahead)
+            task = _Task(Opening(wish, peer), min(message.ahead, MOST_AHEAD))
             self._tasks[message.number] = task
             self._step(message.number, task)
         elif isinstance(message, MoreWish):
+            _close_all(descriptors)
             more = self._tasks.get(message.number)
             if more is not None:
-                more.credit += message.count
+                more.credit = min(more.credit + message.count, MOST_AHEAD)
                 self._step(message.number, more)
         elif isinstance(message, CancelWish):
+            _close_all(descriptors)
             cancelled = self._tasks.pop(message.number, None)
             if cancelled is not None:
                 cancelled.cancelled = True
@@ -204,7 +210,8 @@ class Keeper:
 
         It must be one that was accepted where the daemon listens. Of a pair of sockets the kernel
         names who made it, of a client's own end and of a listener who listens: all may be root,
-        and a front that is not itself any more holds such.
+        and a front that is not itself any more holds such, and may name them as it likes. What it
+        can still do is ask for who is connected at that moment.
         """
         if networked:
             return self._network_peer
@@ -212,11 +219,10 @@ class Keeper:
             return None
         try:
             with socket.socket(fileno=os.dup(descriptors[0])) as connection:
-                is_stream = connection.type == socket.SOCK_STREAM
-                if connection.family != socket.AF_UNIX or not is_stream:
+                if connection.family != socket.AF_UNIX:
                     return None
                 listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                if listens or connection.getsockname() not in self._places:
+                if listens or origin_of(connection.fileno()) not in self._places:
                     return None
                 return peer_of(connection)
         except OSError:
@@ -231,26 +237,27 @@ class Keeper:
 
     def _open_some(self, number: int, task: _Task, credit: int) -> None:
         """In a thread: open the next few."""
+        if task.cancelled:
+            return
         try:
             found = task.opening.step(credit)
         except Exception as error:  # a walk must end with an answer, whatever it met
             self._post(RefusedNote(number, b"", True, f"a defect: {error}", False))
             self._later(lambda: self._stepped(number, task, 0, ended=True))
             return
-        refused = 0
         for item in found:
             if isinstance(item, Opened):
                 self._post(OpenedNote(number, item.path), item.descriptor)
             else:
-                refused += 1
                 self._post(RefusedNote(number, *item))
         ended = task.opening.done
-        self._later(lambda: self._stepped(number, task, refused, ended=ended))
+        left = credit - len(found)
+        self._later(lambda: self._stepped(number, task, left, ended=ended))
 
-    def _stepped(self, number: int, task: _Task, refused: int, *, ended: bool) -> None:
-        """Back in the loop: what was refused costs no credit."""
+    def _stepped(self, number: int, task: _Task, left: int, *, ended: bool) -> None:
+        """Back in the loop: what was found costs credit, refused or not."""
         task.running = False
-        task.credit += refused
+        task.credit += left
         if task.cancelled:
             return
         if ended:

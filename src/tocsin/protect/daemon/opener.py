@@ -6,8 +6,10 @@ rights at all. Each step gives a few descriptors, so that a walk waits for whoev
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,6 +17,9 @@ from tocsin.protect.daemon.peer import Peer, acting_as, open_without_magic
 from tocsin.protect.exclusions import is_excluded
 from tocsin.protect.mounts import pseudo_devices
 from tocsin.protect.own_files import Key, OwnFiles, is_beneath
+
+STEP_SECONDS = 0.05
+"""How long one walk may have a thread at a time."""
 
 
 class Wish(NamedTuple):
@@ -77,26 +82,29 @@ class Opening:
         self.done = False
 
     def step(self, most: int) -> list[Opened | Refused]:
-        """The next few, at most `most`; `done` says when there are no more."""
+        """The next few, at most `most`; `done` says when there are no more.
+
+        It takes `STEP_SECONDS` at most, and then may have found nothing yet: a tree of empty
+        folders is not to hold up those who wait for a thread.
+        """
         found: list[Opened | Refused] = []
+        until = time.monotonic() + STEP_SECONDS
         try:
             with acting_as(self._peer):
-                while len(found) < most:
-                    item = next(self._items, None)
-                    if item is None:
+                while len(found) < most and time.monotonic() < until:
+                    item = next(self._items, self)
+                    if item is self:
                         self.done = True
                         break
-                    found.append(item)
+                    if isinstance(item, Opened | Refused):
+                        found.append(item)
         except PermissionError as error:
             found.append(Refused(self._wish.path, True, error.strerror or str(error)))
             self.done = True
         return found
 
-    def close(self) -> None:
-        """Stop."""
-        self._items.close()  # type: ignore[attr-defined]
-
-    def _walk(self) -> Iterator[Opened | Refused]:
+    def _walk(self) -> Iterator[Opened | Refused | None]:
+        """What there is; None where nothing was found and somebody else may have the thread."""
         path = self._wish.path
         if self._excludes(path):
             yield Refused(path, True, "Excluded", excluded=True)
@@ -114,6 +122,10 @@ class Opening:
             yield Refused(path, True, "Excluded", excluded=True)
             return
         if stat.S_ISREG(status.st_mode):
+            if self._peer.uid != 0 and status.st_dev in self._pseudo:
+                os.close(descriptor)  # it may say more to the daemon than to who asks
+                yield Refused(path, True, os.strerror(errno.EACCES))
+                return
             yield Opened(path, descriptor)
             return
         os.close(descriptor)
@@ -128,44 +140,65 @@ class Opening:
             return False
         return is_excluded(os.fsdecode(path), os.fsdecode(os.path.basename(path)), exclude)
 
-    def _leads_to_own(self, entry: os.DirEntry[bytes]) -> bool:
+    def _leads_to_own(self, path: bytes) -> bool:
         """Whether a link leads into a folder of this program's own."""
         left_out = self._own.left_out
-        if not left_out or not entry.is_symlink():
+        if not left_out or not os.path.islink(path):
             return False
-        return is_beneath(os.path.realpath(entry.path), left_out)
+        return is_beneath(os.path.realpath(path), left_out)
 
-    def _folder(self, top: bytes, device: int) -> Iterator[Opened | Refused]:
+    def _folder(self, top: bytes, device: int) -> Iterator[Opened | Refused | None]:
         waiting = [top]
         seen: set[tuple[int, int]] = set()
         while waiting:
             folder = waiting.pop()
+            yield None
             try:
-                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+                descriptor = open_without_magic(folder)
             except OSError as error:
                 yield Refused(folder, folder == top, error.strerror or str(error))
                 continue
             inner: list[bytes] = []
-            for entry in entries:
-                if self._excludes(entry.path):
-                    yield Refused(entry.path, False, "Excluded", excluded=True)
-                    continue
-                try:
-                    opened = self._entry(entry, device, inner, seen)
-                except OSError as error:
-                    yield Refused(entry.path, False, error.strerror or str(error))
-                    continue
-                if opened is not None:
-                    yield opened
+            try:
+                yield from self._listed(folder, descriptor, device, inner, seen)
+            except OSError as error:
+                yield Refused(folder, folder == top, error.strerror or str(error))
+            finally:
+                os.close(descriptor)
             waiting.extend(reversed(inner))
 
+    def _listed(
+        self,
+        folder: bytes,
+        descriptor: int,
+        device: int,
+        inner: list[bytes],
+        seen: set[tuple[int, int]],
+    ) -> Iterator[Opened | Refused | None]:
+        """What stands in one folder, whatever its path leads to meanwhile."""
+        for name in sorted(os.fsencode(each) for each in os.listdir(descriptor)):
+            path = os.path.join(folder, name)
+            if self._excludes(path):
+                yield Refused(path, False, "Excluded", excluded=True)
+                continue
+            try:
+                yield self._entry(path, name, descriptor, device, inner, seen)
+            except OSError as error:
+                yield Refused(path, False, error.strerror or str(error))
+
     def _entry(
-        self, entry: os.DirEntry[bytes], device: int, inner: list[bytes], seen: set[tuple[int, int]]
+        self,
+        path: bytes,
+        name: bytes,
+        folder: int,
+        device: int,
+        inner: list[bytes],
+        seen: set[tuple[int, int]],
     ) -> Opened | Refused | None:
         follow = self._wish.follow_links
-        status = entry.stat(follow_symlinks=follow)
-        if self._own.leaves_out(status) or (follow and self._leads_to_own(entry)):
-            return Refused(entry.path, False, "Excluded", excluded=True)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=follow)
+        if self._own.leaves_out(status) or (follow and self._leads_to_own(path)):
+            return Refused(path, False, "Excluded", excluded=True)
         if stat.S_ISDIR(status.st_mode):
             identity = (status.st_dev, status.st_ino)
             crosses = status.st_dev != device and (
@@ -173,12 +206,12 @@ class Opening:
             )
             if not crosses and not (follow and identity in seen):
                 seen.add(identity)
-                inner.append(entry.path)
+                inner.append(path)
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        descriptor = open_without_magic(entry.path, follow=follow)
+        descriptor = open_without_magic(name, follow=follow, folder=folder)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return Opened(entry.path, descriptor)
+            return Opened(path, descriptor)
         os.close(descriptor)
         return None

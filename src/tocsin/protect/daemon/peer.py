@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from tocsin.protect.daemon.rights import Held, held_capabilities, use_capabilities
 from tocsin.sandbox import syscalls
 
 _SO_PEERGROUPS = 59
 _MOST_GROUPS = 65536
 _RESOLVE_NO_MAGICLINKS = 0x02
+_HERE = -100  # AT_FDCWD
 
 
 class Peer(NamedTuple):
@@ -74,7 +76,7 @@ def is_admin(peer: Peer, admin_gid: int | None, owner: int) -> bool:
 
 @contextmanager
 def acting_as(peer: Peer) -> Iterator[None]:
-    """Open files as a peer, in this thread only.
+    """Open files as a peer, in this thread only, with none of root's rights.
 
     Raises:
         PermissionError: this process may not act for them.
@@ -88,36 +90,57 @@ def acting_as(peer: Peer) -> Iterator[None]:
             raise PermissionError(1, "the daemon does not run as root and opens its own files only")
         yield  # root may read whatever this process may
         return
-    before = os.getgroups()
-    _become(peer.uid, peer.gid, peer.groups)
+    before = _Identity(0, os.getegid(), tuple(os.getgroups()))
+    held = held_capabilities()
+    try:
+        _become(_Identity(peer.uid, peer.gid, peer.groups))
+        # Not only those over files: /proc shows more to who may trace or administer.
+        use_capabilities(held, effective=0)
+    except OSError:
+        _return_to(before, held)
+        raise
     try:
         yield
     finally:
-        _become(0, os.getegid(), tuple(before))
+        _return_to(before, held)
 
 
-def _become(uid: int, gid: int, groups: tuple[int, ...]) -> None:
-    """Change this thread's identity for files; ends the process where that is half done."""
+class _Identity(NamedTuple):
+    """As whom a thread opens files."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+def _become(identity: _Identity) -> None:
+    """Change this thread's identity for files."""
+    uid, gid, groups = identity
+    packed = (ctypes.c_uint32 * len(groups))(*groups)
+    syscalls.call("setgroups", len(groups), ctypes.cast(packed, ctypes.c_void_p))
+    syscalls.call("setfsgid", gid)
+    syscalls.call("setfsuid", uid)
+    if syscalls.call("setfsuid", -1) != uid:  # it says what holds, whatever it was asked
+        raise PermissionError(1, f"cannot act as user {uid}")
+
+
+def _return_to(identity: _Identity, held: Held) -> None:
+    """Be what this thread was; ends the process where that is not to be had again."""
     try:
-        packed = (ctypes.c_uint32 * len(groups))(*groups)
-        syscalls.call("setgroups", len(groups), ctypes.cast(packed, ctypes.c_void_p))
-        syscalls.call("setfsgid", gid)
-        syscalls.call("setfsuid", uid)
-        if syscalls.call("setfsuid", -1) != uid:  # it says what holds, whatever it was asked
-            raise PermissionError(1, f"cannot act as user {uid}")
-    except BaseException:
-        if uid == 0:
-            os._exit(70)  # going on with a stranger's rights, or without our own, helps nobody
-        _become(0, os.getegid(), tuple(os.getgroups()))
-        raise
+        use_capabilities(held, effective=held.effective)
+        _become(identity)
+        use_capabilities(held, effective=held.effective)  # setfsuid takes and gives some itself
+    except OSError:
+        os._exit(70)  # going on with a stranger's rights, or without our own, helps nobody
 
 
-def open_without_magic(path: bytes, *, follow: bool = True) -> int:
+def open_without_magic(path: bytes, *, follow: bool = True, folder: int = _HERE) -> int:
     """Open a file to be scanned; links of `/proc` to what this process has open are refused.
 
     Args:
-        path: absolute.
+        path: absolute, or a name in `folder`.
         follow: whether the last component may be a link.
+        folder: descriptor of the folder that a name is in.
 
     Returns:
         Its descriptor.
@@ -125,13 +148,15 @@ def open_without_magic(path: bytes, *, follow: bool = True) -> int:
     Raises:
         OSError: it cannot be opened.
     """
+    if b"\0" in path:
+        raise FileNotFoundError(2, os.strerror(2))  # the kernel would take what stands before it
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     flags |= 0 if follow else os.O_NOFOLLOW
     how = struct.pack("QQQ", flags, 0, _RESOLVE_NO_MAGICLINKS)
     try:
         return syscalls.call(
             "openat2",
-            -100,
+            folder,
             ctypes.create_string_buffer(path + b"\0"),
             ctypes.create_string_buffer(how, len(how)),
             len(how),
@@ -139,6 +164,7 @@ def open_without_magic(path: bytes, *, follow: bool = True) -> int:
     except OSError as error:
         if error.errno != 38:
             raise
-    if os.path.realpath(path).startswith(b"/proc/"):
+    base = b"" if folder == _HERE else os.readlink(b"/proc/self/fd/%d" % folder)
+    if os.path.realpath(os.path.join(base, path)).startswith(b"/proc/"):
         raise PermissionError(13, os.strerror(13), path)
-    return os.open(path, flags)
+    return os.open(path, flags, dir_fd=None if folder == _HERE else folder)

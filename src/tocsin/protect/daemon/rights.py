@@ -9,6 +9,7 @@ import pwd
 import signal
 import struct
 from contextlib import suppress
+from typing import NamedTuple
 
 from tocsin.errors import SettingsError
 from tocsin.sandbox import syscalls
@@ -78,18 +79,68 @@ def keep_capabilities(*names: str) -> None:
 
     Args:
         *names: without `CAP_`.
+
+    Raises:
+        OSError: the kernel refused.
     """
-    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0))
-    held = ctypes.create_string_buffer(24)
     wanted = sum(1 << _CAPABILITIES[name] for name in names)
+    permitted = held_capabilities().permitted & wanted
+    use_capabilities(Held(permitted, permitted), effective=permitted)
+
+
+class Held(NamedTuple):
+    """The capabilities of a thread, as bits.
+
+    Attributes:
+        effective: those that are in force.
+        permitted: those that may be put in force.
+    """
+
+    effective: int
+    permitted: int
+
+
+def held_capabilities() -> Held:
+    """Those of this thread.
+
+    Raises:
+        OSError: the kernel does not tell.
+    """
+    words = ctypes.create_string_buffer(24)
+    syscalls.call("capget", _header(), words)
+    low_effective, low_permitted, _, high_effective, high_permitted, _ = struct.unpack(
+        "=6I", words.raw
+    )
+    return Held(low_effective | high_effective << 32, low_permitted | high_permitted << 32)
+
+
+def use_capabilities(held: Held, *, effective: int) -> None:
+    """Put some of what is permitted in force, in this thread.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    low, high = 0xFFFFFFFF, 32
+    words = struct.pack(
+        "=6I",
+        *(effective & low, held.permitted & low, 0),
+        *(effective >> high, held.permitted >> high, 0),
+    )
+    syscalls.call("capset", _header(), ctypes.create_string_buffer(words, len(words)))
+
+
+def _header() -> ctypes.Array[ctypes.c_char]:
+    return ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0), 8)
+
+
+def show_nothing() -> None:
+    """Let nobody trace this process or read its memory, and leave no core behind."""
+    import resource
+
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
-        syscalls.call("capget", header, held)
-        low = struct.unpack("=6I", held.raw)
-        permitted = (low[1] | low[4] << 32) & wanted
-        words = (permitted & 0xFFFFFFFF, permitted & 0xFFFFFFFF, 0)
-        high = (permitted >> 32, permitted >> 32, 0)
-        kept = ctypes.create_string_buffer(struct.pack("=6I", *words, *high), 24)
-        syscalls.call("capset", header, kept)
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
 
 
 def drop_to(uid: int, gid: int, *, new_privileges: bool) -> None:

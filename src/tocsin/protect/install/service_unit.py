@@ -58,7 +58,7 @@ LimitCORE=0
 """
 
 _CONFINED = """\
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 RestrictNamespaces=user mnt net ipc
 RestrictRealtime=yes
 LockPersonality=yes

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from tocsin.app.apart import run_apart
+from tocsin.app.as_owner import by_owner
 from tocsin.app.own_files import own_files
 from tocsin.app.ownership import make_journal_folder
 from tocsin.app.settings import journal_file, quarantine_folder
@@ -174,13 +175,18 @@ def write_events(settings: Settings, events: list[Event]) -> str:
     """
     from tocsin.protect.journal.store import Journal
 
-    try:
-        make_journal_folder(settings)
-        opened = Journal(journal_file(settings))
+    place = journal_file(settings)
+
+    def write() -> None:
+        opened = Journal(place)
         try:
             opened.write_many(events)
         finally:
             opened.close()
+
+    try:
+        make_journal_folder(settings)
+        by_owner(place.parent, write)
     except (JournalError, OSError) as error:
         return str(error)
     return ""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tocsin.app.as_owner import by_owner
 from tocsin.app.doctor import Check, State
 from tocsin.app.install import this_executable
 from tocsin.app.ownership import closed_journal
@@ -298,20 +299,25 @@ def _journal(situation: Situation) -> Check:
             GROUP, "journal", State.FAILED, f"{file} can be written by others",
             f"chmod go-w {file}; what is in it may have been changed",
         )  # fmt: skip
-    try:
+
+    def verify() -> tuple[int, list[str]]:
         journal = Journal(file, read_only=True)
         try:
             found = journal.verify()
         finally:
             journal.close()
+        return found.events, list(found.problems)
+
+    try:
+        count, problems = by_owner(file.parent, verify)
     except JournalError as error:
         return Check(GROUP, "journal", State.FAILED, str(error), "")
-    if found.problems:
+    if problems:
         return Check(
-            GROUP, "journal", State.FAILED, f"{file}: {found.problems[0]}",
+            GROUP, "journal", State.FAILED, f"{file}: {problems[0]}",
             "compare it with what was forwarded; keep a copy before anything else is done",
         )  # fmt: skip
-    said = f"{file}, {found.events:,} events, unaltered"
+    said = f"{file}, {count:,} events, unaltered"
     closed = closed_journal(situation.settings)
     if closed is not None:
         return Check(GROUP, "journal", State.FAILED, f"{said}, but {closed.detail}", closed.advice)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.app.api_client import ApiClient
+from tocsin.app.as_owner import by_owner
 from tocsin.app.daemon_status import daemon_status
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
 from tocsin.errors import (
@@ -125,21 +126,22 @@ def _from_journal(path: Path, now: float) -> Happened:
         limit=_MOST_EVENTS,
         newest=True,
     )
-    journal = Journal(path, read_only=True)
-    try:
-        day = journal.count(detections._replace(since=now - DAY))
-        week = journal.count(detections._replace(since=now - 7 * DAY))
-        last = detections._replace(limit=_LAST_FINDINGS, newest=True)
-        return _told(
-            day,
-            week,
-            more=False,
-            last=[event_values(event) for event in journal.read(last)],
-            recent=[event_values(event) for event in journal.read(concerned)],
-            number=journal.last_number(),
-        )
-    finally:
-        journal.close()
+
+    def read() -> dict[str, Any]:
+        journal = Journal(path, read_only=True)
+        try:
+            last = detections._replace(limit=_LAST_FINDINGS, newest=True)
+            return {
+                "day": journal.count(detections._replace(since=now - DAY)),
+                "week": journal.count(detections._replace(since=now - 7 * DAY)),
+                "last": [event_values(event) for event in journal.read(last)],
+                "recent": [event_values(event) for event in journal.read(concerned)],
+                "number": journal.last_number(),
+            }
+        finally:
+            journal.close()
+
+    return _told(**by_owner(path.parent, read), more=False)
 
 
 def _from_daemon(admin: ApiClient, now: float) -> Happened:

@@ -90,6 +90,7 @@ def command(
       tocsin events --follow
       tocsin events --verify
     """
+    from tocsin.app.as_owner import become_owner
     from tocsin.app.device import device
     from tocsin.app.device_journal import chosen, readable_journal
     from tocsin.cli.settings_option import current_settings, named_settings
@@ -98,7 +99,9 @@ def command(
 
     settings, machine = current_settings(), device(named_settings())
     if verify:
-        sys.exit(_verify(readable_journal(settings, machine), as_json=as_json))
+        readable = readable_journal(settings, machine)
+        become_owner(readable.parent)
+        sys.exit(_verify(readable, as_json=as_json))
     wanted = Filter(
         kinds=tuple(map(Kind, kinds)),
         severity=Severity(severity),
@@ -115,6 +118,8 @@ def command(
     journal = chosen(settings, machine, own=own)
     if journal.remark:
         click.echo(f"tocsin: {printable(journal.remark)}", err=True)
+    if journal.remote is None:
+        become_owner(journal.place.parent)
     if follow:
         _follow(journal, wanted, as_json=as_json)
     else:

@@ -171,7 +171,8 @@ def open_for_reading(path: Path) -> tuple[sqlite3.Connection, bool]:
     """
     # Not opened to see: closing it would drop the locks that SQLite holds in this process.
     try:
-        path.stat()
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise JournalError(f"{path} is no file, and no journal")
     except FileNotFoundError:
         raise JournalError(f"there is no journal at {path}: nothing was recorded yet") from None
     except OSError as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import grp
 import os
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from protect.running_daemon import TOCSIN, RunningDaemon
@@ -21,6 +23,20 @@ device.SYSTEM_FILE = Path(sys.argv.pop(1))
 from tocsin.cli.main import run
 run()
 """
+
+
+@cache
+def why_not() -> str:
+    """Why another user cannot be had here; empty when it can."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        return "only root may become another user, by setpriv"
+    tried = subprocess.run(
+        [*become([]), sys.executable, "-c", "import tocsin.cli.main"],
+        capture_output=True,
+        check=False,
+        cwd="/",
+    )
+    return "another user cannot read this checkout or its Python" if tried.returncode else ""
 
 
 def member() -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.other_user import GROUP, UID, become, call, call_at_home, member
+from cli.other_user import GROUP, UID, become, call, call_at_home, member, why_not
 from protect.running_daemon import MARKER, TOCSIN, RunningDaemon, running_daemon
 from tocsin.app import remote_events
 from tocsin.app.events import events
@@ -25,7 +25,7 @@ from tocsin.protect.journal.event import Kind, Severity
 from tocsin.protect.journal.filters import Filter
 from tocsin.settings import Settings
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 TASK = '[[task]]\nname = "nightly"\nkind = "quick"\nat = "0 2 * * *"\n'
 
 
@@ -93,6 +93,11 @@ def test_the_daemon_gives_what_the_file_holds(
         assert len(there) == 1
 
 
+def heed_interrupts() -> None:
+    """Whoever starts tests in the background has them ignore SIGINT, and hands that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_following_goes_through_the_daemon(daemon: RunningDaemon) -> None:
     command = [*become(member()), *TOCSIN, "--config", str(daemon.config), "events", "-f"]
     process = subprocess.Popen(
@@ -100,6 +105,7 @@ def test_following_goes_through_the_daemon(daemon: RunningDaemon) -> None:
         stdout=subprocess.PIPE,
         text=True,
         cwd="/",
+        preexec_fn=heed_interrupts,
     )
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()

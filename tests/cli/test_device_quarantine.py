@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.other_user import GROUP, UID, call, call_at_home, member
+from cli.other_user import GROUP, UID, call, call_at_home, member, why_not
 from protect.running_daemon import RunningDaemon, running_daemon
 from tocsin.app.device import Device
 from tocsin.app.quarantine import Quarantine
@@ -22,7 +22,7 @@ from tocsin.protect.quarantine.record import Detected, Examination, Finding
 from tocsin.protect.quarantine.vault import Vault
 from tocsin.settings import Settings
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 
 @pytest.fixture(scope="module")

@@ -139,9 +139,16 @@ def test_verify(journal, place):
     assert json.loads(done.stdout)["problems"] == ["event 2 is filed under what it does not say"]
 
 
+def heed_interrupts():
+    """Whoever starts tests in the background has them ignore SIGINT, and hands that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_follow_prints_what_comes_and_ends_well_when_interrupted(journal):
     command = [sys.executable, "-m", "tocsin.cli.main", "events", "-f", "--json", "--limit", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     try:

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
 from engine_samples import BODY_RULE, EICAR, PAYLOAD, tocsin
 
-from cli.other_user import UID, become
+from cli.other_user import UID, become, why_not
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+as_root = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 _ON_A_MACHINE = """
 import sys

@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
+from cli.other_user import why_not
 from protect.running_daemon import MARKER, TOCSIN, RunningDaemon, running_daemon
 from tocsin.app import device, settings
 from tocsin.errors import InvalidSettings
 
 DAY = 86400
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+root_only = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis.strategies import (
     booleans,
     floats,
@@ -206,6 +206,7 @@ jumps = one_of(
     steps=lists(tuples(floats(0.01, 3), one_of(just(0.0), jumps)), min_size=1, max_size=8),
     share=one_of(just(0.0), floats(0, 1)),
 )
+@example(at="*/10 * * * *", steps=[(1.8125, -1.0), (0.25, -6e6), (0.25, -2.3e7)], share=0.0)
 @settings(max_examples=50, deadline=None)
 def test_however_the_clock_goes_back_two_starts_lie_apart_and_none_is_far(
     at: str, steps: list[tuple[float, float]], share: float

@@ -15,7 +15,7 @@ from types import FrameType
 
 from tocsin.database.index import Index
 from tocsin.engine.host_port import HostEnd, ScanRequest
-from tocsin.engine.jobs import Job, close_job
+from tocsin.engine.jobs import Job, close_job, lost
 from tocsin.engine.messages import ScanTask, pack_report, to_text
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, SkippedObject
@@ -38,10 +38,15 @@ class EngineHost:
     def __init__(
         self, database: Index, options: Options, jobs: int, ports: Sequence[HostEnd]
     ) -> None:
-        self._pool = WorkerPool(database, options, jobs)
+        # One worker more, so that what is not urgent can never hold up what is.
+        kept = any(port.urgent for port in ports)
+        self._pool = WorkerPool(database, options, jobs + kept)
+        self._most_ordinary = jobs
+        self._ordinary = 0
         self._exceptions = options.exceptions
         self._ports = sorted(ports, key=lambda port: not port.urgent)
         self._selector = selectors.DefaultSelector()
+        self._watched: set[HostEnd] = set()
         self._turn = 0
         self._stopping = False
 
@@ -56,7 +61,7 @@ class EngineHost:
         selector = self._selector
         selector.register(self._pool.fileno(), selectors.EVENT_READ)
         for port in self._ports:
-            selector.register(port.requests, selectors.EVENT_READ)
+            selector.register(port.answers, selectors.EVENT_READ, port)
         try:
             while self._ports or self._pool.busy:
                 self._round()
@@ -71,34 +76,57 @@ class EngineHost:
 
     def _round(self) -> None:
         """Take what there is room for, then wait for something to happen."""
-        while self._pool.vacant and (taken := self._next()) is not None:
+        while (taken := self._next()) is not None:
             self._begin(*taken)
         self._drop_finished()
-        if self._pool.vacant and not self._stopping:
-            if self._pool.prestart():
-                return  # one after the other, and requests in between
-            self._selector.select(_PATIENCE)
-            timeout = 0.0
-        else:
-            timeout = _PATIENCE
-        for done in self._pool.collect(timeout):
+        self._watch({port for port in self._ports if self._takes_from(port)})
+        if self._pool.vacant and not self._stopping and self._pool.prestart():
+            return  # one after the other, and requests in between
+        for key, _ in self._selector.select(_PATIENCE):
+            if isinstance(key.data, HostEnd) and key.fileobj is key.data.answers:
+                self._withdraw(key.data)
+        for done in self._pool.collect(0.0):
             self._answer(done.job, done.result)
         for port in self._ports:
             if port.backlog:
                 port.flush()
 
+    def _takes_from(self, port: HostEnd) -> bool:
+        """Whether one more request of a port could be begun."""
+        if self._stopping or not port.open or not self._pool.vacant:
+            return False
+        return port.urgent or self._ordinary < self._most_ordinary
+
+    def _watch(self, wanted: set[HostEnd]) -> None:
+        """Be woken by requests that could be begun, and by no others."""
+        for port in self._watched - wanted:
+            self._selector.unregister(port.requests)
+        for port in wanted - self._watched:
+            self._selector.register(port.requests, selectors.EVENT_READ)
+        self._watched = wanted
+
     def _next(self) -> tuple[HostEnd, ScanRequest, int] | None:
         """The next request: from urgent ports first, from the others in turn."""
-        if self._stopping:
-            return None
         ordinary = [port for port in self._ports if not port.urgent]
         self._turn += 1
         start = self._turn % len(ordinary) if ordinary else 0
         urgent = [port for port in self._ports if port.urgent]
         for port in (*urgent, *ordinary[start:], *ordinary[:start]):
-            if port.open and (taken := port.take()) is not None:
+            if self._takes_from(port) and (taken := port.take()) is not None:
                 return port, *taken
         return None
+
+    def _withdraw(self, port: HostEnd) -> None:
+        """Stop what whoever asked does not want any more, or all of it where they have gone."""
+        numbers = port.withdrawn()
+        if numbers is None:
+            self._selector.unregister(port.answers)
+            port.open = False
+            numbers = [job.ticket[1] for job in self._pool.jobs if job.ticket[0] is port]
+        for number in numbers:
+            job = self._pool.withdraw((port, number))
+            if job is not None:
+                self._answer(job, lost(job.path, "it was withdrawn", 0.0))
 
     def _begin(self, port: HostEnd, request: ScanRequest, descriptor: int) -> None:
         task = ScanTask(request.name, data=request.data, all_matches=request.all_matches)
@@ -106,14 +134,15 @@ class EngineHost:
         if descriptor < 0 and request.data is None:
             report = Report(job.path)
             report.errors.append("nothing to scan came with the request")
-            self._answer(job, report)
+            self._say(job, report)
             return
         if self._exceptions.paths and self._exceptions.allows_path(job.path):
             report = Report(job.path)
             report.skipped.append(SkippedObject(job.path, "allowed", "excepted by path"))
-            self._answer(job, report)
+            self._say(job, report)
             close_job(job)
             return
+        self._ordinary += not port.urgent
         try:
             self._pool.give(job)
         except ResourcesExhausted as error:
@@ -123,7 +152,12 @@ class EngineHost:
             close_job(job)
 
     def _answer(self, job: Job, result: object) -> None:
-        assert isinstance(job.ticket, tuple)
+        """What came of a job that was begun."""
+        port: HostEnd = job.ticket[0]
+        self._ordinary -= not port.urgent
+        self._say(job, result)
+
+    def _say(self, job: Job, result: object) -> None:
         assert isinstance(result, Report)
         port, number = job.ticket
         port.say(pack_report(result, number))
@@ -132,13 +166,14 @@ class EngineHost:
         if self._stopping:
             for port in self._ports:
                 port.open = False
+        self._watch({port for port in self._watched if port.open})
         for port in [port for port in self._ports if not port.open]:
-            if port.requests.fileno() in self._selector.get_map():
-                self._selector.unregister(port.requests)
             if port.unanswered or port.backlog:
                 port.flush()
                 continue
             self._ports.remove(port)
+            if port.answers.fileno() in self._selector.get_map():
+                self._selector.unregister(port.answers)
             port.close()
 
 

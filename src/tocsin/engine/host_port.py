@@ -11,7 +11,9 @@ import array
 import errno
 import os
 import socket
+import struct
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +31,9 @@ from tocsin.engine.report import Report
 from tocsin.errors import HostGone
 
 _READ = 1 << 18
+_NUMBER = struct.Struct("<q")
+"""What goes back along the answers: a request that is not wanted any more."""
+
 _MOST_REQUEST = MOST_INLINE + (192 << 10)
 _SOON = (errno.EAGAIN, errno.ENOBUFS, errno.ETOOMANYREFS)
 
@@ -132,7 +137,7 @@ class ScanPort:
         while self._waiting and self._send(self._waiting[0]):
             self._waiting.popleft()
 
-    def withdraw(self, number: int) -> bool:
+    def take_back(self, number: int) -> bool:
         """Take back a request that was not sent yet.
 
         Returns:
@@ -144,6 +149,13 @@ class ScanPort:
                 del self.pending[number]
                 return True
         return False
+
+    def withdraw(self, number: int) -> None:
+        """Take back a request; one that was begun is stopped. No answer comes."""
+        if self.take_back(number) or self.pending.pop(number, None) is None:
+            return
+        with suppress(OSError):  # a host that has gone, or is so far behind, ends it anyway
+            self._answers.send(_NUMBER.pack(number))
 
     def receive(self) -> list[tuple[int, Report]]:
         """The answers that are there.
@@ -235,6 +247,7 @@ class HostEnd:
         self.open = True
         self.unanswered = 0
         self._unsent = bytearray()
+        self._heard = bytearray()
 
     def take(self) -> tuple[ScanRequest, int] | None:
         """The next request and its descriptor, -1 without one; None when there is none now."""
@@ -258,6 +271,22 @@ class HostEnd:
             os.close(surplus)
         self.unanswered += 1
         return _requests.decode(data), descriptors[0] if descriptors else -1
+
+    def withdrawn(self) -> list[int] | None:
+        """Numbers of requests that are not wanted any more; None when whoever asked has gone."""
+        try:
+            chunk = self.answers.recv(_READ)
+        except BlockingIOError:
+            return []
+        except OSError:
+            return None
+        if not chunk:
+            return None
+        self._heard += chunk
+        whole = len(self._heard) // _NUMBER.size * _NUMBER.size
+        numbers = [number for (number,) in _NUMBER.iter_unpack(self._heard[:whole])]
+        del self._heard[:whole]
+        return numbers
 
     def say(self, message: bytes) -> None:
         """Answer; what there is no room for is sent by `flush`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tocsin.engine.exceptions import Exceptions
 from tocsin.engine.messages import Final, MemberAnswer, ScanTask, Task, to_bytes
@@ -21,14 +21,14 @@ class Job(NamedTuple):
         descriptor: what is read, closed when the job is done; -1 when the task holds the bytes.
         task: what is to be done.
         take: what each member is handed to, when it is to be unpacked.
-        ticket: whatever the caller knows it by, unique among jobs without a descriptor.
+        ticket: whatever the caller knows it by; can be hashed, unique where there is no descriptor.
     """
 
     path: str
     descriptor: int
     task: Task
     take: Callable[[MemberAnswer], None] | None = None
-    ticket: Hashable = None
+    ticket: Any = None
 
     @property
     def key(self) -> Hashable:

@@ -27,6 +27,7 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -184,6 +185,31 @@ class WorkerPool:
     def pids(self) -> tuple[int, ...]:
         """The worker processes there are."""
         return tuple(worker.pid for worker in self._all)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What is being done, or about to be."""
+        busy = [worker.job for worker in self._busy if worker.job is not None]
+        return [*busy, *self._again]
+
+    def withdraw(self, ticket: Any) -> Job | None:
+        """Stop doing a job, with whoever does it.
+
+        Args:
+            ticket: the job's.
+
+        Returns:
+            The job, closed; None when it is done already.
+        """
+        for worker in list(self._busy):
+            job = worker.job
+            if job is not None and job.ticket == ticket:
+                self._free(worker)
+                self._end(worker)
+                self._forget(job)
+                close_job(job)
+                return job
+        return None
 
     def load_all(self) -> None:
         """Load now whatever any object may need, so that all workers share it."""

@@ -54,7 +54,7 @@ class EngineLink:
         port, self._port = self._port, None
         if port is None:
             return
-        unsent = [number for number in list(port.pending) if port.withdraw(number)]
+        unsent = [number for number in list(port.pending) if port.take_back(number)]
         self._unwatch(port)
         port.finish()
         self._retiring.append(port)

@@ -151,8 +151,12 @@ def _after_jump(
     """Plan anew after the clock went back."""
     if not known.last:
         return _next(task, known, now, following, delay)
+    # After an earlier jump `last` is no moment of its times, and the next one may be near it.
     behind = following(task.at, known.last)
+    after = following(task.at, behind) if behind is not None else None
     period = behind - known.last if behind is not None else 0.0
+    if behind is not None and after is not None:
+        period = max(period, after - behind)
     last = max(known.last, known.begun) - back
     earliest = max(now, last + period / 2 - 1)
     known = msgspec.structs.replace(known, last=last, begun=last)

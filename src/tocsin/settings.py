@@ -137,8 +137,9 @@ class DaemonSettings(_Section, frozen=True):
         on_incomplete: what the clamd protocol says of an object that was not wholly looked at:
             `ok` as clamd does, `error`, or `found` with `Heuristics.Limits.Exceeded`.
         stream_max_length: most bytes of one `INSTREAM`.
-        max_connections: most connections at a time; more wait.
-        max_queue: most objects that wait for a worker; more are refused.
+        max_connections: most connections of one user at a time; more wait, and beyond twice as
+            many they are closed. All who come over TCP count as one user.
+        max_queue: most objects that wait for a worker; with more, nobody new is accepted.
         idle_timeout: seconds of silence after which a connection or session is closed.
         command_timeout: seconds for a command to arrive.
         follow_links: let path scans follow links inside folders.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import signal
 import socket
 import stat
@@ -367,6 +368,7 @@ def run_daemon(settings: Settings, config: Path | None = None) -> int:
     """
     user = user_ids(settings.daemon.user) if os.geteuid() == 0 else None
     _lead_a_session()
+    _allow_descriptors()
     settings = _settled(settings)
     state = state_folder(settings)
     lock = _make_folders(settings, user)
@@ -435,6 +437,15 @@ def _settled(settings: Settings) -> Settings:
         journal=replace(settings.journal, file=str(journal_file(settings))),
         quarantine=replace(settings.quarantine, folder=str(quarantine_folder(settings))),
     )
+
+
+def _allow_descriptors() -> None:
+    """Let as many connections and files be open as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else 1 << 20
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _lead_a_session() -> None:

@@ -23,6 +23,7 @@ from tocsin.engine.workers import WorkerPool
 from tocsin.errors import ResourcesExhausted
 
 _PATIENCE = 1.0
+_WITHDRAWN = "it was withdrawn"
 
 
 class EngineHost:
@@ -126,11 +127,17 @@ class EngineHost:
         for number in numbers:
             job = self._pool.withdraw((port, number))
             if job is not None:
-                self._answer(job, lost(job.path, "it was withdrawn", 0.0))
+                self._answer(job, lost(job.path, _WITHDRAWN, 0.0))
+            else:
+                port.not_wanted(number)  # it is not here yet, or was answered
 
     def _begin(self, port: HostEnd, request: ScanRequest, descriptor: int) -> None:
         task = ScanTask(request.name, data=request.data, all_matches=request.all_matches)
         job = Job(to_text(request.name), descriptor, task, ticket=(port, request.number))
+        if not port.wants(request.number):
+            close_job(job)
+            self._say(job, lost(job.path, _WITHDRAWN, 0.0))
+            return
         if descriptor < 0 and request.data is None:
             report = Report(job.path)
             report.errors.append("nothing to scan came with the request")

@@ -34,6 +34,9 @@ _READ = 1 << 18
 _NUMBER = struct.Struct("<q")
 """What goes back along the answers: a request that is not wanted any more."""
 
+_MOST_UNWANTED = 10_000
+"""What came too late stays among them; requests on their way are far fewer."""
+
 _MOST_REQUEST = MOST_INLINE + (192 << 10)
 _SOON = (errno.EAGAIN, errno.ENOBUFS, errno.ETOOMANYREFS)
 
@@ -248,6 +251,7 @@ class HostEnd:
         self.unanswered = 0
         self._unsent = bytearray()
         self._heard = bytearray()
+        self._unwanted: dict[int, bool | None] = {}
 
     def take(self) -> tuple[ScanRequest, int] | None:
         """The next request and its descriptor, -1 without one; None when there is none now."""
@@ -287,6 +291,16 @@ class HostEnd:
         numbers = [number for (number,) in _NUMBER.iter_unpack(self._heard[:whole])]
         del self._heard[:whole]
         return numbers
+
+    def not_wanted(self, number: int) -> None:
+        """A request that has not come yet, if it comes at all, is not wanted any more."""
+        self._unwanted[number] = None
+        while len(self._unwanted) > _MOST_UNWANTED:
+            del self._unwanted[next(iter(self._unwanted))]
+
+    def wants(self, number: int) -> bool:
+        """Whether a request that has come is still wanted."""
+        return self._unwanted.pop(number, True) is True
 
     def say(self, message: bytes) -> None:
         """Answer; what there is no room for is sent by `flush`."""

@@ -19,6 +19,7 @@ import asyncio
 import json
 import os
 import socket
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -36,8 +37,14 @@ if TYPE_CHECKING:
     from tocsin.protect.daemon.front import Front
     from tocsin.protect.daemon.metrics import Metrics
 
-MOST_CLIENTS = 200
+MOST_CLIENTS = 50
+"""Connections of one user at a time."""
+
+MOST_PATHS = 10_000
+"""Of one request."""
+
 _MOST_EVENTS = 1000
+_LOOK_EVERY = 1.0
 _MOST_NUMBER = 1 << 62
 
 
@@ -72,7 +79,7 @@ class ApiServer:
         self._control = control
         self._metrics: Metrics | None = None
         self._servers: list[asyncio.Server] = []
-        self._clients = 0
+        self._clients: Counter[int] = Counter()
         self.busy = 0
 
     async def listen(self, api: socket.socket | None, metrics: socket.socket | None) -> None:
@@ -105,10 +112,14 @@ class ApiServer:
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: Client | None
     ) -> None:
-        self._clients += 1
+        owner = client.peer.uid if client is not None else -1
+        self._clients[owner] += 1
         exchange = Exchange(reader, writer)
         try:
-            while self._clients <= MOST_CLIENTS and (request := await exchange.next()) is not None:
+            most = (
+                MOST_CLIENTS if owner else 4 * MOST_CLIENTS
+            )  # root has commands of its own to run
+            while self._clients[owner] <= most and (request := await exchange.next()) is not None:
                 self.busy += 1
                 try:
                     await self._route(exchange, request, client)
@@ -119,7 +130,9 @@ class ApiServer:
         except (h11.ProtocolError, TimeoutError, ValueError, ConnectionError, TocsinError):
             pass  # who speaks something else, or too slowly, is not answered
         finally:
-            self._clients -= 1
+            self._clients[owner] -= 1
+            if not self._clients[owner]:
+                del self._clients[owner]
             writer.close()
 
     async def _route(self, exchange: Exchange, request: Request, client: Client | None) -> None:
@@ -192,13 +205,15 @@ class ApiServer:
         paths = values["paths"]
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise ValueError("'paths' is no list of texts")
+        if len(paths) > MOST_PATHS:
+            raise ValueError(f"{len(paths)} paths are more than {MOST_PATHS}")
         every = bool(values.get("all_matches", False))
         await exchange.begin_lines()
         for path in paths:
             listing = _ApiScan(self._front, client, every=every)
             listing.start(os.fsencode(path))
             try:
-                while (report := await listing.queue.get()) is not None:
+                while (report := await _next(listing.queue, exchange)) is not None:
                     await exchange.line(report.to_dict())
                     listing.taken()
             finally:
@@ -248,7 +263,11 @@ class _ApiScan:
             self._end_if_done()
 
         number = self._front.service.scan(
-            os.fsdecode(path), done, descriptor=descriptor, all_matches=self._every
+            os.fsdecode(path),
+            done,
+            owner=self._client.peer.uid,
+            descriptor=descriptor,
+            all_matches=self._every,
         )
         self._running.add(number)
 
@@ -296,6 +315,21 @@ def _wanted_events(query: dict[str, str]) -> Filter:
         limit=max(1, min(int(query.get("limit", "100")), _MOST_EVENTS)),
         newest=query.get("newest", "") == "1",
     )
+
+
+async def _next(queue: asyncio.Queue[Report | None], exchange: Exchange) -> Report | None:
+    """The next report, or None at their end.
+
+    Raises:
+        ConnectionError: the client has gone.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(_LOOK_EVERY):
+                return await queue.get()
+        except TimeoutError:
+            if exchange.has_left:
+                raise ConnectionResetError("the client has gone") from None
 
 
 def _once(future: asyncio.Future[ActedNote]) -> Any:

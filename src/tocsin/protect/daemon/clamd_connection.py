@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import asyncio
 import os
+import select
 import socket
 import stat
 import time
@@ -51,6 +52,11 @@ class _Answer:
         self._ending = ending
         self.scan: PathScan | ObjectScan | None = None
 
+    @property
+    def owner(self) -> int:
+        """User who asks; -1 over a network."""
+        return self._connection.owner
+
     def line(self, text: bytes) -> None:
         """One line."""
         self._connection.send(self._prefix + text + self._ending)
@@ -59,9 +65,9 @@ class _Answer:
         """Nothing more comes."""
         self._connection.answered(self)
 
-    def saw(self, report: Report, descriptor: int | None) -> None:
+    def saw(self, report: Report, *, passed: bool) -> None:
         """Something was scanned."""
-        self._connection.server.saw(report, self._connection.peer, descriptor)
+        self._connection.server.saw(report, self._connection.peer, passed)
 
 
 class ClamdConnection:
@@ -92,6 +98,7 @@ class ClamdConnection:
         self._count = 0
         self._ending = False  # close once everything was answered and sent
         self._closed = False
+        self._begun = False
         self._reading = False
         self._writing = False
         self._unsent = bytearray()
@@ -105,12 +112,19 @@ class ClamdConnection:
         return self._peer
 
     @property
+    def owner(self) -> int:
+        """Whose it is: a user's number, -1 for who came over a network."""
+        return -1 if self._networked else self.peer.uid
+
+    @property
     def busy(self) -> bool:
         """Whether it waits for an answer, or for the rest of one."""
         return bool(self._answers or self._unsent)
 
     def start(self) -> None:
         """Read what is there already, then wait for more."""
+        self._begun = True
+        self.since = time.monotonic()
         self._reading = True
         self._loop.add_reader(self._end.fileno(), self._readable)
         self._readable()
@@ -144,7 +158,8 @@ class ClamdConnection:
         self.since = time.monotonic()
         if not self._session:
             self._ending = True
-        if self._session and not self._ending and not self._reading and not self._closed:
+        waits = self._session and not self._ending and not self._reading and not self._closed
+        if waits and not self._is_ahead():
             self._read_on()
         self._close_if_done()
 
@@ -152,7 +167,9 @@ class ClamdConnection:
         """Close it if it has been silent, or has not listened, for too long."""
         settings = self.server.settings
         silent = now - self.since
-        if self._unsent:
+        if self._answers and not self._reading and _has_left(self._end):
+            self.close()  # nobody waits for the answer
+        elif self._unsent:
             if silent > settings.idle_timeout:
                 self.close()
         elif self._expects and silent > self._patience():
@@ -182,6 +199,8 @@ class ClamdConnection:
     @property
     def _expects(self) -> bool:
         """Whether it is the client's turn to say something."""
+        if not self._begun:
+            return False  # it is this daemon's
         in_the_middle = self._store is not None or self._waits_for_descriptor is not None
         return in_the_middle or (not self._answers and not self._ending)
 
@@ -293,8 +312,14 @@ class ClamdConnection:
 
     def _begin(self, answer: _Answer) -> None:
         self._answers.add(answer)
-        if self._session and len(self._answers) >= MOST_IN_SESSION:
+        if self._session and self._is_ahead():
             self._pause()
+
+    def _is_ahead(self) -> bool:
+        """Whether enough is asked for now, by this session or by its owner's all."""
+        share = max(1, self.server.settings.max_queue // 4)
+        owned = self.server.service.pending_of(self.owner)
+        return len(self._answers) >= MOST_IN_SESSION or (bool(self._answers) and owned >= share)
 
     def _scan_path(self, command: Command, answer: _Answer) -> None:
         server = self.server
@@ -399,3 +424,10 @@ class ClamdConnection:
     def _close_if_done(self) -> None:
         if self._ending and not self._answers and not self._unsent:
             self.close()
+
+
+def _has_left(end: socket.socket) -> bool:
+    """Whether a client has closed its end wholly, and not only for what it says."""
+    poll = select.poll()
+    poll.register(end, 0)
+    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))

@@ -25,8 +25,12 @@ class Answering(Protocol):
     def done(self) -> None:
         """The answer is complete."""
 
-    def saw(self, report: Report, descriptor: int | None) -> None:
-        """Something was scanned; the descriptor is open during this call only."""
+    @property
+    def owner(self) -> int:
+        """User who asks; -1 over a network."""
+
+    def saw(self, report: Report, *, passed: bool) -> None:
+        """Something was scanned: opened by its path, or passed by the client."""
 
 
 class PathScan:
@@ -59,7 +63,7 @@ class PathScan:
         self._on_incomplete = on_incomplete
         self._ahead = jobs * (4 if command.verb is Verb.MULTISCAN else 2)
         self._number = 0
-        self._running: dict[int, int] = {}  # requests to descriptors held for who acts on a find
+        self._running: set[int] = set()
         self._said = False
         self._all_opened = False
 
@@ -78,9 +82,8 @@ class PathScan:
         """Nobody wants the answer any more."""
         self._answering = None
         self._keeper.cancel(self._number)
-        for number, held in self._running.items():
+        for number in self._running:
             self._service.cancel(number)
-            os.close(held)
         self._running.clear()
 
     def opened(self, path: bytes, descriptor: int) -> None:
@@ -88,20 +91,20 @@ class PathScan:
         if self._answering is None:
             os.close(descriptor)
             return
-        held = os.dup(descriptor)
         number = 0
 
         def done(report: Report) -> None:
-            self._running.pop(number)
-            try:
-                self._scanned(path, report, held)
-            finally:
-                os.close(held)
+            self._running.discard(number)
+            self._scanned(path, report)
 
         number = self._service.scan(
-            os.fsdecode(path), done, descriptor=descriptor, all_matches=self._every
+            os.fsdecode(path),
+            done,
+            owner=self._answering.owner,
+            descriptor=descriptor,
+            all_matches=self._every,
         )
-        self._running[number] = held
+        self._running.add(number)
 
     def refused(self, note: RefusedNote) -> None:
         """Something could not be opened."""
@@ -127,11 +130,11 @@ class PathScan:
         self._all_opened = True
         self._end_if_done()
 
-    def _scanned(self, path: bytes, report: Report, descriptor: int) -> None:
+    def _scanned(self, path: bytes, report: Report) -> None:
         answering = self._answering
         if answering is None:
             return
-        answering.saw(report, descriptor)
+        answering.saw(report, passed=False)
         lines = status_lines(path, report, self._on_incomplete, all_matches=self._every)
         if not lines[0].endswith(b": OK"):
             self._said = True
@@ -170,7 +173,6 @@ class ObjectScan:
         self._service = service
         self._on_incomplete = on_incomplete
         self._number = 0
-        self._held = -1
 
     def start(self, descriptor: int | None, data: bytes | None, shown: str) -> None:
         """Begin.
@@ -180,29 +182,26 @@ class ObjectScan:
             data: a small object itself, instead.
             shown: its name in reports.
         """
-        if descriptor is not None:
-            self._held = os.dup(descriptor)
+        assert self._answering is not None
         self._number = self._service.scan(
-            shown, self._scanned, descriptor=descriptor, data=data, all_matches=False
+            shown,
+            self._scanned,
+            owner=self._answering.owner,
+            descriptor=descriptor,
+            data=data,
+            all_matches=False,
         )
 
     def cancel(self) -> None:
         """Nobody wants the answer any more."""
         self._answering = None
         self._service.cancel(self._number)
-        self._release()
 
     def _scanned(self, report: Report) -> None:
         answering, self._answering = self._answering, None
         if answering is None:
             return
-        answering.saw(report, self._held if self._held >= 0 else None)
-        self._release()
+        answering.saw(report, passed=self._name != b"stream")
         for line in status_lines(self._name, report, self._on_incomplete):
             answering.line(line)
         answering.done()
-
-    def _release(self) -> None:
-        if self._held >= 0:
-            os.close(self._held)
-            self._held = -1

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from tocsin.engine.report import Report, Verdict
@@ -21,9 +21,14 @@ from tocsin.version import VERSION
 _SWEEP_SECONDS = 1.0
 _ACCEPT_AT_ONCE = 64
 _LATER = 0.1
+
+_MOST_OWNERS = 8
+"""So many times what one user may have, all together may."""
+
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-Saw = Callable[[Report, Peer, int | None], None]
+Saw = Callable[[Report, Peer, bool], None]
+"""Told of a report: who asked, and whether they passed the file open, named as they like."""
 
 
 class Control:
@@ -57,6 +62,7 @@ class ClamdServer:
     Attributes:
         commands: how often each command came.
         connections: clients there are.
+        turned_away: clients that were closed because their owner had too many.
     """
 
     def __init__(
@@ -81,6 +87,9 @@ class ClamdServer:
         self.saw = saw
         self.commands: Counter[str] = Counter()
         self.connections: set[ClamdConnection] = set()
+        self.turned_away = 0
+        self._owned: Counter[int] = Counter()
+        self._parked: dict[int, deque[ClamdConnection]] = {}
         self.database_label = ""
         self._admin_gid = admin_gid
         self._owner = owner
@@ -104,7 +113,21 @@ class ClamdServer:
 
     def left(self, connection: ClamdConnection) -> None:
         """A client has gone."""
+        if connection not in self.connections:
+            return
         self.connections.discard(connection)
+        owner = connection.owner
+        self._owned[owner] -= 1
+        if not self._owned[owner]:
+            del self._owned[owner]
+        parked = self._parked.get(owner)
+        if parked:
+            if connection in parked:
+                parked.remove(connection)
+            elif self._owned[owner] - len(parked) < self.settings.max_connections:
+                parked.popleft().start()
+            if not parked:
+                del self._parked[owner]
         if not self._accepting and not self._closing:
             self._resume()
 
@@ -196,15 +219,27 @@ class ClamdServer:
             end.setblocking(False)
             if networked:
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = ClamdConnection(self, end, networked=networked)
-            self.connections.add(connection)
+            self._admit(ClamdConnection(self, end, networked=networked))
+
+    def _admit(self, connection: ClamdConnection) -> None:
+        """Serve a client, let it wait while its owner has enough, or turn it away."""
+        owner = connection.owner
+        self.connections.add(connection)
+        self._owned[owner] += 1
+        most = self.settings.max_connections
+        if self._owned[owner] > 2 * most:
+            self.turned_away += 1
+            connection.close()
+        elif self._owned[owner] > most:
+            self._parked.setdefault(owner, deque()).append(connection)
+        else:
             connection.start()
 
     def _full(self) -> bool:
         settings = self.settings
         return (
-            len(self.connections) >= settings.max_connections
-            or self.service.pending >= settings.max_queue
+            len(self.connections) >= _MOST_OWNERS * settings.max_connections
+            or self.service.pending >= _MOST_OWNERS * settings.max_queue
         )
 
     def _pause(self) -> None:

@@ -114,7 +114,7 @@ class Front:
         self.state: dict[str, Any] = {}
         self._listeners = listeners
         self._control: Channel[ToChild, FromChild] = Channel(control, to_child)
-        self.service = ScanService(self.loop)
+        self.service = ScanService(self.loop, jobs)
         rules = OpenRules(settings.daemon.follow_links, settings.daemon.cross_file_systems)
         self.keeper = KeeperClient(self.loop, rules)
         asked = Control(self._want_reload, self._want_shutdown)
@@ -169,11 +169,14 @@ class Front:
             with suppress(OSError):
                 print(f"{_PRIORITIES[event.severity]}{said}", file=sys.stderr, flush=True)
 
-    def saw(self, report: Report, peer: Peer, descriptor: int | None = None) -> None:
+    def saw(self, report: Report, peer: Peer, passed: bool = False) -> None:
         """A client had something scanned: what was found is journalled."""
-        del descriptor
         if found(report):
-            self.record(detection(report, "daemon", self.facts.identity, peer))
+            event = detection(report, "daemon", self.facts.identity, peer)
+            if passed:  # the name is what it has where the client lives, or what they made up
+                event.path = ""
+                event.details = {"passed as": report.path}
+            self.record(event)
 
     def status(self, *, paths: bool) -> dict[str, Any]:
         """What protects this device now, as plain values.

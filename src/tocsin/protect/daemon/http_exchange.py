@@ -11,6 +11,10 @@ import h11
 
 MOST_BODY = 4 << 20
 PATIENCE = 30.0
+"""Seconds for a whole request."""
+
+_LISTENING = 120.0
+"""Seconds for a client to take a piece of its answer."""
 
 
 class Request(NamedTuple):
@@ -65,6 +69,10 @@ class Exchange:
             TimeoutError: it is too slow.
             ValueError: its body is too long.
         """
+        async with asyncio.timeout(PATIENCE):  # for all of it, not for each piece
+            return await self._whole()
+
+    async def _whole(self) -> Request | None:
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         head: h11.Request | None = None
@@ -74,7 +82,7 @@ class Exchange:
             if event is h11.NEED_DATA:
                 if self._http.they_are_waiting_for_100_continue:
                     await self._send(h11.InformationalResponse(status_code=100, headers=[]))
-                data = await asyncio.wait_for(self._reader.read(65536), PATIENCE)
+                data = await self._reader.read(65536)
                 self._http.receive_data(data)
             elif isinstance(event, h11.Request):
                 head = event
@@ -114,6 +122,11 @@ class Exchange:
         await self._send(h11.EndOfMessage())
 
     @property
+    def has_left(self) -> bool:
+        """Whether the client says nothing more, or has gone."""
+        return self._reader.at_eof()
+
+    @property
     def begun(self) -> bool:
         """Whether an answer has begun."""
         return self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE)
@@ -127,4 +140,5 @@ class Exchange:
         data = self._http.send(event)
         if data:
             self._writer.write(data)
-            await self._writer.drain()
+            async with asyncio.timeout(_LISTENING):
+                await self._writer.drain()

@@ -3,6 +3,9 @@
 What was asked and not answered is kept here, with its bytes, until there is an answer; so a
 host can be replaced, or die, without anybody noticing more than a wait. An object that five
 hosts ended with is given up as incomplete; it need not be to blame, for what waits is counted too.
+
+Who asks little is not to wait for who asks much: requests wait by user, few are asked of the host
+at a time, and what takes long gives way (`fair_queue`, `ScanService._look`).
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,9 +21,19 @@ from tocsin.engine.host_port import ScanPort
 from tocsin.engine.jobs import lost
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import HostGone, ScanError
+from tocsin.protect.daemon.fair_queue import FairQueue
 
 MOST_TRIES = 5
 SLOWEST_KEPT = 10
+
+PATIENCE = 5.0
+"""Seconds that somebody waits with nothing under way before another's longest gives way."""
+
+MOST_YIELDS = 3
+"""How often an object gives way before it is given up."""
+
+_LOOK_EVERY = 1.0
+
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 """Seconds; upper bounds of the histogram's classes."""
 
@@ -91,23 +104,40 @@ class Tally:
 class _Asked:
     """A request that has no answer yet."""
 
-    __slots__ = ("all_matches", "data", "descriptor", "done", "name", "since", "tries")
+    __slots__ = (
+        "all_matches",
+        "asked_at",
+        "data",
+        "descriptor",
+        "done",
+        "name",
+        "owner",
+        "serial",
+        "since",
+        "tries",
+        "yielded",
+    )
 
     def __init__(
         self,
+        owner: int,
         name: str,
         descriptor: int | None,
         data: bytes | None,
         all_matches: bool | None,
         done: Callable[[Report], None],
     ) -> None:
+        self.owner = owner
         self.name = name
         self.descriptor = descriptor
         self.data = data
         self.all_matches = all_matches
         self.done = done
         self.since = time.monotonic()
+        self.asked_at = 0.0  # when a host was asked; 0 while it waits
+        self.serial = 0  # by which a host knows it; another each time that one is asked
         self.tries = 0
+        self.yielded = 0
 
 
 class ScanService:
@@ -115,20 +145,27 @@ class ScanService:
 
     Args:
         loop: the event loop this is used in.
+        jobs: worker processes for what clients ask.
 
     Attributes:
         tally: what was scanned so far.
         generation: number of the database in use, counted by the supervisor; 0 before the first.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, jobs: int) -> None:
         self._loop = loop
+        self._jobs = jobs
+        self._most_asked = jobs + 2  # so that no worker waits for the front
+        self._timer: asyncio.TimerHandle | None = None
         self._port: ScanPort | None = None
         self._retiring: list[ScanPort] = []
         self._held = True
         self._asked: dict[int, _Asked] = {}
-        self._queue: deque[int] = deque()
+        self._queue = FairQueue()
+        self._owned: Counter[int] = Counter()
         self._number = 0
+        self._serial = 0
+        self._serials: dict[int, int] = {}
         self._writing = False
         self.tally = Tally()
         self.generation = 0
@@ -143,6 +180,10 @@ class ScanService:
         """Requests that no host was asked yet."""
         return len(self._queue)
 
+    def pending_of(self, owner: int) -> int:
+        """Requests of one owner that have no answer yet."""
+        return self._owned[owner]
+
     @property
     def ready(self) -> bool:
         """Whether there is a host."""
@@ -153,6 +194,7 @@ class ScanService:
         name: str,
         done: Callable[[Report], None],
         *,
+        owner: int,
         descriptor: int | None = None,
         data: bytes | None = None,
         all_matches: bool | None = None,
@@ -162,6 +204,7 @@ class ScanService:
         Args:
             name: of the object.
             done: called once with the report, later, in the loop.
+            owner: user who asks; -1 for who comes over a network.
             descriptor: what is read; this service closes it.
             data: a small object itself, instead.
             all_matches: report everything that matches, or the first.
@@ -171,17 +214,23 @@ class ScanService:
         """
         self._number += 1
         number = self._number
-        self._asked[number] = _Asked(name, descriptor, data, all_matches, done)
-        self._queue.append(number)
+        self._asked[number] = _Asked(owner, name, descriptor, data, all_matches, done)
+        self._owned[owner] += 1
+        self._queue.add(owner, number)
         if not self._held:
             self._pump()
+        if self._queue and self._timer is None:
+            self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
         return number
 
     def cancel(self, number: int) -> None:
-        """Nobody wants the answer any more."""
+        """Nobody wants the answer any more: what was begun is stopped."""
         asked = self._asked.get(number)
-        if asked is not None:
-            asked.done = _nobody
+        if asked is None:
+            return
+        self._take_back(number, asked)
+        self._forget(number)
+        self._pump()
 
     def hold(self) -> None:
         """Ask nothing more of the host there is; answers still come. `attach` goes on."""
@@ -207,27 +256,92 @@ class ScanService:
             self._drop(port)
         for asked in self._asked.values():
             _close(asked)
+        if self._timer is not None:
+            self._timer.cancel()
         self._asked.clear()
+        self._owned.clear()
+        self._serials.clear()
         self._queue.clear()
+
+    def _take_back(self, number: int, asked: _Asked) -> None:
+        """Have a request wait for nobody and be looked at by nobody."""
+        if self._queue.remove(asked.owner, number):
+            return
+        for port in (*self._retiring, *([self._port] if self._port is not None else [])):
+            if asked.serial in port.pending:
+                port.withdraw(asked.serial)
+        self._serials.pop(asked.serial, None)
+        if asked.asked_at:
+            asked.asked_at = 0.0
+            self._queue.ended(asked.owner)
+
+    def _look(self) -> None:
+        """Where somebody waits for long and has nothing under way, another's longest gives way.
+
+        What gave way waits again. After the third time it is given up, unless it is root's: it
+        takes longer than others can wait.
+        """
+        self._timer = None
+        if self._queue:
+            self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
+        now = time.monotonic()
+        waits = [owner for owner, number in self._queue.heads() if self._waited(number, now)]
+        if not waits or self._held:
+            return
+        under_way = sorted(
+            (asked.asked_at, number) for number, asked in self._asked.items() if asked.asked_at
+        )
+        running, ahead = under_way[: self._jobs], under_way[self._jobs :]
+        long = [
+            number
+            for since, number in running
+            if now - since > PATIENCE and self._asked[number].owner not in waits
+        ]
+        if not long:
+            return
+        for _, number in reversed(ahead):  # no worker has these yet
+            self._take_back(number, self._asked[number])
+            self._queue.add(self._asked[number].owner, number, first=True)
+        number = long[0]
+        asked = self._asked[number]
+        self._take_back(number, asked)
+        asked.yielded += 1
+        if asked.yielded > MOST_YIELDS and asked.owner != 0:
+            self._forget(number)
+            report = lost(asked.name, "it took longer than others could wait", now - asked.since)
+            self.tally.add(report, now - asked.since)
+            self._loop.call_soon(asked.done, report)
+        else:
+            self._queue.add(asked.owner, number)
+        self._pump()
+
+    def _waited(self, number: int, now: float) -> bool:
+        return now - self._asked[number].since > PATIENCE
 
     def _pump(self) -> None:
         """Ask the host what waits."""
         port = self._port
         if port is None or self._held:
             return
+        number = 0
         try:
-            while self._queue and not port.wants_write():
-                number = self._queue.popleft()
+            while self._queue and len(port.pending) < self._most_asked and not port.wants_write():
+                number = self._queue.take()
                 asked = self._asked[number]
-                if asked.done is _nobody:
-                    self._forget(number)
-                    continue
                 asked.tries += 1
+                asked.asked_at = time.monotonic()
+                self._serial += 1
+                asked.serial = self._serial
+                self._serials[asked.serial] = number
                 port.submit(
-                    number, asked.name, asked.descriptor, asked.data, all_matches=asked.all_matches
+                    asked.serial,
+                    asked.name,
+                    asked.descriptor,
+                    asked.data,
+                    all_matches=asked.all_matches,
                 )
         except HostGone:
-            self._queue.appendleft(number)
+            self._wait_again(number)
             self._gone(port)
             return
         if port.wants_write() and not self._writing:
@@ -252,15 +366,19 @@ class ScanService:
         except (HostGone, ScanError):
             self._gone(port)
             return
-        for number, report in answers:
-            asked = self._forget(number)
+        for serial, report in answers:
+            asked = self._forget(self._serials.get(serial, 0))
             if asked is not None:
                 self.tally.add(report, time.monotonic() - asked.since)
                 asked.done(report)
+        if self._queue and port is self._port:
+            self._pump()
 
     def _gone(self, port: ScanPort) -> None:
         """A host has ended: what it did not answer is asked of the next."""
-        unanswered = sorted(number for number in port.pending if number in self._asked)
+        unanswered = sorted(
+            self._serials[serial] for serial in port.pending if serial in self._serials
+        )
         if unanswered:
             self.tally.hosts_lost += 1
         if port is self._port:
@@ -276,9 +394,18 @@ class ScanService:
                 report = lost(asked.name, f"the engine ended over it, {MOST_TRIES} times", 0.0)
                 self.tally.add(report, time.monotonic() - asked.since)
                 self._loop.call_soon(asked.done, report)
-            elif number not in self._queue:
-                self._queue.appendleft(number)
+            else:
+                self._wait_again(number)
         self._pump()
+
+    def _wait_again(self, number: int) -> None:
+        """A request that a host was asked and did not answer is the next of its owner's."""
+        asked = self._asked[number]
+        if asked.asked_at:
+            asked.asked_at = 0.0
+            self._serials.pop(asked.serial, None)
+            self._queue.ended(asked.owner)
+            self._queue.add(asked.owner, number, first=True)
 
     def _drop(self, port: ScanPort) -> None:
         self._loop.remove_reader(port.fileno())
@@ -290,11 +417,13 @@ class ScanService:
         asked = self._asked.pop(number, None)
         if asked is not None:
             _close(asked)
+            self._serials.pop(asked.serial, None)
+            self._owned[asked.owner] -= 1
+            if not self._owned[asked.owner]:
+                del self._owned[asked.owner]
+            if asked.asked_at:
+                self._queue.ended(asked.owner)
         return asked
-
-
-def _nobody(_report: Report) -> None:
-    """Takes an answer that is not wanted any more."""
 
 
 def _close(asked: _Asked) -> None:

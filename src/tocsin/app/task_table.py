@@ -13,8 +13,7 @@ import msgspec
 from tocsin.app.settings import state_folder
 from tocsin.protect.schedule.plan import Memory
 from tocsin.protect.schedule.progress import Files, Progress, State, read_progress
-from tocsin.protect.schedule.scheduler import Scheduler, read_memory
-from tocsin.protect.schedule.times import following
+from tocsin.protect.schedule.scheduler import Scheduler, next_start, read_memory
 from tocsin.settings import Settings, TaskSettings
 
 
@@ -63,11 +62,7 @@ def task_rows(settings: Settings, now: float | None = None) -> list[TaskRow]:
 
 def _row(task: TaskSettings, state: Path, memory: Memory, now: float) -> TaskRow:
     progress = read_progress(Files.of(state, task.name))
-    planned = memory.tasks.get(task.name)
-    if planned is not None and planned.times == task.at:
-        due, missed = planned.start, planned.missed
-    else:
-        due, missed = following(task.at, now) or 0.0, 0
+    due, missed = next_start(task, memory, now)
     last = progress.ended or progress.began
     return TaskRow(task.name, task.kind, task.at, last, due, missed, progress)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from tocsin.protect.health.seen import Task
 from tocsin.protect.schedule.progress import Files, Progress, State, read_progress
-from tocsin.protect.schedule.scheduler import read_memory
-from tocsin.protect.schedule.times import following
+from tocsin.protect.schedule.scheduler import next_start, read_memory
 from tocsin.settings import TaskSettings
 
 _ENDED = (State.FINISHED, State.STOPPED, State.INTERRUPTED, State.FAILED)
@@ -22,14 +21,10 @@ def tasks_on_disk(state: Path, tasks: Iterable[TaskSettings], now: float) -> tup
         tasks: as the settings have them.
         now: seconds since 1970.
     """
-    planned = read_memory(state).tasks
+    memory = read_memory(state)
     found = []
     for task in tasks:
-        plan = planned.get(task.name)
-        if plan is not None and plan.times == task.at:
-            start = plan.start
-        else:  # not planned yet
-            start = following(task.at, now) or 0.0
+        start, _missed = next_start(task, memory, now)
         found.append(task_of(task.name, read_progress(Files.of(state, task.name)), start))
     return tuple(found)
 

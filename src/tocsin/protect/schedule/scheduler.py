@@ -177,3 +177,20 @@ def read_memory(state: Path) -> Memory:
         state: folder of what survives restarts.
     """
     return read_state(state / FOLDER / MEMORY, Memory) or Memory()
+
+
+def next_start(task: TaskSettings, memory: Memory, now: float) -> tuple[float, int]:
+    """When a task is started next, and how many of its moments were missed since the last start.
+
+    Args:
+        task: as the settings have it.
+        memory: what its scheduler remembers.
+        now: seconds since 1970.
+
+    Returns:
+        The moment, 0 when it is started only when it is asked for; and the number.
+    """
+    planned = memory.tasks.get(task.name)
+    if planned is not None and planned.times == task.at:
+        return planned.start, planned.missed
+    return following(task.at, now) or 0.0, 0  # not planned yet

@@ -371,6 +371,21 @@ def test_an_attacker_while_files_are_put_back(vault: Vault, place: Path, preciou
             assert seen(folder / "bad") == was
 
 
+def test_a_link_taken_away_while_it_is_followed(
+    vault: Vault, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = vault.take(place / "bad", finding=FINDING).id
+
+    def gone(path: bytes) -> bytes:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "realpath", gone)
+        with pytest.raises(NotRestored, match="try again"):
+            vault.restore(number)
+    assert vault.restore(number) == place / "bad"
+
+
 def test_recovery_follows_no_links(vault: Vault, place: Path, precious: Path) -> None:
     """What was interrupted is not finished on whatever stands there by then."""
     bad = place / "bad"

@@ -42,7 +42,9 @@ def seen_through(descriptor: int, path: str) -> Seen:
     identity = FileIdentity.of_descriptor(descriptor)
     with suppress(OSError):
         return Seen(os.readlink(f"/proc/self/fd/{descriptor}".encode()), identity)
-    return Seen(os.fsencode(os.path.realpath(path)), identity)
+    with suppress(OSError):  # a link in it may be changed while it is followed
+        return Seen(os.fsencode(os.path.realpath(path)), identity)
+    return Seen(os.fsencode(os.path.abspath(path)), identity)
 
 
 class Acting:

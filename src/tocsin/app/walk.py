@@ -73,11 +73,12 @@ class Walk:
             rest = _below(path, after[1]) if place == after[0] else ()
             try:
                 status = os.stat(path)
+                is_folder = stat.S_ISDIR(status.st_mode)
+                is_own = (is_folder or self._options.own_named) and self._is_own(path, status)
             except (OSError, ValueError) as error:
                 yield _failed(path, error)
                 continue
-            is_folder = stat.S_ISDIR(status.st_mode)
-            if (is_folder or self._options.own_named) and self._is_own(path, status):
+            if is_own:
                 self.leave_own()
             elif is_folder:
                 yield from self._folder(path, status.st_dev, rest)
@@ -152,7 +153,11 @@ class Walk:
         self._count(WHAT)
 
     def _is_own(self, path: str, status: os.stat_result) -> bool:
-        """Whether what was named is this program's own, or lies in it."""
+        """Whether what was named is this program's own, or lies in it.
+
+        Raises:
+            OSError: a link in the path was changed while it was followed.
+        """
         own = self._options.own
         if own.leaves_out(status):
             return True

@@ -189,7 +189,10 @@ class Walker:
     def _file(self, path: str, status: os.stat_result) -> Item:
         rules = self._rules
         if rules.exclude is not None or rules.include is not None:
-            real = os.path.realpath(path)
+            try:
+                real = os.path.realpath(path)
+            except OSError as error:  # a link in it was changed while it was followed
+                return Item(Event.MISSING, path, _strerror(error))
             if (rules.exclude is not None and rules.exclude(real)) or (
                 rules.include is not None and not rules.include(real)
             ):

@@ -100,8 +100,8 @@ class StartupScan:
     def _standing(self, path: str) -> Standing | None:
         """Who may change a file and put another in its place."""
         real = self._tree.real(path)
-        real = os.path.realpath(real) if self._live else real
         try:
+            real = os.path.realpath(real) if self._live else real
             status, folder = os.stat(real), os.stat(os.path.dirname(real))
         except (OSError, ValueError):
             return None

@@ -32,6 +32,7 @@ _WATCHED: Final = _IN_CLOSE_WRITE | _IN_MOVED_FROM | _IN_MOVED_TO | _IN_CREATE
 
 _EVENT: Final = struct.Struct("=iIII")
 _READ: Final = 1 << 16
+_LONGEST: Final = _EVENT.size + 256  # an event with the longest name, and the zero behind it
 _MARGIN: Final = 3.0
 """Seconds by which a file's time may lag behind the clock."""
 
@@ -59,7 +60,7 @@ class Watcher:
         self._roots: list[str] = []
         self._paths: dict[int, str] = {}
         self._todo: deque[tuple[str, float]] = deque()
-        self._heard = time.time()
+        self._heard_all = time.time()
         self.unwatched = 0
         self.full = False
 
@@ -100,9 +101,11 @@ class Watcher:
 
     def hear(self) -> list[str]:
         """The files that changed, as far as the kernel has told."""
+        now = time.time()
         try:
             data = os.read(self._descriptor, _READ)
         except BlockingIOError:
+            self._heard_all = now
             return []
         place = 0
         while place + _EVENT.size <= len(data):
@@ -111,7 +114,8 @@ class Watcher:
             name = data[place : place + length].rstrip(b"\0")
             place += length
             self._heed(watch, mask, os.fsdecode(name))
-        self._heard = time.time()
+        if len(data) < _READ - _LONGEST:  # there was room for one more, had there been one
+            self._heard_all = now
         return self._take()
 
     def _take(self) -> list[str]:
@@ -120,8 +124,7 @@ class Watcher:
 
     def _heed(self, watch: int, mask: int, name: str) -> None:
         if mask & _IN_Q_OVERFLOW:
-            self._todo.clear()
-            self._todo.extend((root, self._heard - _MARGIN) for root in self._roots)
+            self._begin_again()
             return
         folder = self._paths.get(watch)
         if mask & _IN_IGNORED:
@@ -137,6 +140,20 @@ class Watcher:
             self._forget(path)
         elif mask & (_IN_CREATE | _IN_MOVED_TO):
             self._todo.append((path, 0.0))
+
+    def _begin_again(self) -> None:
+        """Go through everything: the kernel could not keep all there was to tell.
+
+        What was lost came after the queue was last seen empty, or after the instant from which
+        an earlier time through, not finished yet, was to make up for. A folder that came whole
+        stays to be listed: its files may be older than that.
+        """
+        whole = [each for each in self._todo if not each[1]]
+        begun = [since for _, since in self._todo if since and since != float("inf")]
+        since = min([self._heard_all - _MARGIN, *begun])
+        self._todo.clear()
+        self._todo.extend(whole)
+        self._todo.extend((root, since) for root in self._roots)
 
     def _add(self, folder: str) -> None:
         flags = _WATCHED | _IN_ONLYDIR | _IN_DONT_FOLLOW

@@ -180,7 +180,7 @@ class Vault:
             path = record.path if to is None else os.path.abspath(os.fsencode(to))
             if to is not None and os.path.isdir(path):
                 path = os.path.join(path, os.path.basename(record.path))
-            if os.path.realpath(path).startswith(os.fsencode(self.folder.resolve()) + b"/"):
+            if _leads_into(path, self.folder):
                 raise NotRestored(f"{os.fsdecode(path)}: this is in the vault itself")
             return restore(store, record, path, keep_setid=keep_setid)
 
@@ -323,3 +323,15 @@ class Vault:
     def _read(self, number: str) -> Record:
         data = self._store.read(self._store.records, number)
         return unseal(data, Record, self._store.keys.records, number)
+
+
+def _leads_into(path: bytes, folder: Path) -> bool:
+    """Whether a path lies in a folder, once its links are followed.
+
+    Raises:
+        NotRestored: the path was changed while it was followed.
+    """
+    try:
+        return os.path.realpath(path).startswith(os.fsencode(folder.resolve()) + b"/")
+    except OSError as error:  # a link was there when it was looked at, and gone when it was read
+        raise NotRestored(f"{os.fsdecode(path)}: {error.strerror}; try again") from error

@@ -26,6 +26,7 @@ from tocsin.database.words import (
     target_words,
 )
 from tocsin.errors import SignatureError
+from tocsin.patterns import compile_pattern
 from tocsin.signatures.clamav.body import Body
 from tocsin.signatures.clamav.byte_compare import ByteCompare
 from tocsin.signatures.clamav.container import ContainerSignature
@@ -198,8 +199,9 @@ def _file_type(value: FileTypeMagic) -> Explanation:
     return Explanation(value.name, summary, [], parts=[Part(place, _body_lines(value.magic))])
 
 
-_META = re.compile(r"\bmeta\s*:(?P<body>.*?)(?:\b(?:strings|condition)\s*:)", re.DOTALL)
-_META_LINE = re.compile(r'(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*+)"|(\S+))', re.DOTALL)
+_META = compile_pattern(r"\bmeta\s*:(?P<body>.*?)(?:\b(?:strings|condition)\s*:)", re.DOTALL)
+_META_ESCAPE = compile_pattern(r'\\(["\\])')
+_META_LINE = compile_pattern(r'(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*+)"|(\S+))', re.DOTALL)
 
 
 def _yara(entry: Entry) -> Explanation:
@@ -207,7 +209,7 @@ def _yara(entry: Entry) -> Explanation:
     facts = []
     if meta is not None:
         facts = [
-            (line[1], line[3] if line[2] is None else re.sub(r'\\(["\\])', r"\1", line[2]))
+            (line[1], line[3] if line[2] is None else _META_ESCAPE.sub(r"\1", line[2]))
             for line in _META_LINE.finditer(meta["body"])
         ]
     return Explanation(entry.name, "a YARA rule; its own text says best what it asks for", facts)
@@ -374,7 +376,7 @@ def _atom_lines(subs: Sequence[SubSignature], indexed: Sequence[int]) -> list[st
     return lines or ["nothing: every object of its target is looked at"]
 
 
-_PLAIN_ATOM = re.compile(rb"(?:\\x[0-9a-f]{2})+\Z")
+_PLAIN_ATOM = compile_pattern(rb"(?:\\x[0-9a-f]{2})+\Z")
 
 
 def _atom_words(pattern: bytes) -> str:

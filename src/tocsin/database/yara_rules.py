@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-_TOKEN = re.compile(
+from tocsin.patterns import compile_pattern
+
+_TOKEN = compile_pattern(
     r"//[^\n]*+"
     r"|/\*.*?(?:\*/|\Z)"
     r'|"(?:\\[^\n]|[^"\\\n])*+"?'

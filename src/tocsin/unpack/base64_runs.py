@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import binascii
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 
 from tocsin.formats.text_kinds import (
@@ -21,6 +20,7 @@ from tocsin.formats.text_kinds import (
     run_start,
     runs_marked,
 )
+from tocsin.patterns import compile_pattern
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.mail_transfer import base64_chunks
 from tocsin.unpack.stream import Meta, report, take
@@ -30,19 +30,19 @@ MOST_RUNS = 1000
 
 _CHECK_EVERY = 256
 _BETWEEN = rb"(?:\\[rnt]|[\s\"'&,_`\\]){1,16}+(?:\+[\s\"'`]{1,8}+)?"
-_RUN = re.compile(
+_RUN = compile_pattern(
     rb"[A-Za-z0-9+/]++={0,2}(?:" + _BETWEEN + rb"[A-Za-z0-9+/]{16,}+={0,2})*+"
     rb"(?:" + _BETWEEN + rb"(?:[A-Za-z0-9+/]{4}){0,4}"
     rb"(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})(?=[\s\"'`<)]|\Z))?"
 )
 """A run and what it goes on with: further lines, or further strings that are joined to it."""
 
-_JOINTS = re.compile(_BETWEEN)
+_JOINTS = compile_pattern(_BETWEEN)
 
-_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}[\s\"'+&,_:-]{0,8}){64,}")
-_ESCAPES = re.compile(rb"(?:(?:\\x|0x)[0-9a-fA-F]{2}[\s\"'+&,_]{0,8}){64,}")
+_HEX = compile_pattern(rb"(?:[0-9a-fA-F]{2}[\s\"'+&,_:-]{0,8}){64,}")
+_ESCAPES = compile_pattern(rb"(?:(?:\\x|0x)[0-9a-fA-F]{2}[\s\"'+&,_]{0,8}){64,}")
 _NOT_HEX = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
-_ESCAPE_PREFIX = re.compile(rb"\\x|0x")
+_ESCAPE_PREFIX = compile_pattern(rb"\\x|0x")
 _HEAD = 512
 _PIECE = 256 * 1024
 

@@ -18,6 +18,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
+from tocsin.patterns import compile_pattern
 from tocsin.unpack.html_entities import CHARACTERS
 from tocsin.unpack.html_stretch import STRETCH, stretch_page, stretch_text
 from tocsin.unpack.screnc import decode
@@ -30,31 +31,31 @@ LONGEST_NAME = 1024
 
 _BLANKS = b" \t\n\v\f\r"
 _LINES = bytes.maketrans(b"\n", b" ")
-_NOT_NUL = re.compile(rb"[^\0]")
-_LAST_BLANK = re.compile(rb".*[\s]", re.DOTALL)
+_NOT_NUL = compile_pattern(rb"[^\0]")
+_LAST_BLANK = compile_pattern(rb".*[\s]", re.DOTALL)
 
 _SCRIPT_FORM = bytes.maketrans(b"'", b'"')
-_SCRIPT_RUN = re.compile(rb"(?:[^<&\x80-\xff]++|<[^\s!/>'])++")
+_SCRIPT_RUN = compile_pattern(rb"(?:[^<&\x80-\xff]++|<[^\s!/>'])++")
 """What the contents of a script or style have no states for; a quote behind `<` stays one."""
 
-_TEXT_RUN = re.compile(rb"[^<&\x80-\xff]+")
-_BARE_REFERENCES = re.compile(rb"(?:&(?:#(?=[^xX;0-9])|(?=[^#;\w:-])))++")
+_TEXT_RUN = compile_pattern(rb"[^<&\x80-\xff]+")
+_BARE_REFERENCES = compile_pattern(rb"(?:&(?:#(?=[^xX;0-9])|(?=[^#;\w:-])))++")
 """References without a name or number, as the states leave them behind."""
 
-_HIGH = re.compile(rb"[\x80-\xff]+")
-_BLANK_RUN = re.compile(rb"\s+")
-_UNSEEN_RUN = re.compile(rb"[\x00-\x20]+")
-_RETURN = re.compile(rb"\r")
-_NAME = re.compile(rb"[^\s>]+")
-_ARGUMENT = re.compile(rb"[^\s=>]+")
-_VALUE = re.compile(rb"[^\s>&'\"\x80-\xff]+")
-_ENTITY = re.compile(rb"[A-Za-z0-9_:-]+")
+_HIGH = compile_pattern(rb"[\x80-\xff]+")
+_BLANK_RUN = compile_pattern(rb"\s+")
+_UNSEEN_RUN = compile_pattern(rb"[\x00-\x20]+")
+_RETURN = compile_pattern(rb"\r")
+_NAME = compile_pattern(rb"[^\s>]+")
+_ARGUMENT = compile_pattern(rb"[^\s=>]+")
+_VALUE = compile_pattern(rb"[^\s>&'\"\x80-\xff]+")
+_ENTITY = compile_pattern(rb"[A-Za-z0-9_:-]+")
 _DATA_BEGINS = (b"data:", b'"data:')
-_DATA = re.compile(rb"[^&'\"\s>]+")
+_DATA = compile_pattern(rb"[^&'\"\s>]+")
 _STOPS = {0xE38082, 0xEFBC8E, 0xEFB992}
 _BEHIND_A1 = b"CDO"
-_ENCODED = re.compile(rb"#@~\^[A-Za-z0-9+/=]{8}")
-_ENCODED_END = re.compile(rb".{6}==\^#~@", re.DOTALL)
+_ENCODED = compile_pattern(rb"#@~\^[A-Za-z0-9+/=]{8}")
+_ENCODED_END = compile_pattern(rb".{6}==\^#~@", re.DOTALL)
 _CODED_LANGUAGES = {b"jscript.encode": b"javascript", b"vbscript.encode": b"vbscript"}
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
+from tocsin.patterns import compile_pattern
 from tocsin.unpack.interface import Budget, Member, Reason, Skipped
 from tocsin.unpack.mail_transfer import base64_chunks
 from tocsin.unpack.parts import Parts
@@ -37,28 +38,28 @@ def _written(char: str, name: bytes = b"") -> bytes:
     return b"(?:" + low.encode() + b"|&(?:#(?:" + codes + b"|" + wide + b");?" + name + b"))"
 
 
-_START = re.compile(
+_START = compile_pattern(
     _LEFT_OUT.join((*map(_written, "data"), _written(":", b"|colon;"))), re.IGNORECASE
 )
-_HEADER = re.compile(
+_HEADER = compile_pattern(
     rb"(?:[\w.+/=;\s\"'-]|&(?:\#\w{1,9}+;?|(?!comma;)[a-z]{1,10}+;)(?<!&\#44;)){0,200}?"
     + _written(",", b"|comma;"),
     re.IGNORECASE,
 )
-_KIND = re.compile(
+_KIND = compile_pattern(
     rb"\s*+[\w.+/-]{0,80}+\s*+(?:;\s*+[\w.+/=-]{1,60}+(?:\"[\w.+ -]{0,40}\")?+\s*+){0,6}+,"
 )
-_IN_BASE64 = re.compile(rb";\s*base64\s*[;,]")
-_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/=_%-]++|[\r\n\t ]{1,8}(?=[A-Za-z0-9+/=]))*+")
-_REFERENCE = re.compile(rb"&(?:#\w{1,9};?|[A-Za-z]{1,10};)")
+_IN_BASE64 = compile_pattern(rb";\s*base64\s*[;,]")
+_BASE64 = compile_pattern(rb"(?:[A-Za-z0-9+/=_%-]++|[\r\n\t ]{1,8}(?=[A-Za-z0-9+/=]))*+")
+_REFERENCE = compile_pattern(rb"&(?:#\w{1,9};?|[A-Za-z]{1,10};)")
 _URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _DROPPED = b"\t\n\r"
-_BARE_END = re.compile(rb"[\s>\"')]")
-_SRCDOC = re.compile(rb"(?<=[\s/\"'])srcdoc\s{0,8}=\s{0,8}([\"']?)", re.IGNORECASE)
-_SRCDOC_END = re.compile(rb"[\s>]")
+_BARE_END = compile_pattern(rb"[\s>\"')]")
+_SRCDOC = compile_pattern(rb"(?<=[\s/\"'])srcdoc\s{0,8}=\s{0,8}([\"']?)", re.IGNORECASE)
+_SRCDOC_END = compile_pattern(rb"[\s>]")
 _BLANKS = b" \t\n\v\f\r"
 _MANY_BLANKS = 16
-_WIDE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_WIDE_SURROGATE = compile_pattern("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def embedded(data: bytes, budget: Budget, *, lists: bool = True) -> Iterator[Member | Skipped]:

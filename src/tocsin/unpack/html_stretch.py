@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from tocsin.patterns import compile_pattern
+
 _VALUE = rb"""(?!data:)[^\s"'<&>\x80-\xff]++"""
 _QUOTED = rb'"(?!data:)(?:[^\s"\'<&>=\x80-\xff]++|=(?=[^\s"\'<&>])(?!=data:)|\s++(?!=))*+"(?=[\s>])'
 _TIGHT = rb'"(?!data:)[^\s"\'<&>\x80-\xff]{0,1000}+"(?=[\s>])'
@@ -21,18 +23,18 @@ _LINK = (
     + _TIGHT
     + rb"|(?!data:)[^\s\"'<&>\x80-\xff]{1,1000}+(?=[\s>])))?+)*+\s*+>"
 )
-STRETCH = re.compile(
+STRETCH = compile_pattern(
     rb"(?:[^<>&\x00-\x08\x0e-\x1f\x80-\xff]++|<![^<>]*+>|" + _TAG + rb"|" + _LINK + rb")++",
     re.IGNORECASE,
 )
 
-_BLANKS = re.compile(rb"\s+")
-_COMMENT = re.compile(rb"<![^>]*> ?")
-_ANY_TAG = re.compile(rb"<[^>]*>")
-_LINK_TAG = re.compile(rb"<(?:(a|img)(?=[\s>])([^>]*)|[^>]*)>", re.IGNORECASE)
-_LINK_START = re.compile(rb"<(?:a|img)[\s>]", re.IGNORECASE)
-_HREF = re.compile(rb' href(?:=(?:"([^"]*)"|([^ >]+)))?(?=[ >]|\Z)', re.IGNORECASE)
-_SRC = re.compile(rb' src(?:=(?:"([^"]*)"|([^ >]+)))?(?=[ >]|\Z)', re.IGNORECASE)
+_BLANKS = compile_pattern(rb"\s+")
+_COMMENT = compile_pattern(rb"<![^>]*> ?")
+_ANY_TAG = compile_pattern(rb"<[^>]*>")
+_LINK_TAG = compile_pattern(rb"<(?:(a|img)(?=[\s>])([^>]*)|[^>]*)>", re.IGNORECASE)
+_LINK_START = compile_pattern(rb"<(?:a|img)[\s>]", re.IGNORECASE)
+_HREF = compile_pattern(rb' href(?:=(?:"([^"]*)"|([^ >]+)))?(?=[ >]|\Z)', re.IGNORECASE)
+_SRC = compile_pattern(rb' src(?:=(?:"([^"]*)"|([^ >]+)))?(?=[ >]|\Z)', re.IGNORECASE)
 
 
 def stretch_page(stretch: bytes) -> bytes:

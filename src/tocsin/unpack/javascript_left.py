@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 
-_NAME_GOES_ON = re.compile(rb"(?:[$\w]|\\u)++", re.ASCII)
-_INTEGER_GOES_ON = re.compile(rb"[0-9]++")
-_FLOAT_GOES_ON = re.compile(rb"(?:[0-9]|[eE][-+0-9])++")
+from tocsin.patterns import compile_pattern
+
+_NAME_GOES_ON = compile_pattern(rb"(?:[$\w]|\\u)++", re.ASCII)
+_INTEGER_GOES_ON = compile_pattern(rb"[0-9]++")
+_FLOAT_GOES_ON = compile_pattern(rb"(?:[0-9]|[eE][-+0-9])++")
 _STRING_GOES_ON = {
-    quote: re.compile(rb"(?:[^" + quote + rb"]|(?<=\\)" + quote + rb")++", re.DOTALL)
+    quote: compile_pattern(rb"(?:[^" + quote + rb"]|(?<=\\)" + quote + rb")++", re.DOTALL)
     for quote in (b'"', b"'")
 }
 

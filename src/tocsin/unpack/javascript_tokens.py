@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from enum import IntEnum
 
+from tocsin.patterns import compile_pattern
+
 
 class Kind(IntEnum):
     """What a token is."""
@@ -53,7 +55,7 @@ _OPERATORS = (
 )
 _NESTING = (b"[", b"]", b"{", b"}")
 _MARKS = (b"(", b")", b",", b";")
-_SCANNER = re.compile(
+_SCANNER = compile_pattern(
     rb"[$A-Z_a-z](?:[$\w]|\\u)*+(?:\\(?!u))?+|\\(?:u(?:[$\w]|\\u)*+(?:\\(?!u))?+)?+"
     rb"|[\[\](){},.;]"
     rb'|"[^"]*+(?:(?<=\\)"[^"]*+)*+"?'
@@ -95,8 +97,8 @@ _UNSURE = 2
 """Tokens that what follows may change: of `1.5e` the `e` is a name when nothing follows."""
 
 _ESCAPES = {0x30: 1, 0x62: 8, 0x74: 9, 0x6E: 10, 0x76: 11, 0x66: 12, 0x72: 13}
-_ESCAPE = re.compile(rb"\\(?:x(..)|u(....)|x.?\Z|u|(.))", re.DOTALL)
-_FLOAT = re.compile(rb"[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")
+_ESCAPE = compile_pattern(rb"\\(?:x(..)|u(....)|x.?\Z|u|(.))", re.DOTALL)
+_FLOAT = compile_pattern(rb"[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")
 _HEX = {char: int(chr(char), 16) for char in b"0123456789abcdefABCDEF"}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+from tocsin.patterns import compile_pattern
 from tocsin.unpack.interface import Budget
 
 _LARGEST = 1024 * 1024
-_SHOWN = re.compile(rb"\[([^\[\]()]*+(?:\((?:[^()\\]++|\\.)*+\)[^\[\]()]*+)++)\]\s*+TJ", re.DOTALL)
-_STRING = re.compile(rb"\(((?:[^()\\]++|\\.)*+)\)", re.DOTALL)
+_SHOWN = compile_pattern(
+    rb"\[([^\[\]()]*+(?:\((?:[^()\\]++|\\.)*+\)[^\[\]()]*+)++)\]\s*+TJ", re.DOTALL
+)
+_STRING = compile_pattern(rb"\(((?:[^()\\]++|\\.)*+)\)", re.DOTALL)
 
 
 class Parts:

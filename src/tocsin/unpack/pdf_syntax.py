@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
+from tocsin.patterns import compile_pattern
+
 WINDOW = 50_000
 """Tokens that are read at once: what bounds the memory that a hostile object costs."""
 
@@ -94,10 +96,10 @@ _HEX = {False: rb"[^<>]*+)>?", True: rb"[0-9A-Fa-f\0\t\n\f\r ]*+).?"}
 """A hexadecimal string behind its `<`: up to the next `>`, or to what is no digit."""
 
 _TOKEN = {
-    strict: re.compile(_TOKENS.replace(b"HEX", end), re.VERBOSE | re.DOTALL)
+    strict: compile_pattern(_TOKENS.replace(b"HEX", end), re.VERBOSE | re.DOTALL)
     for strict, end in _HEX.items()
 }
-_ODD_HEX = {strict: re.compile(b"(" + end, re.DOTALL) for strict, end in _HEX.items()}
+_ODD_HEX = {strict: compile_pattern(b"(" + end, re.DOTALL) for strict, end in _HEX.items()}
 _COMMENT = ord("%")
 _STRAY = b">{})"
 """What stands alone nowhere: passed over, or a value like any other word."""
@@ -105,8 +107,8 @@ _STRAY = b">{})"
 _OPENED_BY = {b">>": b"<<", b"]": b"["}
 _CLOSED_BY = {b"<<": b">>", b"[": b"]"}
 _HEX_TEXT = b"0123456789ABCDEFabcdef\0\t\n\f\r "
-_BLANKS = re.compile(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
-_NEXT_BRACKET = re.compile(
+_BLANKS = compile_pattern(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
+_NEXT_BRACKET = compile_pattern(
     rb"""
     (?: [^()<>%\[\]]++ | %[^\r\n]*+ | <[0-9A-Fa-f\0\t\n\f\r ]*+>
       | \([^()\\]*+\) | \[[^()<>%\[\]]*+\] )*+
@@ -115,11 +117,11 @@ _NEXT_BRACKET = re.compile(
     re.VERBOSE,
 )
 _BETWEEN_PAUSES = 4096
-_STRING_MARKS = re.compile(rb"[()]|\\.?", re.DOTALL)
-_ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n?|.|$)|\r\n?", re.DOTALL)
-_NAME_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
-_NUMBER = re.compile(rb"[+-]?\d{1,19}")
-_REAL = re.compile(rb"[+-]?(?:\d{1,19}\.\d{0,40}|\.\d{1,40})")
+_STRING_MARKS = compile_pattern(rb"[()]|\\.?", re.DOTALL)
+_ESCAPE = compile_pattern(rb"\\([0-7]{1,3}|\r\n?|.|$)|\r\n?", re.DOTALL)
+_NAME_ESCAPE = compile_pattern(rb"#([0-9A-Fa-f]{2})")
+_NUMBER = compile_pattern(rb"[+-]?\d{1,19}")
+_REAL = compile_pattern(rb"[+-]?(?:\d{1,19}\.\d{0,40}|\.\d{1,40})")
 _NO_HEX = bytes(set(range(256)) - set(b"0123456789ABCDEFabcdef"))
 _PLAIN_ESCAPES = dict(zip(b"nrtbf", (b"\n", b"\r", b"\t", b"\b", b"\f"), strict=True))
 _LINE_ENDS = (b"\n", b"\r", b"\r\n", b"")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from tocsin.patterns import compile_pattern
 from tocsin.unpack.script_marks import marks_in
 
 ROUNDS = 4
@@ -17,40 +18,42 @@ ROUNDS = 4
 _GROWTH = 2
 """Times its length that a text may reach."""
 
-_TICK = re.compile(rb"`(?:(?<=[\w\[.-]`)(?=\w)|\r?\n[ \t]*)")
-_OPTION = re.compile(rb"(?<=[\s\x80-\xff][-/])\w\^(?:\w\^?){1,20}+(?=[\s:])", re.ASCII)
-_CARETS = re.compile(rb"(?<![\w^])\w{1,8}+(?:\^\w{1,8}+){3,}+", re.ASCII)
-_BACKSLASHED = re.compile(rb"\\\r?\n")
-_ECHOED = re.compile(
+_TICK = compile_pattern(rb"`(?:(?<=[\w\[.-]`)(?=\w)|\r?\n[ \t]*)")
+_OPTION = compile_pattern(rb"(?<=[\s\x80-\xff][-/])\w\^(?:\w\^?){1,20}+(?=[\s:])", re.ASCII)
+_CARETS = compile_pattern(rb"(?<![\w^])\w{1,8}+(?:\^\w{1,8}+){3,}+", re.ASCII)
+_BACKSLASHED = compile_pattern(rb"\\\r?\n")
+_ECHOED = compile_pattern(
     rb"^[ \t]*+@?echo ([^\r\n>]*+)>{1,2}[^\r\n>]*+(?=\r?\n|\Z)", re.MULTILINE | re.IGNORECASE
 )
-_CONTINUED = re.compile(rb"_(?<=[ \t]_)\r?\n[ \t]*")
+_CONTINUED = compile_pattern(rb"_(?<=[ \t]_)\r?\n[ \t]*")
 _CODE = rb"(?:0x[0-9a-f]{1,4}|&h[0-9a-f]{1,4}|[0-9]{1,5})"
-_CHARACTER = re.compile(
+_CHARACTER = compile_pattern(
     rb"\(?\[char\]\s{0,4}\(?\s{0,4}(" + _CODE + rb")\s{0,4}\)?(?:\))?"
     rb"|\bchrw?\$?\s{0,4}\(\s{0,4}(" + _CODE + rb")\s{0,4}\)",
     re.IGNORECASE,
 )
-_FROM_CODES = re.compile(
+_FROM_CODES = compile_pattern(
     rb"string\.fromcharcode\s{0,4}\(\s{0,8}(" + _CODE + rb"(?:\s{0,8},\s{0,8}" + _CODE + rb")*+)"
     rb"\s{0,8}\)",
     re.IGNORECASE,
 )
-_SPLIT = re.compile(rb"[\s,]+")
+_SPLIT = compile_pattern(rb"[\s,]+")
 _GAP = rb"(?:\s{1,64}+|/\*[^*]{0,64}+\*/){0,8}+"
 _PLUS = _GAP + rb"[+&]" + _GAP
-_JOINED = re.compile(b"|".join(quote + _PLUS + quote for quote in (b'"', b"'", b"`")))
-_MIXED = re.compile(rb"\"" + _PLUS + rb"'([^'\"\n]{0,64})'" + _PLUS + rb"\"")
-_BRACKETED = re.compile(rb"\(\s{0,4}(\"[^\"()\n]{1,400}+\"|'[^'()\n]{1,400}+')\s{0,4}\)(?!\s*-)")
+_JOINED = compile_pattern(b"|".join(quote + _PLUS + quote for quote in (b'"', b"'", b"`")))
+_MIXED = compile_pattern(rb"\"" + _PLUS + rb"'([^'\"\n]{0,64})'" + _PLUS + rb"\"")
+_BRACKETED = compile_pattern(
+    rb"\(\s{0,4}(\"[^\"()\n]{1,400}+\"|'[^'()\n]{1,400}+')\s{0,4}\)(?!\s*-)"
+)
 _STRING = rb"(?:'[^'\n]*+'|\"[^\"\n]*+\")"
-_FORMAT = re.compile(
+_FORMAT = compile_pattern(
     rb"[\"']((?:[^\"'{}\n]{0,64}\{[0-9]{1,3}\}){1,200}+[^\"'{}\n]{0,64})[\"']\s{0,8}-f\s{0,8}"
     rb"(" + _STRING + rb"(?:\s{0,8},\s{0,8}" + _STRING + rb")*+)",
     re.IGNORECASE,
 )
-_FIELD = re.compile(rb"\{([0-9]{1,3})\}")
-_ITEM = re.compile(_STRING)
-_JOIN = re.compile(
+_FIELD = compile_pattern(rb"\{([0-9]{1,3})\}")
+_ITEM = compile_pattern(_STRING)
+_JOIN = compile_pattern(
     rb"(" + _STRING + rb"(?:\s{0,8},\s{0,32}" + _STRING + rb")++)"
     rb"([\s\])]{0,8}(?:-join\s{0,8}|\.join\s{0,4}\(\s{0,4})(?:''|\"\"|``))?+",
     re.IGNORECASE,
@@ -58,7 +61,7 @@ _JOIN = re.compile(
 """A list, whether it is joined or not: so the next one is looked for behind it."""
 
 _ADDS = rb"\s{0,8}(?:\+=|=\s{0,8}\3\s{0,8}[+&])\s{0,8}"
-_ADDED = re.compile(
+_ADDED = compile_pattern(
     rb"("
     + _STRING
     + rb")(\s{0,8};?\s{0,32}([\w$][\w$.]{0,40}+)"
@@ -73,19 +76,21 @@ _ADDED = re.compile(
 
 _LONGEST_NAME = 41
 
-_WORD_END = re.compile(rb"[\w$.]\Z")
-_ADDED_ITEM = re.compile(rb"(?<==)\s{0,8}(" + _STRING + rb")|(?<=[+&])\s{0,8}(" + _STRING + rb")")
-_REPLACE = re.compile(
+_WORD_END = compile_pattern(rb"[\w$.]\Z")
+_ADDED_ITEM = compile_pattern(
+    rb"(?<==)\s{0,8}(" + _STRING + rb")|(?<=[+&])\s{0,8}(" + _STRING + rb")"
+)
+_REPLACE = compile_pattern(
     rb"(" + _STRING + rb")\s{0,4}\)?\s{0,4}(?:\.replace\s{0,4}\(|-[ic]?replace)\s{0,4}"
     rb"(" + _STRING + rb")\s{0,4},\s{0,4}(" + _STRING + rb")",
     re.IGNORECASE,
 )
 _HEX = rb"[0-9a-fA-F]"
-_ESCAPED = re.compile(
+_ESCAPED = compile_pattern(
     rb"(?:\\x" + _HEX + rb"{2}|\\u00" + _HEX + rb"{2}|%[2-7]" + _HEX + rb"|%u" + _HEX + rb"{4}"
     rb"|\\u\{0{0,6}" + _HEX + rb"{2}\}|\\[0-3]?[0-7]{2}){4,}+"
 )
-_ONE_ESCAPE = re.compile(
+_ONE_ESCAPE = compile_pattern(
     rb"(?:\\x|\\u00|%(?!u)|\\u\{0*(?=..\}))(" + _HEX + rb"{2})\}?"
     rb"|%u(" + _HEX + rb"{4})|\\([0-7]{2,3})"
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from tocsin.patterns import compile_pattern
 from tocsin.unpack.base64_runs import is_worthwhile
 
 FEWEST_NUMBERS = 32
@@ -13,7 +13,7 @@ FEWEST_NUMBERS = 32
 _NUMBER = rb"(?:0[xX][0-9a-fA-F]{1,4}|&[hH][0-9a-fA-F]{1,4}|[0-9]{1,5})"
 _COMMENT = rb"/\*[^*/]{0,64}+\*/"
 _GAP = rb"(?:[\s_]|" + _COMMENT + rb"){0,12}+"
-_LIST = re.compile(
+_LIST = compile_pattern(
     rb"(?<![\w&])"
     + _NUMBER
     + rb"(?:(?:[ \t]|"
@@ -23,8 +23,8 @@ _LIST = re.compile(
     + _NUMBER
     + rb"){31,}+"
 )
-_COMMENTS = re.compile(_COMMENT)
-_SPLIT = re.compile(rb"[\s,_]+")
+_COMMENTS = compile_pattern(_COMMENT)
+_SPLIT = compile_pattern(rb"[\s,_]+")
 _MANY_COMMAS = b"," * 31
 _IN_NUMBERS = b"0123456789abcdefABCDEFxXhH&_ \t\r\n\v\f"
 

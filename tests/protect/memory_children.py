@@ -23,7 +23,7 @@ def own_marker(rules: Path) -> bytes:
 
 
 _MAPPER = """
-import mmap, signal, sys
+import mmap, os, signal, sys
 place, size, rights, first, second, path = sys.argv[1:7]
 prot = sum({"r": mmap.PROT_READ, "w": mmap.PROT_WRITE, "x": mmap.PROT_EXEC}[c] for c in rights)
 flags = mmap.MAP_PRIVATE | (0 if path else mmap.MAP_ANONYMOUS)
@@ -34,7 +34,7 @@ if "w" in rights and first:
     memory[int(place):int(place) + len(first + second) // 2] = bytes.fromhex(first + second)
 def drop(*_):
     memory.close()
-    print("dropped", flush=True)
+    os.write(1, b"dropped\\n")  # `print` may still be at "ready"
 signal.signal(signal.SIGUSR1, drop)
 print("ready", flush=True)
 while True:

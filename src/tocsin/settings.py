@@ -140,6 +140,8 @@ class DaemonSettings(_Section, frozen=True):
         max_connections: most connections of one user at a time; more wait, and beyond twice as
             many they are closed. All who come over TCP count as one user.
         max_queue: most objects that wait for a worker; with more, nobody new is accepted.
+        cache_size: most clean contents that are remembered until there is another database, and
+            not looked at again; 0: none.
         idle_timeout: seconds of silence after which a connection or session is closed.
         command_timeout: seconds for a command to arrive.
         follow_links: let path scans follow links inside folders.
@@ -162,6 +164,7 @@ class DaemonSettings(_Section, frozen=True):
     stream_max_length: Annotated[int, msgspec.Meta(ge=1, le=1 << 50), _form("size")] = 100 * _MIB
     max_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
     max_queue: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2000
+    cache_size: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 65_536
     idle_timeout: Deadline = 30.0
     command_timeout: Deadline = 30.0
     follow_links: bool = False

@@ -182,6 +182,20 @@ def test_the_longer_of_two_times_is_named(tree):
     assert said["ReadTimeout"].remark == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("CacheSize 100\n", 100),
+        ("DisableCache yes\n", 0),
+        ("DisableCache no\n", 65_536),
+        ("DisableCache yes\nCacheSize 100\n", 0),
+        ("CacheSize 100\nDisableCache yes\n", 0),
+    ],
+)
+def test_what_is_remembered(tree, text, size):
+    assert settings_of(tree, text).daemon.cache_size == size
+
+
 def test_limits_and_places(tree):
     settings = settings_of(
         tree,

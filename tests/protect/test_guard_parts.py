@@ -17,7 +17,14 @@ from tocsin.engine.report import Detection, Report, SkippedObject
 from tocsin.errors import ChannelClosed
 from tocsin.protect.daemon.channel import Channel
 from tocsin.protect.daemon.control_messages import HappenedWish, TakeWish, from_child, to_child
-from tocsin.protect.guard.file_facts import Facts, facts_at, facts_of, nobody_writes, prepare_leases
+from tocsin.protect.file_facts import (
+    Facts,
+    facts_at,
+    facts_of,
+    is_settled,
+    nobody_writes,
+    prepare_leases,
+)
 from tocsin.protect.guard.guard import _NoImport
 from tocsin.protect.guard.looks import Look, Looks, Opening
 from tocsin.protect.guard.notices import detection
@@ -26,7 +33,7 @@ from tocsin.protect.guard.processes import ProcessExclusions, Who, who
 from tocsin.protect.guard.scope import PathExclusions, Scope, covers
 from tocsin.protect.guard.tally import BOUNDS, Tally
 from tocsin.protect.guard.targets import Targets
-from tocsin.protect.guard.verdicts import Verdicts, is_settled
+from tocsin.protect.guard.verdicts import Verdicts
 from tocsin.protect.mounts import Mount, read_mounts
 from tocsin.settings import GuardSettings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 from typing import NamedTuple
 
 PSEUDO_FILE_SYSTEMS = frozenset(
@@ -90,6 +91,19 @@ def read_mounts(text: bytes | None = None) -> list[Mount]:
         except (ValueError, IndexError):
             continue
     return mounts
+
+
+class MountWatch:
+    """Tells when something was mounted or unmounted (proc(5) on `mountinfo`)."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLPRI)
+
+    def changed(self) -> bool:
+        """Whether that was so since this was last asked."""
+        return bool(self._poll.poll(0))
 
 
 def pseudo_devices() -> frozenset[int]:

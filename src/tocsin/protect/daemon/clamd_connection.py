@@ -353,7 +353,8 @@ class ClamdConnection:
                 self._end_now()
             return
         self._store = self._stream_answer = None
-        self._scan_object(b"stream", answer, *store.take(), "stream")
+        mark = store.mark()
+        self._scan_object(b"stream", answer, *store.take(), "stream", mark)
 
     def _take_descriptor(self, answer: _Answer) -> None:
         """The byte that a descriptor comes with is there."""
@@ -378,11 +379,17 @@ class ClamdConnection:
         self._scan_object(name, answer, descriptor, None, shown)
 
     def _scan_object(
-        self, name: bytes, answer: _Answer, descriptor: int | None, data: bytes | None, shown: str
+        self,
+        name: bytes,
+        answer: _Answer,
+        descriptor: int | None,
+        data: bytes | None,
+        shown: str,
+        mark: bytes = b"",
     ) -> None:
         scan = ObjectScan(name, answer, self.server.service, self.server.settings.on_incomplete)
         answer.scan = scan
-        scan.start(descriptor, data, shown)
+        scan.start(descriptor, data, shown, mark)
         if not self._session:
             self._pause()
 

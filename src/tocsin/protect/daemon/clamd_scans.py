@@ -86,7 +86,7 @@ class PathScan:
             self._service.cancel(number)
         self._running.clear()
 
-    def opened(self, path: bytes, descriptor: int) -> None:
+    def opened(self, path: bytes, descriptor: int, mark: bytes) -> None:
         """A file was opened; the descriptor is this object's."""
         if self._answering is None:
             os.close(descriptor)
@@ -103,6 +103,7 @@ class PathScan:
             owner=self._answering.owner,
             descriptor=descriptor,
             all_matches=self._every,
+            mark=mark,
         )
         self._running.add(number)
 
@@ -174,13 +175,16 @@ class ObjectScan:
         self._on_incomplete = on_incomplete
         self._number = 0
 
-    def start(self, descriptor: int | None, data: bytes | None, shown: str) -> None:
+    def start(
+        self, descriptor: int | None, data: bytes | None, shown: str, mark: bytes = b""
+    ) -> None:
         """Begin.
 
         Args:
             descriptor: what is read; this object's from now on.
             data: a small object itself, instead.
             shown: its name in reports.
+            mark: by which its content is known; empty when it cannot be.
         """
         assert self._answering is not None
         self._number = self._service.scan(
@@ -190,6 +194,7 @@ class ObjectScan:
             descriptor=descriptor,
             data=data,
             all_matches=False,
+            mark=mark,
         )
 
     def cancel(self) -> None:

@@ -114,7 +114,7 @@ class Front:
         self.state: dict[str, Any] = {}
         self._listeners = listeners
         self._control: Channel[ToChild, FromChild] = Channel(control, to_child)
-        self.service = ScanService(self.loop, jobs)
+        self.service = ScanService(self.loop, jobs, settings.daemon.cache_size)
         rules = OpenRules(settings.daemon.follow_links, settings.daemon.cross_file_systems)
         self.keeper = KeeperClient(self.loop, rules)
         asked = Control(self._want_reload, self._want_shutdown)

@@ -61,6 +61,11 @@ class _FrontCollector(Collector):
             "Engines that ended while something was asked of them.",
             value=tally.hosts_lost,
         )
+        yield CounterMetricFamily(
+            "tocsin_remembered",
+            "Objects that were not looked at again, their content being known as clean.",
+            value=front.service.remembered.used,
+        )
         total, buckets = 0, []
         for bound, count in zip(
             [*(str(b) for b in LATENCY_BOUNDS), "+Inf"], tally.classes, strict=True

@@ -22,6 +22,7 @@ from tocsin.engine.jobs import lost
 from tocsin.engine.report import Report, Verdict
 from tocsin.errors import HostGone, ScanError
 from tocsin.protect.daemon.fair_queue import FairQueue
+from tocsin.protect.daemon.remembered import Remembered
 
 MOST_TRIES = 5
 SLOWEST_KEPT = 10
@@ -110,6 +111,7 @@ class _Asked:
         "data",
         "descriptor",
         "done",
+        "mark",
         "name",
         "owner",
         "serial",
@@ -126,6 +128,7 @@ class _Asked:
         data: bytes | None,
         all_matches: bool | None,
         done: Callable[[Report], None],
+        mark: bytes,
     ) -> None:
         self.owner = owner
         self.name = name
@@ -133,6 +136,7 @@ class _Asked:
         self.data = data
         self.all_matches = all_matches
         self.done = done
+        self.mark = mark
         self.since = time.monotonic()
         self.asked_at = 0.0  # when a host was asked; 0 while it waits
         self.serial = 0  # by which a host knows it; another each time that one is asked
@@ -146,13 +150,18 @@ class ScanService:
     Args:
         loop: the event loop this is used in.
         jobs: worker processes for what clients ask.
+        most_remembered: clean contents that are not looked at again.
 
     Attributes:
         tally: what was scanned so far.
+        remembered: contents that were clean with the database in use.
         generation: number of the database in use, counted by the supervisor; 0 before the first.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, jobs: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, jobs: int, most_remembered: int = 0
+    ) -> None:
+        self.remembered = Remembered(most_remembered)
         self._loop = loop
         self._jobs = jobs
         self._most_asked = jobs + 2  # so that no worker waits for the front
@@ -198,6 +207,7 @@ class ScanService:
         descriptor: int | None = None,
         data: bytes | None = None,
         all_matches: bool | None = None,
+        mark: bytes = b"",
     ) -> int:
         """Have an object scanned.
 
@@ -208,20 +218,31 @@ class ScanService:
             descriptor: what is read; this service closes it.
             data: a small object itself, instead.
             all_matches: report everything that matches, or the first.
+            mark: what its content is known by; empty when that cannot be said.
 
         Returns:
             The request's number, for `cancel`.
         """
         self._number += 1
         number = self._number
-        self._asked[number] = _Asked(owner, name, descriptor, data, all_matches, done)
+        self._asked[number] = _Asked(owner, name, descriptor, data, all_matches, done, mark)
         self._owned[owner] += 1
+        known = None if self._held else self.remembered.recall(mark, name)
+        if known is not None:
+            self._loop.call_soon(self._say_known, number, known)
+            return number
         self._queue.add(owner, number)
         if not self._held:
             self._pump()
         if self._queue and self._timer is None:
             self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
         return number
+
+    def _say_known(self, number: int, report: Report) -> None:
+        asked = self._forget(number)
+        if asked is not None:
+            self.tally.add(report, time.monotonic() - asked.since)
+            asked.done(report)
 
     def cancel(self, number: int) -> None:
         """Nobody wants the answer any more: what was begun is stopped."""
@@ -235,6 +256,7 @@ class ScanService:
     def hold(self) -> None:
         """Ask nothing more of the host there is; answers still come. `attach` goes on."""
         self._held = True
+        self.remembered.clear()
         if self._port is not None:
             self._retiring.append(self._port)
             self._port.finish()
@@ -244,6 +266,7 @@ class ScanService:
         """From now on ask this host."""
         if self._port is not None:
             self.hold()
+        self.remembered.clear()
         self._port = port
         self._held = False
         self.generation = generation
@@ -370,6 +393,8 @@ class ScanService:
             asked = self._forget(self._serials.get(serial, 0))
             if asked is not None:
                 self.tally.add(report, time.monotonic() - asked.since)
+                if port is self._port:
+                    self.remembered.keep(asked.mark, report)
                 asked.done(report)
         if self._queue and port is self._port:
             self._pump()

@@ -5,6 +5,7 @@ The file has no name and goes when it is closed. A full disk costs one stream, a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 
@@ -25,6 +26,7 @@ class StreamStore:
         self._folder = folder
         self._pieces = bytearray()
         self._descriptor = -1
+        self._digest = hashlib.sha256()
         self.size = 0
 
     def add(self, piece: bytes) -> None:
@@ -34,6 +36,7 @@ class StreamStore:
             OSError: there is no room for it.
         """
         self.size += len(piece)
+        self._digest.update(piece)
         if self._descriptor < 0 and len(self._pieces) + len(piece) <= MOST_INLINE:
             self._pieces += piece
             return
@@ -44,6 +47,10 @@ class StreamStore:
         if self.size > IN_MEMORY >= self.size - len(piece):
             self._move_to_disk()
         self._write(piece)
+
+    def mark(self) -> bytes:
+        """What the bytes so far are known by: their SHA-256."""
+        return self._digest.digest()
 
     def take(self) -> tuple[int | None, bytes | None]:
         """What was kept: a descriptor, which is the caller's, or the bytes of a small stream."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tocsin.protect.guard.file_facts import Facts, path_of, path_through
+from tocsin.protect.file_facts import Facts, path_of, path_through
 from tocsin.protect.guard.processes import ProcessExclusions
 from tocsin.protect.guard.scope import PathExclusions, Scope, covers, within
 from tocsin.settings import GuardSettings

@@ -18,7 +18,6 @@ from __future__ import annotations
 import gc
 import os
 import resource
-import select
 import selectors
 import signal
 import socket
@@ -43,9 +42,9 @@ from tocsin.protect.daemon.control_messages import (
     ToChild,
     to_child,
 )
+from tocsin.protect.file_facts import prepare_leases
 from tocsin.protect.guard import notices
 from tocsin.protect.guard.engine_link import EngineLink
-from tocsin.protect.guard.file_facts import prepare_leases
 from tocsin.protect.guard.hearing import choose_hearing
 from tocsin.protect.guard.media import MediumScan, is_removable
 from tocsin.protect.guard.outbox import Outbox
@@ -53,7 +52,7 @@ from tocsin.protect.guard.tally import Tally
 from tocsin.protect.guard.teller import Teller
 from tocsin.protect.guard.warden import Warden
 from tocsin.protect.journal.event import Severity
-from tocsin.protect.mounts import Mount, read_mounts
+from tocsin.protect.mounts import Mount, MountWatch, read_mounts
 from tocsin.sandbox import syscalls
 from tocsin.settings import GuardSettings
 
@@ -265,19 +264,6 @@ class Guard:
         self._outbox.close()
         self._selector.close()
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-class MountWatch:
-    """Tells when something was mounted or unmounted (proc(5) on `mountinfo`)."""
-
-    def __init__(self) -> None:
-        self._descriptor = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLPRI)
-
-    def changed(self) -> bool:
-        """Whether that was so since this was last asked."""
-        return bool(self._poll.poll(0))
 
 
 class _NoImport(MetaPathFinder):

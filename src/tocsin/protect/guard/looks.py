@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from tocsin.engine.report import Report
-from tocsin.protect.guard.file_facts import Facts, Key
+from tocsin.protect.file_facts import Facts, Key
 
 
 class Opening:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from tocsin.engine.report import Report, Verdict
-from tocsin.protect.guard.file_facts import Facts, facts_of, is_trusted, nobody_writes
+from tocsin.protect.file_facts import Facts, facts_of, is_settled, is_trusted, nobody_writes
 from tocsin.protect.guard.looks import Look, Looks
 from tocsin.protect.guard.tally import Tally
-from tocsin.protect.guard.verdicts import Remembered, Verdicts, is_settled
+from tocsin.protect.guard.verdicts import Remembered, Verdicts
 from tocsin.settings import GuardSettings
 
 

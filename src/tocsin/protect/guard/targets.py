@@ -11,8 +11,8 @@ import stat
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+from tocsin.protect.file_facts import facts_at
 from tocsin.protect.guard.fanotify import FAN_CLOSE_WRITE
-from tocsin.protect.guard.file_facts import facts_at
 from tocsin.protect.guard.scope import Scope
 from tocsin.protect.mounts import PSEUDO_FILE_SYSTEMS, Mount, read_mounts
 from tocsin.settings import GuardSettings

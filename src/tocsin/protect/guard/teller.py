@@ -6,9 +6,9 @@ import time
 from typing import Final
 
 from tocsin.engine.report import Report, Verdict
+from tocsin.protect.file_facts import Key, path_of
 from tocsin.protect.guard import notices
 from tocsin.protect.guard.engine_link import EngineLink
-from tocsin.protect.guard.file_facts import Key, path_of
 from tocsin.protect.guard.looks import Look
 from tocsin.protect.guard.outbox import Outbox
 from tocsin.protect.guard.processes import Who, who

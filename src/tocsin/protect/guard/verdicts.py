@@ -30,13 +30,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tocsin.engine.report import Report, Verdict
-from tocsin.protect.guard.file_facts import Facts, Key, Stamp
-
-SETTLED_AFTER: Final = 0.05
-"""Seconds; several ticks of the slowest clock (100 Hz)."""
-
-SETTLED_AFTER_WHOLE_SECONDS: Final = 2.1
-"""The same where a file system keeps whole seconds."""
+from tocsin.protect.file_facts import Key, Stamp
 
 _REPEATABLE: Final = frozenset({"limit", "encrypted", "unsupported", "allowed"})
 """Reasons for which another look at the same bytes would have the same end."""
@@ -95,17 +89,6 @@ class Verdicts:
     def forget_all(self) -> None:
         """There is another database, or another file system."""
         self._known.clear()
-
-
-def is_settled(facts: Facts, now: float) -> bool:
-    """Whether a change from now on would give another change time.
-
-    Args:
-        facts: of the file.
-        now: seconds since 1970, before which the facts were had.
-    """
-    age = now - facts.changed - facts.changed_ns / 1e9
-    return age > (SETTLED_AFTER if facts.changed_ns else SETTLED_AFTER_WHOLE_SECONDS)
 
 
 def is_repeatable(report: Report) -> bool:

@@ -30,10 +30,10 @@ from typing import Final, Protocol
 
 from tocsin.engine.jobs import lost
 from tocsin.engine.report import Report, SkippedObject, Verdict
+from tocsin.protect.file_facts import Facts, facts_of, nobody_writes, path_of
 from tocsin.protect.guard.boundary import Boundary
 from tocsin.protect.guard.engine_link import EngineLink
 from tocsin.protect.guard.fanotify import FAN_CLOSE_WRITE, FAN_NOFD, FAN_OPEN_PERM, FileEvent
-from tocsin.protect.guard.file_facts import Facts, facts_of, nobody_writes, path_of
 from tocsin.protect.guard.looks import Look, Looks, Opening
 from tocsin.protect.guard.memory import Marks, Memory
 from tocsin.protect.guard.processes import opens_to_write_only, who

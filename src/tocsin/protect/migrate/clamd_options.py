@@ -139,9 +139,9 @@ _CURRENT: tuple[Option, ...] = (
     not_needed("PCREMatchLimit", _NUMBER, _OWN_BOUND),
     not_needed("PCRERecMatchLimit", _NUMBER, _OWN_BOUND),
     not_needed("PCREMaxFileSize", _SIZE, _OWN_BOUND),
-    not_needed("DisableCache", _SWITCH, "answers to clients are never taken from a cache; the "
-               "guard's are, by identity and time of change (`[guard] cache_size`)"),
-    not_needed("CacheSize", _NUMBER, "the guard remembers `[guard] cache_size` files"),
+    becomes("DisableCache", _SWITCH, "`[daemon] cache_size = 0` for yes"),
+    becomes("CacheSize", _NUMBER, "`[daemon] cache_size`; the guard has its own, `[guard] "
+            "cache_size`"),
     not_needed("ForceToDisk", _SWITCH, _NO_TEMPORARY),
     # --- what is said
     becomes("LogFile", _TEXT, "a `[[forward]]` of kind `ecs`, one JSON object a line; besides, "

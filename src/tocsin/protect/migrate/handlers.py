@@ -188,6 +188,18 @@ def _queue(draft: Draft, stated: Stated) -> Said:
     return Said(Fate.NOT_NEEDED, "", f"{_DEFAULT_QUEUE:,} may wait; a small queue saves nothing")
 
 
+def _no_cache(draft: Draft, stated: Stated) -> Said:
+    if not stated.value:
+        return Said(Fate.SAME)
+    return _becomes(draft.put("daemon", "cache_size", 0, stated))
+
+
+def _cache(draft: Draft, stated: Stated) -> Said:
+    if draft.get("daemon", "cache_size") == 0:
+        return Said(Fate.NOT_NEEDED, "", "DisableCache says that nothing is remembered")
+    return _number("daemon", "cache_size", 0, 10_000_000)(draft, stated)
+
+
 def _links(draft: Draft, stated: Stated) -> Said:
     if not stated.value:
         return Said(Fate.SAME)
@@ -331,6 +343,8 @@ CLAMD_HANDLERS: dict[str, Handler] = {
     "ReadTimeout": _patience,
     "CommandReadTimeout": _patience,
     "MaxQueue": _queue,
+    "DisableCache": _no_cache,
+    "CacheSize": _cache,
     "IdleTimeout": _number("daemon", "idle_timeout", 1, 86400),
     "ExcludePath": _exclude,
     "FollowDirectorySymlinks": _links,

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import signal
 import stat
 import struct
+import threading
+import time
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -32,8 +35,17 @@ _FIELDS: Final = struct.Struct("=16xIIIH2xQQ32xqI4xqI4xqI4x8xIIQ")
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _STATX: Final = _LIBC.statx
 _STATX.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
-_BUFFER: Final = ctypes.create_string_buffer(256)
-_ADDRESS: Final = ctypes.addressof(_BUFFER)
+
+
+class _Buffer(threading.local):
+    """Where the kernel writes its answer, one a thread."""
+
+    def __init__(self) -> None:
+        self.bytes = ctypes.create_string_buffer(256)
+        self.address = ctypes.addressof(self.bytes)
+
+
+_BUFFER: Final = _Buffer()
 
 _FSTATFS: Final = _LIBC.fstatfs
 _FSTATFS.argtypes = (ctypes.c_int, ctypes.c_void_p)
@@ -51,12 +63,14 @@ _OPEN_BY_HANDLE.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _MAX_HANDLE: Final = 128
 _HANDLE_HEAD: Final = struct.Struct("=Ii")
 
+_TMPFS: Final = 0x01021994
+
 TRUSTED_KINDS: Final = frozenset(
     {
         0x0000EF53,  # ext2, ext3, ext4
         0x58465342,  # xfs
         0x9123683E,  # btrfs
-        0x01021994,  # tmpfs
+        _TMPFS,
         0xF2F52010,  # f2fs
         0x7366746E,  # ntfs3
         0x73717368,  # squashfs
@@ -68,6 +82,12 @@ TRUSTED_KINDS: Final = frozenset(
 """`f_type` of file systems that are changed through this kernel alone and keep change times
 that nobody can set. Not among them: network file systems and FUSE, which change elsewhere;
 overlayfs, whose layers change beneath it; FAT, whose change time is the modification time."""
+
+SETTLED_AFTER: Final = 0.05
+"""Seconds; several ticks of the slowest clock (100 Hz)."""
+
+SETTLED_AFTER_WHOLE_SECONDS: Final = 2.1
+"""The same where a file system keeps whole seconds."""
 
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
@@ -113,7 +133,7 @@ def facts_of(descriptor: int) -> Facts:
     Raises:
         OSError: the kernel does not say.
     """
-    if _STATX(descriptor, b"", _AT_EMPTY_PATH, _WANTED, _ADDRESS) < 0:
+    if _STATX(descriptor, b"", _AT_EMPTY_PATH, _WANTED, _BUFFER.address) < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), "statx")
     return _read_buffer()
@@ -125,14 +145,14 @@ def facts_at(path: str) -> Facts:
     Raises:
         OSError: there is none, or the kernel does not say.
     """
-    if _STATX(-100, os.fsencode(path), 0, _WANTED, _ADDRESS) < 0:
+    if _STATX(-100, os.fsencode(path), 0, _WANTED, _BUFFER.address) < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), path)
     return _read_buffer()
 
 
 def _read_buffer() -> Facts:
-    fields = _FIELDS.unpack_from(_BUFFER)
+    fields = _FIELDS.unpack_from(_BUFFER.bytes)
     return Facts(
         (fields[12], fields[13], fields[4]),
         fields[5:12],
@@ -176,11 +196,55 @@ def nobody_writes(descriptor: int) -> bool:
 
 def is_trusted(descriptor: int) -> bool:
     """Whether verdicts on files of this file system may be remembered at all."""
+    return _kind_of(descriptor) in TRUSTED_KINDS
+
+
+def _kind_of(descriptor: int) -> int:
+    """`f_type` of a file's file system; 0 when the kernel does not say."""
     buffer = ctypes.create_string_buffer(256)
     if _FSTATFS(descriptor, ctypes.addressof(buffer)) < 0:
-        return False
+        return 0
     kind: int = ctypes.c_long.from_buffer(buffer).value & 0xFFFF_FFFF
-    return kind in TRUSTED_KINDS
+    return kind
+
+
+def is_settled(facts: Facts, now: float) -> bool:
+    """Whether a change from now on would give another change time.
+
+    Args:
+        facts: of the file.
+        now: seconds since 1970, before which the facts were had.
+    """
+    age = now - facts.changed - facts.changed_ns / 1e9
+    return age > (SETTLED_AFTER if facts.changed_ns else SETTLED_AFTER_WHOLE_SECONDS)
+
+
+def mark_of_content(descriptor: int) -> bytes:
+    """What is the same again only if the file's content is, without watching it in between.
+
+    Two equal marks say that nobody wrote at either moment, and that no change time was set in
+    between: whoever writes, or stores through a mapping that was made since, sets one, and none
+    can be set back. The first mark's change time was settled, so that a later one differs. On
+    tmpfs a store through a mapping sets none, so no file of it has a mark.
+
+    Args:
+        descriptor: opened for reading only.
+
+    Returns:
+        16 bytes, or none where nothing can be said: somebody writes, the file has changed just
+        now, its file system is not one of `TRUSTED_KINDS`, or the right `CAP_LEASE` is missing.
+    """
+    kind = _kind_of(descriptor)
+    if kind not in TRUSTED_KINDS or kind == _TMPFS:
+        return b""
+    now = time.time()
+    try:
+        facts = facts_of(descriptor)
+    except OSError:
+        return b""
+    if not is_settled(facts, now) or not nobody_writes(descriptor):
+        return b""
+    return hashlib.blake2b(repr((facts.key, facts.stamp)).encode(), digest_size=16).digest()
 
 
 def path_of(descriptor: int) -> str:

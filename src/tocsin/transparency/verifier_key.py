@@ -55,7 +55,9 @@ _SIGNATURE_BYTES = {
 
 def name_is_valid(name: str) -> bool:
     """Whether a key may have this name: not empty, no space of any kind, no `+`, no control."""
-    return bool(name) and not any(c.isspace() or c == "+" or c < " " for c in name)
+    return bool(name) and not any(
+        c.isspace() or c == "+" or c < " " or "\ud800" <= c <= "\udfff" for c in name
+    )
 
 
 def signed_message(kind: KeyType, name: str, text: str, timestamp: int | None) -> bytes:

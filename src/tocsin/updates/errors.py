@@ -15,3 +15,7 @@ class StatementError(UpdatesError):
 
 class LayoutError(UpdatesError):
     """A name or a field in a repository's metadata that is not as this program writes it."""
+
+
+class DeltaError(UpdatesError):
+    """A delta that cannot be made or does not lead where it should; nothing was written."""

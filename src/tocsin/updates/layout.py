@@ -132,13 +132,16 @@ class Publisher(msgspec.Struct, frozen=True):
         name: in the publisher's own words.
         contact: how to reach them.
         since: from when on they publish.
-        custodians: of the root's keys, those that are not the publisher's own.
+        custodians: of the root's keys, those that are not the publisher's own. At least as many
+            of them as their threshold says must sign for a succession to stand.
+        log: verifier key of the log that the publisher writes, for whoever consents to them.
     """
 
     name: _Text
     contact: _Text = ""
     since: Instant | None = None
     custodians: Custodians | None = None
+    log: _Text = ""
 
 
 class _Withdrawals(msgspec.Struct, frozen=True):

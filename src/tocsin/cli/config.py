@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tocsin.cli.printable import printable
 from tocsin.cli.settings_option import named_settings
-from tocsin.cli.table import printable
 
 if TYPE_CHECKING:
     from tocsin.errors import Problem

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 
 import click
@@ -28,7 +30,13 @@ def command(ctx: click.Context) -> None:
       systemctl start tocsin        # after 'tocsin install'
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
-    from tocsin.app.daemon import run_daemon
     from tocsin.cli.settings_option import current_settings, named_settings
 
-    sys.exit(run_daemon(current_settings(ctx), named_settings()))
+    current_settings(ctx)  # what is wrong with them is said before anything else
+    named = named_settings()
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    arguments = [sys.executable, *flags, "-P", "-m", "tocsin.cli.daemon_process"]
+    if named is not None:
+        arguments.append(os.path.abspath(named))
+    sys.stdout.flush()
+    os.execv(sys.executable, arguments)  # noqa: S606

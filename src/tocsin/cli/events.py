@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.table import format_table
 from tocsin.cli.times import local_time, past_moment
 
 if TYPE_CHECKING:

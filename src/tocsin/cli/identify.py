@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.cli.inspect_options import inspection_options
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.table import format_table
 
 if TYPE_CHECKING:
     from tocsin.engine.messages import IdentifiedAnswer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from tocsin.cli.sizes import printable
+from tocsin.cli.printable import printable
 from tocsin.errors import InvalidSettings, TocsinError
 from tocsin.version import VERSION
 

@@ -10,7 +10,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tocsin.cli.sizes import human_size, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.sizes import human_size
 
 if TYPE_CHECKING:
     from rich.live import Live

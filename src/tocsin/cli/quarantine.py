@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tocsin.cli.printable import printable
 from tocsin.cli.sizes import counted
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.table import format_table
 
 if TYPE_CHECKING:
     from tocsin.app.quarantine import Looked, Quarantine

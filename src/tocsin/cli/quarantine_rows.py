@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from tocsin.cli.printable import printable
 from tocsin.cli.sizes import counted, human_size
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.table import format_table
 from tocsin.cli.times import local_time
 
 ID_SHOWN = 8

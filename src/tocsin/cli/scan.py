@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from tocsin.cli.sizes import Size, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.sizes import Size
 from tocsin.unpack.interface import Limits
 
 if TYPE_CHECKING:

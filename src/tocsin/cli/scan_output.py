@@ -6,8 +6,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Protocol
 
+from tocsin.cli.printable import printable
 from tocsin.cli.progress import Meter
-from tocsin.cli.sizes import counted, human_size, human_time, printable
+from tocsin.cli.sizes import counted, human_size, human_time
 from tocsin.engine.report import Level, ProcessInfo, Report, Verdict
 from tocsin.protect.own_files import WHAT
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.core import ParameterSource
 
+from tocsin.cli.printable import printable
 from tocsin.cli.settings_option import named_settings
-from tocsin.cli.sizes import printable
 
 if TYPE_CHECKING:
     from tocsin.settings import Settings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tocsin.cli.sizes import counted, human_size, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.sizes import counted, human_size
 from tocsin.cli.times import local_time
 from tocsin.protect.health.seen import Seen, Task, age_words, database_time, forwarders
 

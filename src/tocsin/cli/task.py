@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.table import format_table
 
 if TYPE_CHECKING:
     from tocsin.app.task_table import TaskRow

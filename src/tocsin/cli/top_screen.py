@@ -14,7 +14,8 @@ from textual.widgets import Footer, Static
 
 from tocsin.app.live import Live, Look
 from tocsin.cli import top_tables as tables
-from tocsin.cli.sizes import human_size, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.sizes import human_size
 from tocsin.cli.top_tables import summary
 from tocsin.protect.health.judge import headline, judge, worst
 from tocsin.protect.health.seen import Seen, age_words

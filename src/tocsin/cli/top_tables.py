@@ -14,7 +14,8 @@ from rich.text import Text
 
 from tocsin.app.live import Live
 from tocsin.app.process_usage import Usage
-from tocsin.cli.sizes import human_size, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.sizes import human_size
 from tocsin.cli.times import local_time
 
 ORDERS: dict[str, Callable[[Usage], Any]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tocsin.cli.table import printable
+from tocsin.cli.printable import printable
 
 
 @click.command("uninstall", context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tocsin.cli.inspect_options import inspection_options
-from tocsin.cli.sizes import printable
+from tocsin.cli.printable import printable
 from tocsin.cli.table import format_table
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from tocsin.engine.jobs import Job, close_job, lost
 from tocsin.engine.messages import ScanTask, pack_report, to_text
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report, SkippedObject
+from tocsin.engine.unused_pages import let_go
 from tocsin.engine.workers import WorkerPool
 from tocsin.errors import ResourcesExhausted
 
@@ -201,4 +202,5 @@ def run_host(
     """
     database = open_index()
     database.load_for_sharing()
+    let_go()
     EngineHost(database, options, jobs, ports).serve()

@@ -255,7 +255,7 @@ def _live(name: str, life: Life, end: socket.socket, keep: set[int], parent: int
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all; the parent decides
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         close_all_but(keep)
-        _name_process(f"tocsin {name}")
+        name_process(f"tocsin {name}")
         life(end)
         status = 0
     except TocsinError as error:
@@ -271,6 +271,7 @@ def _live(name: str, life: Life, end: socket.socket, keep: set[int], parent: int
         os._exit(status)
 
 
-def _name_process(name: str) -> None:
+def name_process(name: str) -> None:
+    """Have tools such as `ps` and `top` show this process by a name, of which 15 bytes count."""
     with suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as file:
         file.write(name[:15])

@@ -116,7 +116,10 @@ def renumbered(groups: Iterator[Group], sources: Sequence[int]) -> dict[bytes, G
         kind, number, flags = group.prefix.split(b"\t", 2)
         # More digits than any number of sources has are not read as one.
         if not number.isdigit() or len(number) > 9 or int(number) >= len(sources):
-            raise damaged()
+            raise DeltaError(
+                f"a record's source is number {number[:12]!r}, but only {len(sources)} are known; "
+                "the database or the delta is damaged"
+            )
         source = sources[int(number)]
         if source >= 0:
             prefix = b"%b\t%d\t%b" % (kind, source, flags)
@@ -164,9 +167,9 @@ def _changes(block: bytes) -> list[Change]:
         added, runs = added + change_added, runs + change_runs
         if (changes and prefix <= changes[-1].prefix) or prefix.count(b"\t") != 3:
             raise damaged()
+        if len(changes) == MAX_GROUPS or added > MAX_TEXTS or runs > MAX_RUNS:
+            raise damaged()
         changes.append(Change(prefix, change_added, change_runs))
-    if len(changes) > MAX_GROUPS or added > MAX_TEXTS or runs > MAX_RUNS:
-        raise damaged()
     return changes
 
 

@@ -7,7 +7,8 @@ A delta is `tocsin-delta 1`, a newline, and then a fixed order of two things:
 * a *block*: one byte for the method, the varint of its plain length, for methods other than
   stored the varint of its packed length, and the packed bytes. Methods: 0 stored, 1 Zstandard
   (RFC 8878; one frame that states its content's size; what both sides already have serves as a
-  raw-content dictionary, where `delta` says so), 2 LZMA2 without container (an 8 MiB dictionary).
+  raw-content dictionary, where `delta_apply` says so), 2 LZMA2 without container (its dictionary as
+  large as the plain length, from 4 KiB to 8 MiB).
 
 A *column of numbers* is the varint of the least, the varint of the bytes the largest difference
 to it needs, and as many blocks, one a byte of all the differences, least significant first:
@@ -40,7 +41,7 @@ _WINDOW_LOG = 24
 _DICTIONARY_BYTES = 8 << 20
 _VARINT_BYTES = 10
 _WIDTH = 8
-_LZMA_FILTERS = ({"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": _DICTIONARY_BYTES},)
+_SHORT = 16
 _DAMAGED = "the delta is damaged; fetch it again, or the whole database"
 
 
@@ -65,7 +66,9 @@ class Writer:
             data: any bytes.
             dictionary: bytes that the reader has too, in which parts of `data` occur.
         """
-        ways = [(_STORED, data), (_ZSTD, _zstd(data, dictionary)), (_LZMA, _lzma(data))]
+        ways = [(_STORED, data)]
+        if len(data) >= _SHORT:
+            ways += [(_ZSTD, _zstd(data, dictionary)), (_LZMA, _lzma(data))]
         method, packed = min(ways, key=lambda way: (len(way[1]), way[0]))
         self.raw(bytes([method]))
         self.varint(len(data))
@@ -215,14 +218,17 @@ def unpacked_varint(data: bytes, at: int, most: int) -> tuple[int, int]:
 
 
 def _zstd(data: bytes, dictionary: bytes) -> bytes:
-    level = 19 if len(data) > 1 << 20 else 22
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        level,
-        window_log=_WINDOW_LOG,
+        19 if len(data) > 1 << 20 else 22,
+        source_size=len(data) + len(dictionary),
         write_checksum=0,
         write_dict_id=0,
         write_content_size=1,
     )
+    if parameters.window_log > _WINDOW_LOG:
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            19, window_log=_WINDOW_LOG, write_checksum=0, write_dict_id=0, write_content_size=1
+        )
     known = _dictionary(dictionary)
     return zstandard.ZstdCompressor(compression_params=parameters, dict_data=known).compress(data)
 
@@ -251,12 +257,18 @@ def _dictionary(data: bytes) -> zstandard.ZstdCompressionDict | None:
     return zstandard.ZstdCompressionDict(data[:_DICTIONARY_BYTES], dict_type=kind)
 
 
+def _filters(size: int) -> list[dict[str, int]]:
+    # What a dictionary larger than the data would take of memory is of no use.
+    window = max(1 << 12, min(_DICTIONARY_BYTES, size))
+    return [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": window}]
+
+
 def _lzma(data: bytes) -> bytes:
-    return lzma.compress(data, lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=_filters(len(data)))
 
 
 def _unlzma(packed: bytes, size: int) -> bytes:
-    reader = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
+    reader = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(size))
     try:
         plain = reader.decompress(packed, size + 1)
     except lzma.LZMAError:

@@ -80,11 +80,6 @@ class _Template(NamedTuple):
     numbers: int
 
 
-def is_shaped(text: bytes) -> bool:
-    """Whether a text is written in columns; if not, it is of use in a dictionary."""
-    return _SHAPE.fullmatch(text) is not None
-
-
 def write_texts(writer: Writer, texts: Sequence[bytes], dictionary: bytes) -> None:
     """Write texts, none of which holds a newline.
 
@@ -194,10 +189,10 @@ def _read_digests(reader: Reader, size: int, count: int) -> Iterator[bytes]:
 
 
 def _lines(block: bytes, count: int) -> list[bytes]:
-    lines = block.split(b"\n")
-    if lines.pop() or len(lines) != count:
+    # Counted first: a list of empty lines takes much more memory than they do.
+    if block.count(b"\n") != count or (block and block[-1:] != b"\n"):
         raise damaged()
-    return lines
+    return block.split(b"\n")[:-1]
 
 
 def _ready(template: bytes) -> _Template:

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from tocsin.transparency.errors import KeyFileError, MalformedKey
+from tocsin.transparency.files import sync_folder
 from tocsin.transparency.note import NoteSignature, SignedNote
 from tocsin.transparency.verifier_key import KeyType, VerifierKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 SEED_BYTES = 32
 SCRYPT_LOG2_N = 17
@@ -134,7 +136,7 @@ class SigningKey:
         """
         from cryptography.exceptions import InvalidTag
 
-        held = _read(path)
+        held = _parsed(path, _content(path))
         try:
             seed = _cipher(passphrase, held).decrypt(held.nonce, held.sealed, _bound(held))
             expected = VerifierKey.parse(held.vkey)
@@ -150,16 +152,19 @@ class SigningKey:
         return key
 
 
-def public_key_of(path: Path) -> VerifierKey:
-    """The public key that stands in a key's file, by its own word: it was not authenticated.
+def read_verifier(path: Path) -> VerifierKey:
+    """The public key in a file: a verifier key's text, or a signing key's file by its own word.
 
     Raises:
-        KeyFileError: it cannot be read.
+        KeyFileError: there is none in it.
     """
+    data = _content(path)
     try:
-        return VerifierKey.parse(_read(path).vkey)
-    except MalformedKey as error:
-        raise KeyFileError(f"{path}: {error}") from error
+        if data.lstrip().startswith(b"{"):
+            return VerifierKey.parse(_parsed(path, data).vkey)
+        return VerifierKey.parse(data.decode("utf-8").strip())
+    except (MalformedKey, UnicodeDecodeError) as error:
+        raise KeyFileError(f"{path}: there is no public key in it: {error}") from error
 
 
 def _private(kind: KeyType, seed: bytes) -> Ed25519PrivateKey | MLDSA44PrivateKey:
@@ -172,7 +177,7 @@ def _private(kind: KeyType, seed: bytes) -> Ed25519PrivateKey | MLDSA44PrivateKe
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
-def _cipher(passphrase: bytes, held: _KeyFile):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _cipher(passphrase: bytes, held: _KeyFile) -> ChaCha20Poly1305:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
@@ -185,14 +190,18 @@ def _bound(held: _KeyFile) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(held, sealed=b""))
 
 
-def _read(path: Path) -> _KeyFile:
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror or error}") from error
     if len(data) > _MAX_FILE_BYTES:
-        raise KeyFileError(f"{path}: this is no file of a signing key: it is too long")
+        raise KeyFileError(f"{path}: this is no file of a key: it is too long")
+    return data
+
+
+def _parsed(path: Path, data: bytes) -> _KeyFile:
     try:
         held = msgspec.json.decode(data, type=_KeyFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -215,11 +224,7 @@ def _write_new(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             path.unlink()

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tocsin.transparency.errors import LogBusy, LogDamaged
+from tocsin.transparency.files import sync_folder
 from tocsin.transparency.tiles import ENTRIES, HEIGHT, WIDTH, Tile
 
 PENDING = "pending"
@@ -105,11 +106,7 @@ class LogFiles:
         """
         for folder in sorted(self._touched):
             with _as_ours(folder):
-                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+                sync_folder(folder)
         self._touched.clear()
 
     def sweep(self, size: int) -> None:

@@ -62,6 +62,10 @@ class NotVouchedFor(UpdateError):
     """A version that was not publicly logged, or not seen by the witnesses this device wants."""
 
 
+class SplitLog(UpdateError):
+    """The log showed this device another history than before; the evidence is kept."""
+
+
 class ContentRefused(UpdateError):
     """A file that is not the one that was signed."""
 

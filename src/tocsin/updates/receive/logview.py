@@ -1,0 +1,110 @@
+"""That the log a device is shown is the one it was shown before, grown, and lately witnessed.
+
+Three trees of one log must be beginnings of one another: the one accepted last, the one that the
+version's proof speaks of, and the newest that the repository shows. The newest must be cosigned
+by the quorum, and lately, if the user says how lately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tocsin.transparency.checkpoint import Checkpoint
+from tocsin.transparency.errors import LogDamaged, SplitView, TransparencyError
+from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote
+from tocsin.transparency.policy import Policy
+from tocsin.transparency.reader import Fetch, LogReader
+from tocsin.transparency.verdict import check
+from tocsin.updates.layout import LOG
+from tocsin.updates.receive.errors import NotVouchedFor, SplitLog
+from tocsin.updates.receive.state import UpdateState
+from tocsin.updates.receive.verify import Vouching
+
+Get = Callable[[str, int], bytes | None]
+
+
+def check_log(
+    get: Get,
+    policy: Policy,
+    vouching: Vouching,
+    state: UpdateState,
+    *,
+    now: int,
+    max_age: int | None,
+) -> bytes:
+    """Check the log as the repository shows it now.
+
+    Args:
+        get: fetches a small file of the repository.
+        policy: the user's.
+        vouching: of the version, which stands.
+        state: with the checkpoint that was accepted last.
+        now: POSIX seconds.
+        max_age: seconds that the witnesses' word may be old.
+
+    Returns:
+        The checkpoint to remember.
+
+    Raises:
+        NotVouchedFor: the log is behind, damaged, or not witnessed as the policy asks.
+        SplitLog: the log signed two histories; the evidence is kept.
+    """
+    newest = get(f"{LOG}/checkpoint", MAX_NOTE_BYTES)
+    if newest is None:
+        raise NotVouchedFor("the repository shows no checkpoint of its log")
+    try:
+        verdict = check(policy, newest, now=now, max_age=max_age)
+        verdict.require()
+        head = verdict.head
+        assert vouching.proof is not None
+        earlier = [vouching.proof.checkpoint]
+        accepted = state.checkpoint(head.origin)
+        if accepted is not None:
+            earlier.append(accepted)
+        reader = LogReader(_fetch(get), head)
+        for old in earlier:
+            _demand_grown(reader, newest, old)
+    except SplitView as error:
+        place = state.keep_evidence(error.evidence)
+        raise SplitLog(
+            f"{error}. The two signed checkpoints are in {place}: they prove it. Show them to "
+            "others who use this log; nothing is taken from it until you change your policy"
+        ) from error
+    except TransparencyError as error:
+        raise NotVouchedFor(f"the log: {error}") from error
+    return newest
+
+
+def _demand_grown(reader: LogReader, newest: bytes, old: bytes) -> None:
+    """Check that the newest tree begins as an older one of which its log's signature was checked.
+
+    Raises:
+        SplitView: it does not.
+        LogDamaged: the newest is the smaller one, of another log, or its tiles are damaged.
+    """
+    before: Checkpoint = Checkpoint.parse(SignedNote.parse(old).text)
+    head = reader.head
+    if before.origin != head.origin:
+        raise LogDamaged(f"the proof is of the log {before.origin!r}, the log is {head.origin!r}")
+    if before.size > head.size:
+        raise LogDamaged(
+            f"{head.origin} is shown with {head.size} entries and had {before.size} already; this "
+            "mirror is behind, or shows an old state"
+        )
+    # The reader checks every tile against the newest root, so what it gives is what that root has.
+    if before.size and reader.root_at(before.size) != before.root:
+        raise SplitView(
+            f"the log {head.origin!r} signed a tree of {head.size} entries that does not begin as "
+            f"the one of {before.size} entries that it signed before",
+            (old, newest),
+        )
+
+
+def _fetch(get: Get) -> Fetch:
+    def fetch(path: str, limit: int) -> bytes:
+        data = get(f"{LOG}/{path}", limit)
+        if data is None:
+            raise FileNotFoundError(path)
+        return data
+
+    return fetch

@@ -1,0 +1,184 @@
+"""Lets roots through the consent gate, or keeps them for the user to look at.
+
+A root is used when it was logged as the user's policy asks, and it is the same publisher's
+routine or the user agreed to it by its digest. Everything else waits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from securesystemslib.signer import Key
+from tuf.api.exceptions import DownloadError
+from tuf.api.metadata import Root, Targets
+
+from tocsin.transparency.policy import Policy
+from tocsin.transparency.proof import MAX_PROOF_BYTES
+from tocsin.updates.layout import entry_path, proof_path, root_name
+from tocsin.updates.receive.consent import Step, examine
+from tocsin.updates.receive.errors import MetadataRefused, UpdateError
+from tocsin.updates.receive.state import Agreed, Consent, UpdateState
+from tocsin.updates.receive.trust import Trust
+from tocsin.updates.receive.tuf_client import read_root
+from tocsin.updates.receive.verify import Expected, Vouching
+from tocsin.updates.receive.verify import examine as examine_entry
+from tocsin.updates.statement import MOST_ENTRY_BYTES, RootPredicate
+
+Get = Callable[[str, int], bytes | None]
+"""Fetches a small file of the repository; None when it is not there."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A root that waits.
+
+    Attributes:
+        step: what changes with it.
+        vouching: whether it was logged, and who saw it.
+    """
+
+    step: Step
+    vouching: Vouching
+
+    def reasons(self) -> list[str]:
+        """Why it waits."""
+        missing = [f"{f.point}: {f.detail}" for f in self.vouching.findings if not f.stands]
+        return [*self.step.reasons, *missing]
+
+
+def target_keys(root: Root) -> tuple[Mapping[str, Key], int]:
+    """Keys and threshold of a root's targets role."""
+    role = root.roles[Targets.type]
+    keys = {keyid: root.keys[keyid] for keyid in role.keyids if keyid in root.keys}
+    return keys, role.threshold
+
+
+class RootKeeper:
+    """Decides over the roots of one run.
+
+    Args:
+        state: of the device.
+        trust: what the user chose.
+        get: fetches a root's log entry and proof.
+        now: POSIX seconds.
+
+    Attributes:
+        waiting: roots that were held back, in order.
+    """
+
+    def __init__(self, state: UpdateState, trust: Trust, get: Get, now: int) -> None:
+        self._state = state
+        self._trust = trust
+        self._get = get
+        self._now = now
+        self.waiting: list[Waiting] = []
+
+    def lets_pass(self, version: int, data: bytes) -> bool:
+        """Whether a root may be used; see `ConsentGate`."""
+        old = self._before(version)
+        try:
+            if old is None:  # TUF asks for them in order
+                raise MetadataRefused(f"root {version} was asked for before root {version - 1}")
+            waiting = self.look_at(old, data)
+        except MetadataRefused:
+            return True  # python-tuf refuses it and says why
+        if is_agreed(self._state.consent(), waiting.step):
+            return True
+        if waiting.step.routine and waiting.vouching.stands:
+            return True
+        self._hold(version, data, waiting)
+        return False
+
+    def _before(self, version: int) -> bytes | None:
+        if version - 1 == self._trust.root_version:
+            return self._trust.root
+        return self._state.root_bytes(version - 1)
+
+    def look_at(self, old: bytes, data: bytes) -> Waiting:
+        """What is true of a root.
+
+        Raises:
+            MetadataRefused: it does not follow the old one.
+        """
+        step = examine(self.agreed_root(), old, data)
+        entry = self._get(entry_path(step.sha256), MOST_ENTRY_BYTES)
+        proof = self._get(proof_path(step.sha256), MAX_PROOF_BYTES)
+        return Waiting(step, vouched_root(old, data, entry, proof, self._trust.policy, self._now))
+
+    def agreed_root(self) -> bytes:
+        """The last root that the user chose or agreed to, and that is in force."""
+        for agreed in sorted(self._state.consent().roots, key=lambda r: r.version, reverse=True):
+            held = self._state.root_bytes(agreed.version)
+            if held is not None and hashlib.sha256(held).hexdigest() == agreed.sha256:
+                return held
+        return self._trust.root
+
+    def _hold(self, version: int, data: bytes, waiting: Waiting) -> None:
+        self._state.keep_pending(version, data)
+        self.waiting.append(waiting)
+
+    def follow_up(self, fetch_root: Callable[[int], bytes | None]) -> None:
+        """Look at the roots behind the one that waits: the user agrees to all or to none.
+
+        Args:
+            fetch_root: fetches a root by version, past the gate.
+        """
+        while self.waiting and len(self.waiting) < 64:
+            version = self.waiting[-1].step.version
+            old = self._state.pending()[version]
+            try:
+                data = fetch_root(version + 1)
+                if data is None:
+                    return
+                self._hold(version + 1, data, self.look_at(old, data))
+            except (UpdateError, DownloadError):
+                return  # what waits already is enough to say no
+
+
+def vouched_root(
+    old: bytes,
+    new: bytes,
+    entry: bytes | None,
+    proof: bytes | None,
+    policy: Policy,
+    now: int | None,
+) -> Vouching:
+    """Whether a root was logged: signed by the targets role of the root itself or of the last."""
+    root = read_root(new).signed
+    sha256 = hashlib.sha256(new).hexdigest()
+    expected = Expected(root_name(root.version), sha256, RootPredicate, root.version)
+    found = [
+        examine_entry(expected, entry, proof, *target_keys(each), policy, now=now)
+        for each in (root, read_root(old).signed)
+    ]
+    return next((each for each in found if each.stands), found[0])
+
+
+def is_agreed(consent: Consent, step: Step) -> bool:
+    """Whether the user agreed to exactly this root."""
+    return any(
+        agreed.version == step.version and hmac.compare_digest(agreed.sha256, step.sha256)
+        for agreed in consent.roots
+    )
+
+
+def agree(state: UpdateState, shown: list[Step]) -> None:
+    """Remember that the user agreed to the roots that were shown, and to no others.
+
+    Raises:
+        MetadataRefused: neither the publisher nor the custodians signed one in the number needed.
+    """
+    for step in shown:
+        if not step.appointed and not step.routine:
+            raise MetadataRefused(
+                f"root {step.version}: neither the publisher's own keys nor the custodians signed "
+                "it in the number that it takes; somebody has some of their keys. Ask them"
+            )
+    at = datetime.now(UTC)
+    known = state.consent().roots
+    new = [Agreed(step.version, step.sha256, at) for step in shown]
+    state.keep_consent(Consent((*known, *new)))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tocsin.database.inspect import gather
 from tocsin.database.portable import build_portable, read_header
 from tocsin.updates.publish.errors import SourceRefused
-from tocsin.updates.publish.files import copy_file, write_file
+from tocsin.updates.publish.files import write_file
 
 Progress = Callable[[str], None]
 
@@ -63,7 +63,7 @@ def build_from_sources(
         paths = []
         for name, path in sorted(sources):
             named = Path(folder) / name
-            copy_file(path, named)
+            named.symlink_to(path.resolve())
             paths.append(named)
         gathered = gather(paths, lenient=lenient, progress=progress)
     if not gathered.records:

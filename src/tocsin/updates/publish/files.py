@@ -64,8 +64,10 @@ def create_file(path: Path, data: bytes, *, mode: int) -> None:
         raise _failed(path, error) from error
 
 
-def copy_file(source: Path, path: Path) -> None:
-    """Put a copy of a file into place whole; it costs no bytes on the same file system.
+def place_file(source: Path, path: Path) -> None:
+    """Put a file of this program's own into place whole; on one file system that costs no bytes.
+
+    Both names may then be of one file, so neither may be written in place afterwards.
 
     Raises:
         WorkspaceError: it cannot be written.

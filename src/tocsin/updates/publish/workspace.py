@@ -55,7 +55,9 @@ class PublisherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     targets_days: _Days = 90
     snapshot_days: _Days = 14
     timestamp_days: _Days = 3
-    channels: dict[str, _Seconds] = {"fast": 0, "stable": 86_400}
+    channels: dict[str, _Seconds] = msgspec.field(
+        default_factory=lambda: {"fast": 0, "stable": 86_400}
+    )
     rings: tuple[Ring, ...] = ((5, 0), (25, 7_200), (100, 21_600))
     keep: _Some = 10
     deltas: _Some = 7

@@ -56,6 +56,12 @@ Account = Annotated[str, _form("account")]
 """A user or group, or empty."""
 
 Mailbox = Annotated[str, _form("mailbox")]
+Mirror = Annotated[str, _form("mirror")]
+"""A folder, or a `https:`, `http:` or `file:` URL, under which a repository lies."""
+
+WebAddress = Annotated[str, _form("web-address")]
+"""A `http:` or `https:` URL, or empty."""
+
 CronTimes = Annotated[str, _form("cron")]
 Secret = Annotated[str, _form("secret")]
 """Never shown and never logged."""
@@ -83,6 +89,31 @@ class DatabaseSettings(_Section, frozen=True):
     check_every: Seconds = 600.0
     warn_after_days: Days = 3.0
     alarm_after_days: Days = 7.0
+
+
+class UpdatesSettings(_Section, frozen=True):
+    """`[updates]`: where new signatures come from, and what has to be true of them.
+
+    Attributes:
+        mirrors: folders or URLs of a repository, asked in this order; none is believed.
+        channel: `stable`, or `fast` for versions that are new.
+        trust: folder with `root.json` and `policy`; empty: `trust` beside the settings.
+        policy: the policy of logs and witnesses, where it is elsewhere; empty: in `trust`.
+        max_checkpoint_age: age of the witnesses' word on the log from which it is not enough
+            for a new version; 0: any.
+        bandwidth: most bytes a second that are fetched; 0: no limit.
+        proxy: for http and https; empty: what the environment says.
+        rebuilders: how many of those who rebuild databases must have got the same bytes.
+    """
+
+    mirrors: tuple[Mirror, ...] = ()
+    channel: Literal["stable", "fast"] = "stable"
+    trust: PathText = ""
+    policy: PathText = ""
+    max_checkpoint_age: Seconds = 7 * 86400.0
+    bandwidth: Size = 0
+    proxy: WebAddress = ""
+    rebuilders: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
 
 
 class ScanSettings(_Section, frozen=True):
@@ -340,6 +371,7 @@ class Settings(_Section, frozen=True):
     """The whole file."""
 
     database: DatabaseSettings = DatabaseSettings()
+    updates: UpdatesSettings = UpdatesSettings()
     scan: ScanSettings = ScanSettings()
     daemon: DaemonSettings = DaemonSettings()
     guard: GuardSettings = GuardSettings()

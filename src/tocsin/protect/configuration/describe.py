@@ -144,8 +144,14 @@ _TEXTS = {
     "account": "account",
     "mailbox": "mail address",
     "cron": "cron times",
+    "mirror": "folder or URL",
+    "web-address": "URL",
 }
-_PLURALS = {"mail address": "mail addresses", "host:port": "host:port"}
+_PLURALS = {
+    "mail address": "mail addresses",
+    "host:port": "host:port",
+    "folder or URL": "folders or URLs",
+}
 
 
 # --- TOML ---------------------------------------------------------------------------------

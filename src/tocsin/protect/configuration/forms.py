@@ -152,6 +152,20 @@ def _any(text: str) -> str:
     return "cannot hold that character" if "\0" in text or not _encodable(text) else ""
 
 
+def _mirror(text: str) -> str:
+    if text.startswith("/"):
+        return _needed_path(text)
+    if text.startswith("file:///"):
+        return ""
+    if wrong := wrong_with_web_address(text):
+        return f"{wrong}; a mirror is a folder or begins with https://, http:// or file:///"
+    return "" if "?" not in text else "a mirror's address has no '?' in it"
+
+
+def _web_address(text: str) -> str:
+    return wrong_with_web_address(text) if text else ""
+
+
 CHECKS: dict[str, Callable[[str], str]] = {
     "": _any,
     "path": _path,
@@ -166,6 +180,8 @@ CHECKS: dict[str, Callable[[str], str]] = {
     "cron": _cron,
     "secret": _secret,
     "target": _any,
+    "mirror": _mirror,
+    "web-address": _web_address,
 }
 """What a form of text is checked by."""
 

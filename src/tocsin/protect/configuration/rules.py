@@ -25,6 +25,7 @@ def broken_rules(values: dict[str, Any]) -> Iterator[Found]:
     """
     yield from _daemon(_table(values, "daemon"))
     yield from _database(_table(values, "database"))
+    yield from _twice(("updates", "mirrors"), _table(values, "updates").get("mirrors", []))
     yield from _guard(_table(values, "guard"))
     yield from _forwards(values.get("forward", []))
     yield from _finding(_table(values, "on_finding"))

@@ -23,6 +23,7 @@ VERBS = {
     "unpack": "List what is inside a file, or write it to a folder.",
     "identify": "Say what files are, by their content.",
     "db": "Build, inspect and compare detection databases.",
+    "publish": "Publish databases and releases that others can verify.",
     "log": "Keep and check a transparency log.",
     "daemon": "Serve scans to others, and guard this machine.",
     "quarantine": "Take files away, show what was taken, put it back.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -14,7 +14,6 @@ from tocsin.updates.layout import (
     database_target,
     entry_path,
     parse_custom,
-    parse_publisher,
     proof_path,
 )
 from tocsin.updates.publish.add import add_database
@@ -47,7 +46,7 @@ def test_a_tuf_client_finds_the_newest_database(world: World, tmp_path) -> None:
     assert info is not None
     custom = parse_custom(info.custom)
     plain = zstandard.ZstdDecompressor().decompress(
-        open(updater.download_target(info), "rb").read()
+        Path(updater.download_target(info)).read_bytes()
     )
     assert hashlib.sha256(plain).hexdigest() == custom.sha256
     assert len(plain) == custom.length

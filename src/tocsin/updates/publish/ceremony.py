@@ -34,7 +34,7 @@ from tocsin.updates.publish.publication import (
     complete,
     logged_entries,
 )
-from tocsin.updates.publish.roots import RoleKeys, Roles
+from tocsin.updates.publish.roots import Roles
 from tocsin.updates.publish.session import Session
 from tocsin.updates.publish.workspace import Workspace
 from tocsin.updates.statement import (
@@ -250,11 +250,31 @@ def _to_vouch_for(session: Session, heritage: Path) -> Iterable[LoggedEntry]:
     shutil.rmtree(shadow, ignore_errors=True)
 
 
+def abandon(workspace: Workspace) -> tuple[str, ...]:
+    """Give up what is staged and any draft.
+
+    Returns:
+        What was given up, in words.
+    """
+    gone = []
+    if workspace.staged.is_dir():
+        gone.append("what was staged")
+        staging.discard(workspace)
+    for path in sorted(workspace.draft_folder.glob("*.root.json")):
+        gone.append(f"the draft {path.name}")
+        path.unlink()
+    return tuple(gone)
+
+
 def _draft(session: Session, root: Root) -> Drafted:
     path = roots.write_draft(session, root)
+    number = newest_root_version(session.workspace.repository)
+    before = read_published(session.workspace.repository).root.signed if number else None
+    also = before.roles["root"].keyids if before else ()
+    at_hand = {public.keyid for public in session.keys.public_keys() if public.at_hand}
     signed: tuple[str, ...] = ()
-    if any(True for _ in session.keys.public_keys()):
-        signed = roots.sign_draft(path, session.keys)
+    if at_hand & {*also, *root.roles["root"].keyids}:
+        signed = roots.sign_draft(path, session.keys, also=also)
     return Drafted(path, root.version, signed)
 
 
@@ -266,6 +286,3 @@ def _with_log(session: Session, publisher: Publisher) -> Publisher:
         publisher.custodians,
         session.log().verifier.vkey,
     )
-
-
-__all__ = ["Drafted", "RoleKeys", "Roles", "draft_first_root", "draft_rotation", "finish"]

@@ -98,6 +98,22 @@ def place_file(source: Path, path: Path) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def copy_file(source: Path, path: Path) -> None:
+    """Write a copy of somebody else's file, with bytes of its own.
+
+    Raises:
+        WorkspaceError: it cannot be read or written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        with source.open("rb") as origin, open(os.open(path, flags, 0o644), "wb") as copy:
+            shutil.copyfileobj(origin, copy, _CHUNK)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, so that they last."""
     if folder.is_dir():

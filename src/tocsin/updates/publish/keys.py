@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -313,11 +313,6 @@ def once_asked(ask: Secrets) -> Secrets:
         return given[name]
 
     return answer
-
-
-def named(keys: Iterable[PublicKey]) -> Mapping[str, str]:
-    """Names of keys by key id."""
-    return {public.keyid: public.name for public in keys}
 
 
 def _keyid(key: SSlibKey) -> str:

@@ -181,26 +181,64 @@ def write_draft(session: Session, root: Root) -> Path:
     return path
 
 
-def sign_draft(path: Path, keys: KeyFolder) -> tuple[str, ...]:
-    """Sign a root with every key at hand that counts for it or for the root before.
+def sign_draft(
+    path: Path, keys: KeyFolder, *, names: tuple[str, ...] = (), also: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Sign a root with the keys at hand.
 
-    Any key signs: which of them count is for the verifier to say, and a signature by one that
-    does not is ignored.
+    Args:
+        path: of the draft.
+        keys: those at hand.
+        names: of the keys to sign with; without any, all that the draft names as root keys.
+        also: key ids that sign as well then: those of the root before.
 
     Returns:
         Key ids that signed now.
 
     Raises:
-        PublishError: this is no root, or no key is at hand.
+        PublishError: this is no root, or there is no key to sign with.
     """
     metadata = parse_metadata(read_bounded(path, MOST_ROOT_BYTES), Root, str(path))
-    signers = keys.signers(public.keyid for public in keys.public_keys())
+    if names:
+        named = {public.name: public.keyid for public in keys.public_keys()}
+        if unknown := [name for name in names if name not in named]:
+            raise PublishError(f"{keys.folder}: there is no key {', '.join(unknown)} here")
+        wanted = {named[name] for name in names}
+    else:
+        wanted = {*metadata.signed.roles["root"].keyids, *also}
+    signers = keys.signers(wanted)
     if not signers:
-        raise PublishError(f"{keys.folder}: there is no key here to sign with")
+        raise PublishError(f"{keys.folder}: there is no key here that this root asks for")
     for signer in signers:
         metadata.sign(signer, append=True)
     write_file(path, to_bytes(metadata))
-    return tuple(signer.public_key.keyid for signer in signers)
+    return tuple(str(signer.public_key.keyid) for signer in signers)
+
+
+def describe_draft(path: Path) -> list[str]:
+    """What a root says, in lines for whoever is to sign it.
+
+    Raises:
+        PublishError: this is no root.
+    """
+    root = parse_metadata(read_bounded(path, MOST_ROOT_BYTES), Root, str(path)).signed
+    claim = parse_publisher(root.unrecognized_fields)
+    roles = roles_of(root)
+    lines = [f"Root {root.version}, until {root.expires:%Y-%m-%d}"]
+    if claim is not None:
+        lines.append(f"Publisher: {claim.name} {claim.contact}".rstrip())
+        lines.append(f"Log: {claim.log}")
+    for role, held in (
+        ("root", roles.root),
+        ("custodians", roles.custodians),
+        ("targets", roles.targets),
+        ("snapshot", roles.snapshot),
+        ("timestamp", roles.timestamp),
+    ):
+        if held is not None:
+            lines.append(f"{role}: {held.threshold} of {len(held.keys)}")
+            lines += [f"  {keyid}" for keyid in held.keyids]
+    return lines
 
 
 def merge_signatures(path: Path, others: Iterable[Path]) -> int:

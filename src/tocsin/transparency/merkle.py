@@ -225,9 +225,9 @@ def inclusion_proof(index: int, size: int, hashes: Hashes, *, start: int = 0) ->
     Raises:
         BadProof: there is no such leaf or subtree.
     """
-    _require_subtree(start, size, size)
     if not start <= index < size:
-        raise BadProof(f"there is no leaf {index} among leaves {start} to {size}")
+        raise BadProof(f"there is no leaf {index} in a tree of leaves {start} to {size}")
+    _require_subtree(start, size, size)
     return _hashes_of(
         [step.sibling for step in reversed(_inclusion_walk(index, start, size))], hashes
     )
@@ -270,9 +270,9 @@ def verify_inclusion(
     Raises:
         BadProof: it is not shown.
     """
-    _require_subtree(start, size, size)
     if not start <= index < size:
-        raise BadProof(f"there is no leaf {index} among leaves {start} to {size}")
+        raise BadProof(f"there is no leaf {index} in a tree of leaves {start} to {size}")
+    _require_subtree(start, size, size)
     _require_hashes((leaf, *proof))
     steps = _inclusion_walk(index, start, size)
     if len(proof) != len(steps):

@@ -1,0 +1,129 @@
+"""Agreement with independent implementations: they read what we write, and we what they write.
+
+They live in an environment of their own, kept in pytest's cache; where none can be made, the
+tests are skipped and say why.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transparency_samples import ED25519_WITNESS, LOG_KEY, ML_DSA_WITNESS, entries
+
+from tocsin.transparency.checkpoint import open_checkpoint
+from tocsin.transparency.cosignature import cosign, cosignatures
+from tocsin.transparency.keys import SigningKey
+from tocsin.transparency.log import Log
+from tocsin.transparency.note import VerifierKey
+from tocsin.transparency.reader import LogReader, folder_fetch
+
+PEERS = ("tlog-scales==0.0.3", "aics-tlog==0.2.1")
+SCRIPTS = Path(__file__).resolve().parent / "peers"
+SIZE, OLD, INDEX = 1000, 300, 777
+
+
+def newer_python() -> str:
+    """A Python of at least 3.12, which one of the peers asks for."""
+    if sys.version_info >= (3, 12):
+        return sys.executable
+    for minor in (12, 13, 14):
+        found = shutil.which(f"python3.{minor}")
+        kept = sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))
+        for python in [*([found] if found else []), *map(str, kept)]:
+            if subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0:
+                return python
+    pytest.skip("no Python of at least 3.12 is here, which aics-tlog asks for")
+
+
+@pytest.fixture(scope="module")
+def peers(request: pytest.FixtureRequest) -> Path:
+    """The Python of the environment with the peers in it."""
+    place = Path(request.config.cache.mkdir("transparency-peers"))
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        python, done = place / "environment" / "bin" / "python", place / "done"
+        if done.exists() and done.read_text() == repr(PEERS):
+            return python
+        commands = [
+            [newer_python(), "-m", "venv", "--clear", str(place / "environment")],
+            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEERS],
+        ]
+        for command in commands:
+            made = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if made.returncode:
+                pytest.skip(f"the peers cannot be installed here: {made.stderr.strip()[-300:]}")
+        done.write_text(repr(PEERS))
+        return python
+
+
+def log_with(folder: Path, *witnesses: SigningKey) -> Log:
+    log = Log.init(folder, LOG_KEY)
+    for start in range(0, SIZE, 250):
+        log.append(entries(250, start), LOG_KEY)
+    text = log.published().note.text
+    log.publish([cosign(text, key, 1_800_000_000) for key in witnesses])
+    return log
+
+
+def ask(python: Path, script: str, log: Log, theirs: Path, *witnesses: SigningKey) -> Any:
+    task = {
+        "ours": str(log.folder),
+        "theirs": str(theirs),
+        "log_key": LOG_KEY.verifier.vkey,
+        "witness_keys": [key.verifier.vkey for key in witnesses],
+        "index": INDEX,
+        "entry": entries(1, INDEX)[0].hex(),
+        "inclusion": [each.hex() for each in log.prove(INDEX).hashes],
+        "old": OLD,
+        "consistency": [each.hex() for each in log.consistency(OLD)],
+    }
+    done = subprocess.run(
+        [python, SCRIPTS / script],
+        input=json.dumps(task),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return task, json.loads(done.stdout)
+
+
+def read_theirs(folder: Path, answer: dict[str, Any]) -> None:
+    """Their log is read here, its signature and cosignature verified, each entry checked."""
+    note = (folder / "checkpoint").read_bytes()
+    opened = open_checkpoint(note, VerifierKey.parse(answer["log_key"]))
+    assert opened.head.size == 600
+    witness = VerifierKey.parse(answer["witness_key"])
+    assert [each.key for each in cosignatures(opened.note, [witness])] == [witness]
+    whole = LogReader(folder_fetch(folder), opened.head)
+    assert list(whole.entries()) == [b"theirs %d" % number for number in range(600)]
+
+
+def test_aics_tlog(peers: Path, tmp_path: Path) -> None:
+    log = log_with(tmp_path / "ours", ED25519_WITNESS)
+    _, answer = ask(peers, "aics_peer.py", log, tmp_path / "theirs", ED25519_WITNESS)
+    assert (answer["ok"], answer["error"], answer["size"]) == (True, None, SIZE)
+    assert answer["witnesses"] == [ED25519_WITNESS.verifier.name]
+    assert answer["included"]
+    assert answer["continued"]
+    read_theirs(tmp_path / "theirs", answer)
+
+
+def test_tlog_scales(peers: Path, tmp_path: Path) -> None:
+    witnesses = (ED25519_WITNESS, ML_DSA_WITNESS)
+    log = log_with(tmp_path / "ours", *witnesses)
+    task, answer = ask(peers, "scales_peer.py", log, tmp_path / "theirs", *witnesses)
+    assert answer["size"] == SIZE
+    assert answer["root"] == log.published().head.root.hex()
+    assert answer["signed"] == sorted(key.verifier.vkey for key in (LOG_KEY, *witnesses))
+    assert answer["inclusion"] == task["inclusion"]
+    assert answer["consistency"] == task["consistency"]
+    read_theirs(tmp_path / "theirs", answer)

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from tocsin.app.allow import allow_file, read_allowed
+from tocsin.app.installed import installed_database
 from tocsin.app.ownership import JOURNAL_MODE, STREAMS_MODE, settle
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
 from tocsin.app.settings_changes import changed_settings
@@ -100,8 +101,8 @@ def scan_options(settings: Settings, *, excepted: bool = True) -> Options:
 
 
 def database_sources(settings: Settings) -> list[Path]:
-    """What the settings name as sources of signatures."""
-    stated = [Path(source) for source in settings.database.sources]
+    """What the settings name as sources of signatures, and the database that updates installed."""
+    stated = [*map(Path, settings.database.sources), *installed_database(settings)]
     return [*stated, *([default_sources()] if settings.database.with_default or not stated else [])]
 
 
@@ -282,7 +283,7 @@ def newest_source(settings: Settings) -> float:
     is says nothing of them. Where there are ClamAV's own archives, which say when they were made,
     they alone count: a local list that was edited today makes them no newer.
     """
-    stated = [Path(source) for source in settings.database.sources]
+    stated = [*map(Path, settings.database.sources), *installed_database(settings)]
     times: list[float] = []
     published: list[float] = []
     with suppress(TocsinError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.app.device import device, is_closed
+from tocsin.app.installed import installed_database
 from tocsin.app.places import state_dir
 from tocsin.database.cache import default_sources
 from tocsin.errors import DatabaseError, InvalidSettings, SettingsError
@@ -80,7 +81,7 @@ def sources_for_scan(found: Found, *, with_default: bool) -> tuple[list[Path], s
     database = found.settings.database
     usable: list[Path] = []
     closed: list[Path] = []
-    for source in map(Path, database.sources):
+    for source in (*map(Path, database.sources), *installed_database(found.settings)):
         if is_closed(source):
             closed.append(source)
         elif not os.path.exists(source):

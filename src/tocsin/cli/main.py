@@ -22,6 +22,7 @@ VERBS = {
     "scan": "Scan files and folders.",
     "unpack": "List what is inside a file, or write it to a folder.",
     "identify": "Say what files are, by their content.",
+    "update": "Fetch new signatures, and check who vouches for them.",
     "db": "Build, inspect and compare detection databases.",
     "publish": "Publish databases and releases that others can verify.",
     "log": "Keep and check a transparency log.",

@@ -82,7 +82,8 @@ def key(
       tocsin publish key alice --keys ~/ceremony
       tocsin publish key bob --keys ~/ceremony --token YubiKey --token-key 2
     """
-    from tocsin.updates.publish.keys import Algorithm, import_token_key, make_key
+    from tocsin.updates.publish.keys import Algorithm, make_key
+    from tocsin.updates.publish.token_keys import import_token_key
 
     use_module(pkcs11_module)
     if token is None and token_key is None:

@@ -64,22 +64,23 @@ class RootKeeper:
         state: of the device.
         trust: what the user chose.
         get: fetches a root's log entry and proof.
-        now: POSIX seconds.
+        now: POSIX seconds; None to look at no time.
 
     Attributes:
         waiting: roots that were held back, in order.
     """
 
-    def __init__(self, state: UpdateState, trust: Trust, get: Get, now: int) -> None:
+    def __init__(self, state: UpdateState, trust: Trust, get: Get, now: int | None) -> None:
         self._state = state
         self._trust = trust
         self._get = get
         self._now = now
+        self._proofs: dict[int, tuple[bytes | None, bytes | None]] = {}
         self.waiting: list[Waiting] = []
 
     def lets_pass(self, version: int, data: bytes) -> bool:
         """Whether a root may be used; see `ConsentGate`."""
-        old = self._before(version)
+        old = self.before(version)
         try:
             if old is None:  # TUF asks for them in order
                 raise MetadataRefused(f"root {version} was asked for before root {version - 1}")
@@ -93,7 +94,8 @@ class RootKeeper:
         self._hold(version, data, waiting)
         return False
 
-    def _before(self, version: int) -> bytes | None:
+    def before(self, version: int) -> bytes | None:
+        """The root in force that a version follows, or None."""
         if version - 1 == self._trust.root_version:
             return self._trust.root
         return self._state.root_bytes(version - 1)
@@ -107,6 +109,7 @@ class RootKeeper:
         step = examine(self.agreed_root(), old, data)
         entry = self._get(entry_path(step.sha256), MOST_ENTRY_BYTES)
         proof = self._get(proof_path(step.sha256), MAX_PROOF_BYTES)
+        self._proofs[step.version] = (entry, proof)
         return Waiting(step, vouched_root(old, data, entry, proof, self._trust.policy, self._now))
 
     def agreed_root(self) -> bytes:
@@ -118,7 +121,9 @@ class RootKeeper:
         return self._trust.root
 
     def _hold(self, version: int, data: bytes, waiting: Waiting) -> None:
-        self._state.keep_pending(version, data)
+        entry, proof = self._proofs[version]
+        paths = (entry_path(waiting.step.sha256), proof_path(waiting.step.sha256))
+        self._state.keep_pending(version, data, dict(zip(paths, (entry, proof), strict=True)))
         self.waiting.append(waiting)
 
     def follow_up(self, fetch_root: Callable[[int], bytes | None]) -> None:
@@ -137,6 +142,23 @@ class RootKeeper:
                 self._hold(version + 1, data, self.look_at(old, data))
             except (UpdateError, DownloadError):
                 return  # what waits already is enough to say no
+
+
+def waiting_roots(state: UpdateState, trust: Trust) -> list[tuple[bytes, Waiting]]:
+    """The roots that wait on this device, each with the one before it, looked at off line.
+
+    Raises:
+        MetadataRefused: one of them is no valid successor.
+    """
+    keeper = RootKeeper(state, trust, lambda path, _: state.pending_proof(path), None)
+    found: list[tuple[bytes, Waiting]] = []
+    pending = state.pending()
+    for version, data in pending.items():
+        old = pending.get(version - 1) or keeper.before(version)
+        if old is None:
+            raise MetadataRefused(f"root {version - 1} is missing; run 'tocsin update'")
+        found.append((old, keeper.look_at(old, data)))
+    return found
 
 
 def vouched_root(

@@ -25,7 +25,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -326,6 +326,8 @@ class UpdateState:
         write_durably(half / PROOF, proof)
         write_durably(half / "received.json", msgspec.json.encode(how))
         os.replace(database, half / DATABASE)
+        made = how.created.timestamp()  # so that its age is that of what is in it
+        os.utime(half / DATABASE, (made, made))
         sync_file(half / DATABASE)
         sync_folder(half)
         final = self.version_folder(how.version)
@@ -381,11 +383,18 @@ class UpdateState:
                 held[int(number)] = read_bounded(entry, MAX_ROOT)
         return dict(sorted(held.items()))
 
-    def keep_pending(self, version: int, root: bytes) -> None:
-        """Keep a root that waits."""
+    def pending_proof(self, path: str) -> bytes | None:
+        """What was fetched with a root that waits: its log entry or proof, or None."""
+        return self._bytes(self.folder / "pending-root" / path.rpartition("/")[2], _SMALL)
+
+    def keep_pending(self, version: int, root: bytes, proofs: Mapping[str, bytes | None]) -> None:
+        """Keep a root that waits, and the log entry and proof that came with it."""
         folder = self.folder / "pending-root"
         folder.mkdir(exist_ok=True)
         place = folder / f"{version}.root.json"
+        for path, data in proofs.items():
+            if data is not None:
+                write_durably(folder / path.rpartition("/")[2], data)
         if self._bytes(place, MAX_ROOT) != root:
             write_durably(place, root)
 

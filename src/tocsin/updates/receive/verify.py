@@ -120,7 +120,7 @@ def examine(
     if envelope is not None:
         signed_by = verified_by(envelope, keys)
         enough = len(signed_by) >= max(1, threshold)
-        detail = f"signed by {len(signed_by)} of the {threshold} publisher's keys that it takes"
+        detail = f"{len(signed_by)} of the publisher's keys signed, {threshold} needed"
         findings.append(Finding("signature", enough, detail))
         findings.append(_subject(expected, envelope.statement))
     parsed, verdict = None, None

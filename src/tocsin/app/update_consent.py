@@ -1,0 +1,88 @@
+"""Shows the roots that wait for the user, and takes their consent."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from pathlib import Path
+from typing import Any
+
+from tocsin.app.updates import device_trust, state_of
+from tocsin.errors import UsageError
+from tocsin.settings import Settings
+from tocsin.updates.receive.consent import keys_of
+from tocsin.updates.receive.roots import Waiting, agree, waiting_roots
+from tocsin.updates.receive.tuf_client import read_root
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def waiting_values(settings: Settings, named: Path | None) -> list[dict[str, Any]]:
+    """The roots that wait, as JSON has them.
+
+    Raises:
+        UpdateError: what was kept is damaged.
+    """
+    state, trust = state_of(settings), device_trust(settings, named)
+    values = []
+    for old, waiting in waiting_roots(state, trust):
+        step, claimed = waiting.step, waiting.step.publisher
+        values.append(
+            {
+                "version": step.version,
+                "sha256": step.sha256,
+                "publisher": claimed.name if claimed else "",
+                "contact": claimed.contact if claimed else "",
+                "since": claimed.since.isoformat() if claimed and claimed.since else "",
+                "signed_own": len(step.signed_own),
+                "own_needed": keys_of(read_root(old).signed).needed,
+                "signed_custodians": len(step.signed_custodians),
+                "signers": sorted(step.signed_own | step.signed_custodians),
+                "kept": len(step.kept),
+                "added": len(step.added),
+                "removed": len(step.removed),
+                "routine": step.routine,
+                "appointed": step.appointed,
+                "reasons": waiting.reasons(),
+                "logged": _logged(waiting),
+            }
+        )
+    return values
+
+
+def _logged(waiting: Waiting) -> str:
+    return "; ".join(
+        f.detail for f in waiting.vouching.findings if f.point in ("log", "witnesses", "statement")
+    )
+
+
+def give_consent(settings: Settings, named: Path | None, sha256: str) -> list[int]:
+    """Agree to every root that waits, up to the last, which is named by its digest.
+
+    Returns:
+        Versions that were agreed to.
+
+    Raises:
+        UsageError: nothing waits, or the last root has another digest.
+        MetadataRefused: one of them must not be agreed to.
+    """
+    state, trust = state_of(settings), device_trust(settings, named)
+    with state.locked():
+        steps = [waiting.step for _, waiting in waiting_roots(state, trust)]
+        if not steps:
+            raise UsageError("nothing waits; 'tocsin update' asks for what is new")
+        wanted = sha256.strip().lower()
+        if not _DIGEST.match(wanted) or not hmac.compare_digest(wanted, steps[-1].sha256):
+            raise UsageError(
+                f"the root that waits has the digest {steps[-1].sha256}, not {sha256}; "
+                "look at it with 'tocsin update consent'"
+            )
+        agree(state, steps)
+        return [step.version for step in steps]
+
+
+def refuse_pending(settings: Settings) -> None:
+    """Forget what waits."""
+    state = state_of(settings)
+    with state.locked():
+        state.drop_pending()

@@ -1,0 +1,95 @@
+"""Tries a new database out before it is used: it is compiled, and files that are known are scanned.
+
+A database can be what its publisher signed and still be wrong: it may end the workers, or find
+something in the system's own programs. Whoever would use such a one stops the machine (July
+2024). So its index is made beside the one in use, a worker scans with it, and nothing that every
+machine has may be found, nor may the scan end early.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tocsin.errors import HostGone, TocsinError
+from tocsin.settings import Settings
+
+if TYPE_CHECKING:
+    from tocsin.app.apart import Scan
+
+KNOWN_GOOD = ("/bin/ls", "/bin/sh", "/bin/cat", "/usr/bin/env", "/etc/passwd", "/bin/mount")
+_MOST_BYTES = 32 << 20
+
+
+class SelfTestFailed(TocsinError):
+    """A database that finds what is not there, or with which no scan comes to its end."""
+
+
+def known_good() -> list[Path]:
+    """Files of this machine in which nothing may be found."""
+    files = [Path(name) for name in (*KNOWN_GOOD, sys.executable)]
+    usable = []
+    for file in dict.fromkeys(Path(os.path.realpath(file)) for file in files):
+        with suppress(OSError):
+            if file.is_file() and file.stat().st_size <= _MOST_BYTES and os.access(file, os.R_OK):
+                usable.append(file)
+    return usable
+
+
+def try_out(
+    settings: Settings, database: Path, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Compile a database with the others that this device uses, and scan known files with it.
+
+    The index that is made is the one that is used afterwards.
+
+    Raises:
+        SelfTestFailed: it found something, or a worker ended.
+        DatabaseError: it cannot be compiled.
+        SignatureError: a signature in it cannot be read.
+    """
+    from tocsin.app.apart import scanner_apart
+    from tocsin.app.daemon import database_sources, scan_options
+    from tocsin.app.installed import installed_database
+    from tocsin.database.cache import open_database
+
+    in_use = installed_database(settings)
+    used = database_sources(settings)
+    others = [source for source in used if source not in in_use]
+    options = scan_options(settings, excepted=False)
+    say("indexing the new signatures")
+    index = open_database([database, *others], lenient=settings.database.lenient)
+    say("scanning what is known to be good")
+    with scanner_apart(index, options) as scan:
+        found = _found(known_good(), scan)
+    if not found:
+        return
+    # What is found with the database in use as well is nothing that this one brought.
+    before = open_database(used, lenient=settings.database.lenient)
+    with scanner_apart(before, options) as scan:
+        known = _found(list(found), scan)
+    for file, names in found.items():
+        if new := [name for name in names if name not in known.get(file, [])]:
+            raise SelfTestFailed(f"it finds {', '.join(new[:3])} in {file}")
+
+
+def _found(files: list[Path], scan: Scan) -> dict[Path, list[str]]:
+    """What is found in files."""
+    found = {}
+    for file in files:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            report = scan(str(file), descriptor)
+        except HostGone as error:
+            raise SelfTestFailed(f"the scanner ended while it looked at {file}: {error}") from error
+        finally:
+            os.close(descriptor)
+        if report.errors:
+            raise SelfTestFailed(f"{file} could not be looked at: {report.errors[0]}")
+        if report.detections:
+            found[file] = [detection.name for detection in report.detections]
+    return found

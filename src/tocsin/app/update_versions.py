@@ -1,0 +1,161 @@
+"""The versions on this device: shown, looked at again, gone back to, pinned."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tocsin.app.update_test import try_out
+from tocsin.app.updates import device_trust, state_of
+from tocsin.errors import UsageError
+from tocsin.settings import Settings
+from tocsin.transparency.errors import TransparencyError
+from tocsin.transparency.note import SignedNote
+from tocsin.transparency.tree_head import Checkpoint
+from tocsin.updates.receive.errors import UpdateError
+from tocsin.updates.receive.recheck import recheck
+from tocsin.updates.receive.state import Installed, UpdateState
+
+
+def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
+    """How it stands with updates, as JSON has it.
+
+    Raises:
+        StateDamaged: what is remembered is damaged.
+    """
+    state = state_of(settings)
+    installed, last = state.installed(), state.last_run()
+    created = state.received(installed.current).created.timestamp() if installed.current else None
+    age = None if created is None else max(0.0, time.time() - created) / 86400
+    attention = []
+    try:
+        device_trust(settings, named)
+    except UpdateError as error:
+        attention.append(str(error))
+    if not installed.current:
+        attention.append("no database was installed by updates yet")
+    if last is not None and last.outcome == "failed":
+        attention.append(f"the last update failed: {last.text}")
+    pending = sorted(state.pending())
+    if pending:
+        attention.append(f"root {pending[-1]} waits for you: 'tocsin update consent' shows it")
+    if evidence := state.evidence():
+        attention.append(f"a log signed two histories; the evidence is in {evidence[0].parent}")
+    return {
+        "current": installed.current,
+        "previous": list(installed.previous),
+        "pinned": installed.pinned,
+        "kept": state.kept_versions(),
+        "created": created,
+        "age_days": age,
+        "log": _log_values(state),
+        "last": None
+        if last is None
+        else {
+            "at": last.at.timestamp(),
+            "outcome": last.outcome,
+            "text": last.text,
+            "confirmed": last.confirmed.timestamp() if last.confirmed else None,
+        },
+        "pending_roots": pending,
+        "refused": state.refused(),
+        "attention": attention,
+    }
+
+
+def _log_values(state: UpdateState) -> dict[str, Any] | None:
+    held = state.last_checkpoint()
+    if held is None:
+        return None
+    try:
+        head = Checkpoint.parse(SignedNote.parse(held).text)
+    except TransparencyError:
+        return None
+    return {"origin": head.origin, "size": head.size}
+
+
+def verified_values(settings: Settings, named: Path | None) -> list[dict[str, Any]]:
+    """Everything that is installed, looked at again.
+
+    Raises:
+        UpdateError: it cannot be looked at.
+    """
+    values = []
+    for each in recheck(state_of(settings), device_trust(settings, named)):
+        points = (each.content, *each.vouching.findings)
+        verdict = each.vouching.verdict
+        values.append(
+            {
+                "version": each.version,
+                "in_use": each.in_use,
+                "stands": each.stands,
+                "points": [
+                    {"point": p.point, "stands": p.stands, "detail": p.detail} for p in points
+                ],
+                "signed_by": sorted(each.vouching.signed_by),
+                "witnesses": [
+                    {
+                        "name": standing.witness.name,
+                        "standing": standing.standing.value,
+                        "timestamp": standing.timestamp,
+                    }
+                    for standing in (verdict.witnesses if verdict else ())
+                ],
+            }
+        )
+    return values
+
+
+def roll_back(settings: Settings, version: int | None) -> tuple[int, int]:
+    """Go back to a version that is kept, after trying it out.
+
+    Args:
+        settings: of the device.
+        version: to go to; None for the latest before the one in use.
+
+    Returns:
+        The version that was in use, and the one that is.
+
+    Raises:
+        UsageError: it is not kept.
+        TocsinError: it does not pass its test; the one in use stays.
+    """
+    state = state_of(settings)
+    with state.locked():
+        installed, kept = state.installed(), state.kept_versions()
+        earlier = [each for each in installed.previous if each < installed.current]
+        if version is None and not earlier:
+            raise UsageError("no earlier version is kept; 'tocsin update status' shows which are")
+        aim = version or earlier[0]
+        if aim not in kept:
+            raise UsageError(f"version {aim} is not kept; {', '.join(map(str, kept)) or 'none'} is")
+        if aim == installed.current:
+            raise UsageError(f"version {aim} is in use already")
+        try_out(settings, state.database(aim))
+        previous = tuple(each for each in (installed.current, *installed.previous) if each != aim)
+        pinned = installed.pinned if installed.pinned == aim else 0
+        highest = max(installed.highest, installed.current)
+        state.keep_installed(Installed(aim, previous[:2], pinned, highest))
+        return installed.current, aim
+
+
+def keep_pinned(settings: Settings, version: int | None, *, off: bool) -> int:
+    """Pin a version, or let it go.
+
+    Returns:
+        The version that is pinned; 0 for none.
+
+    Raises:
+        UsageError: no version is in use that could be meant.
+    """
+    state = state_of(settings)
+    with state.locked():
+        installed = state.installed()
+        pinned = 0 if off else version or installed.current
+        if not off and not pinned:
+            raise UsageError("no version is in use yet; name one: tocsin update pin 12")
+        state.keep_installed(msgspec.structs.replace(installed, pinned=pinned))
+        return pinned

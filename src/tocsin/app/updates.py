@@ -1,0 +1,163 @@
+"""Joins receiving with this device: its settings, its places, and a test of what came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from tocsin.app.installed import updates_folder
+from tocsin.app.places import config_dir
+from tocsin.app.update_test import try_out
+from tocsin.errors import UsageError
+from tocsin.settings import Settings
+from tocsin.updates.receive.bundle import URL as BUNDLE_URL
+from tocsin.updates.receive.bundle import BundleFetcher
+from tocsin.updates.receive.download import Progress
+from tocsin.updates.receive.due import is_due
+from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher, Throttle
+from tocsin.updates.receive.http import HttpFetcher
+from tocsin.updates.receive.mirrors import MirrorFetcher
+from tocsin.updates.receive.state import UpdateState
+from tocsin.updates.receive.trust import Trust, read_trust
+from tocsin.updates.receive.updater import Outcome, Update, Wishes
+
+MIRRORS = "mirrors"
+"""File in the trust folder with the mirrors that `tocsin update trust` was given, one a line."""
+
+
+class Asked(NamedTuple):
+    """What the user asks of one command, where it differs from the settings.
+
+    Attributes:
+        trust: folder with root and policy.
+        mirrors: instead of the settings'.
+        bundle: a file that everything comes from.
+        channel: instead of the settings'.
+        at: time that everything is judged by.
+        again: try versions again that did not pass their test.
+    """
+
+    trust: Path | None = None
+    mirrors: Sequence[str] = ()
+    bundle: Path | None = None
+    channel: str = ""
+    at: datetime | None = None
+    again: bool = False
+
+
+def trust_folder(settings: Settings, named: Path | None = None) -> Path:
+    """Where whom to trust is written."""
+    return named or Path(settings.updates.trust or config_dir() / "trust")
+
+
+def device_trust(settings: Settings, named: Path | None = None) -> Trust:
+    """Whom the user trusts.
+
+    Raises:
+        NoTrust: nothing says so.
+    """
+    policy = settings.updates.policy
+    return read_trust(trust_folder(settings, named), Path(policy) if policy else None)
+
+
+def device_mirrors(settings: Settings, asked: Asked) -> list[str]:
+    """Where the repository is: as asked, as in the settings, else as chosen with the trust."""
+    if asked.mirrors or settings.updates.mirrors:
+        return list(asked.mirrors or settings.updates.mirrors)
+    try:
+        text = (trust_folder(settings, asked.trust) / MIRRORS).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def state_of(settings: Settings) -> UpdateState:
+    """What this device remembers of its updates.
+
+    Raises:
+        StateDamaged: the folder cannot be used.
+    """
+    return UpdateState(updates_folder(settings))
+
+
+@contextmanager
+def fetcher_of(settings: Settings, asked: Asked) -> Iterator[MirrorFetcher]:
+    """Fetches from where the user wants it.
+
+    Raises:
+        UsageError: nothing says where the repository is.
+        BundleDamaged: the bundle is none.
+    """
+    if asked.bundle is not None:
+        bundle = BundleFetcher(asked.bundle)
+        try:
+            yield MirrorFetcher([BUNDLE_URL], SchemeFetcher({"bundle": bundle}))
+        finally:
+            bundle.close()
+        return
+    mirrors = device_mirrors(settings, asked)
+    if not mirrors:
+        raise UsageError(
+            "nothing says where updates come from; name a mirror: 'tocsin update trust --mirror "
+            "URL', or [updates] mirrors in the settings"
+        )
+    yield MirrorFetcher(mirrors, network(settings))
+
+
+def network(settings: Settings) -> Fetcher:
+    """Fetches from the network and from folders, as the settings say."""
+    updates = settings.updates
+    proxies = {"http": updates.proxy, "https": updates.proxy} if updates.proxy else None
+    http = HttpFetcher(proxies=proxies, throttle=Throttle(updates.bandwidth))
+    return SchemeFetcher({"http": http, "https": http, "file": FolderFetcher(Path("/"))})
+
+
+def update_device(
+    settings: Settings,
+    asked: Asked,
+    progress: Progress = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Bring this device up to date, or leave it as it was.
+
+    Args:
+        settings: of the device.
+        asked: what differs from them.
+        progress: told how far it is.
+        say: told in a few words what takes a while.
+
+    Raises:
+        TocsinError: why it was left as it was.
+    """
+    trust = device_trust(settings, asked.trust)
+    state = state_of(settings)
+    wishes = Wishes(
+        is_due,
+        asked.channel or settings.updates.channel,
+        int(settings.updates.max_checkpoint_age),
+        asked.at,
+        asked.again,
+    )
+
+    def activate(database: Path) -> None:
+        try_out(settings, database, say)
+
+    with fetcher_of(settings, asked) as mirrors:
+        return Update(state, trust, mirrors, wishes, activate, progress).run()
+
+
+def stated_moment(text: str | None) -> datetime | None:
+    """The time that `--at` states; local unless it names a zone.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no time; write 2026-12-31 or 2026-12-31T08:00Z") from None

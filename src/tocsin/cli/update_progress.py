@@ -1,0 +1,109 @@
+"""How updates are shown: while they run, and what they came to."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tocsin.cli.sizes import counted, human_size
+from tocsin.cli.table import format_table, printable
+
+if TYPE_CHECKING:
+    from tocsin.cli.progress import Meter
+    from tocsin.updates.receive.updater import Outcome
+
+
+@contextmanager
+def waits(*, as_json: bool) -> Iterator[None]:
+    """Ends the command with status 3 when a new publisher waits for consent."""
+    from tocsin.updates.receive.errors import ConsentNeeded
+
+    try:
+        yield
+    except ConsentNeeded as error:
+        values = {"outcome": "waiting", "root": error.version, "error": str(error)}
+        if as_json:
+            click.echo(json.dumps(values))
+        else:
+            click.echo(f"tocsin: {printable(str(error))}", err=True)
+        sys.exit(3)
+
+
+def shown(meter: Meter) -> Callable[[str, int, int], None]:
+    """Shows on a meter how far a download is."""
+    last = 0.0
+
+    def progress(what: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < 0.1 and done != total:
+            return
+        last = now
+        part = f" {human_size(done)} of {human_size(total)}" if total else ""
+        meter.say(f"{what}{part}")
+
+    return progress
+
+
+def outcome_values(outcome: Outcome) -> dict[str, Any]:
+    """An update's outcome as JSON has it."""
+    return {
+        "outcome": "updated" if outcome.changed else "unchanged",
+        "version": outcome.now,
+        "before": outcome.before,
+        "why": outcome.choice.why,
+        "way": outcome.way,
+        "source": outcome.source,
+        "vouched": [
+            {"point": finding.point, "stands": finding.stands, "detail": finding.detail}
+            for finding in (outcome.vouching.findings if outcome.vouching else ())
+        ],
+        "left_aside": outcome.failures,
+        "waiting_roots": [waiting.step.version for waiting in outcome.waiting],
+        "steps": [
+            {
+                "name": step.name,
+                "milliseconds": round(step.milliseconds, 1),
+                "bytes": step.bytes,
+                "requests": step.requests,
+            }
+            for step in outcome.steps
+        ],
+    }
+
+
+def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
+    """Say what an update came to."""
+    if as_json:
+        click.echo(json.dumps(outcome_values(outcome)))
+        return
+    for mirror_url, reason in outcome.failures.items():
+        click.echo(printable(f"left aside: {mirror_url}: {reason}"), err=True)
+    if not outcome.changed:
+        click.echo(printable(outcome.choice.why))
+    else:
+        before = f" (was {outcome.before})" if outcome.before else ""
+        click.echo(printable(f"version {outcome.now} is in use{before}, {outcome.way}"))
+        for finding in outcome.vouching.findings if outcome.vouching else ():
+            click.echo(printable(f"  {finding.point}: {finding.detail}"))
+        rows = [
+            (
+                step.name,
+                f"{step.milliseconds:,.0f} ms",
+                step.bytes,
+                counted(step.requests, "request"),
+            )
+            for step in outcome.steps
+        ]
+        click.echo(format_table(rows, ("step", "time", "bytes", ""), indent=2))
+    for waiting in outcome.waiting:
+        click.echo(
+            printable(f"root {waiting.step.version} waits: {'; '.join(waiting.reasons())}"),
+            err=True,
+        )

@@ -1,0 +1,150 @@
+"""`tocsin update status|verify|rollback|pin`: the versions that are on this device."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from tocsin.cli.table import format_table, printable
+from tocsin.cli.times import local_time
+
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_TRUST = click.option(
+    "--trust",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with root.json and policy, instead of the usual one.",
+)
+
+
+@click.command("status", context_settings=_CONTEXT)
+@_TRUST
+@_JSON
+def status(folder: Path | None, as_json: bool) -> None:
+    """Say which version is in use, how old it is, and how the last update went.
+
+    Exit status: 0; 1 when something needs attention: no database, a failed update, a root that
+    waits, or evidence against a log.
+
+    \b
+    Examples:
+      tocsin update status
+      tocsin update status --json | jq .age_days
+    """
+    from tocsin.app.update_versions import status_values
+    from tocsin.cli.settings_option import current_settings
+
+    values = status_values(current_settings(), folder)
+    if as_json:
+        click.echo(json.dumps(values))
+        sys.exit(1 if values["attention"] else 0)
+    rows = [("in use", f"version {values['current']}" if values["current"] else "no version yet")]
+    if values["created"]:
+        rows.append(("made", f"{local_time(values['created'])}, {values['age_days']:.1f} days ago"))
+    if values["pinned"]:
+        rows.append(("pinned", f"version {values['pinned']}"))
+    rows.append(("kept", ", ".join(map(str, values["kept"])) or "none"))
+    if values["log"]:
+        rows.append(("log", f"{values['log']['origin']}, {values['log']['size']:,} entries"))
+    if values["last"]:
+        last = values["last"]
+        rows.append(("last run", f"{local_time(last['at'])}: {last['outcome']}: {last['text']}"))
+        if last["confirmed"]:
+            rows.append(("confirmed", f"as the newest on {local_time(last['confirmed'])}"))
+    click.echo(format_table(rows))
+    for line in values["attention"]:
+        click.echo(printable(f"tocsin: {line}"), err=True)
+    sys.exit(1 if values["attention"] else 0)
+
+
+@click.command("verify", context_settings=_CONTEXT)
+@_TRUST
+@_JSON
+def verify(folder: Path | None, as_json: bool) -> None:
+    """Look at everything that is installed again, off line, and say who vouches for it.
+
+    The file is hashed, the publisher's signatures on its log entry are checked, the proof that it
+    is logged, and the witnesses' cosignatures by the policy as it is now.
+
+    Exit status: 0 everything stands; 1 something does not.
+
+    \b
+    Examples:
+      tocsin update verify
+      tocsin update verify --trust ~/stricter
+    """
+    from tocsin.app.update_versions import verified_values
+    from tocsin.cli.settings_option import current_settings
+
+    values = verified_values(current_settings(), folder)
+    good = bool(values) and all(each["stands"] for each in values)
+    if as_json:
+        click.echo(json.dumps({"stands": good, "versions": values}))
+        sys.exit(0 if good else 1)
+    if not values:
+        click.echo("nothing is installed yet: tocsin update")
+    for each in values:
+        use = ", in use" if each["in_use"] else ""
+        click.echo(f"version {each['version']}{use}: {'stands' if each['stands'] else 'DOES NOT'}")
+        rows = [
+            ("ok" if point["stands"] else "WRONG", point["point"], point["detail"])
+            for point in each["points"]
+        ]
+        click.echo(format_table(rows, indent=2))
+    sys.exit(0 if good else 1)
+
+
+@click.command("rollback", context_settings=_CONTEXT)
+@click.argument("version", type=click.IntRange(1), required=False)
+@_JSON
+def rollback(version: int | None, as_json: bool) -> None:
+    """Go back to the version before, or to one that is kept.
+
+    The next update takes a later version than any that was in use, and not the same again. What
+    the device knows of the publisher's metadata and of the log is not forgotten.
+
+    \b
+    Examples:
+      tocsin update rollback
+      tocsin update rollback 11
+    """
+    from tocsin.app.update_versions import roll_back
+    from tocsin.cli.settings_option import current_settings
+
+    was, now = roll_back(current_settings(), version)
+    if as_json:
+        click.echo(json.dumps({"before": was, "version": now}))
+    else:
+        click.echo(f"version {now} is in use (was {was}); the next update takes a later one")
+
+
+@click.command("pin", context_settings=_CONTEXT)
+@click.argument("version", type=click.IntRange(1), required=False)
+@click.option("--off", is_flag=True, help="Let it go.")
+@_JSON
+def pin(version: int | None, off: bool, as_json: bool) -> None:
+    """Stay with a version until it is let go.
+
+    Without a number, with the one in use. A version that is not here is fetched by the next
+    update.
+
+    \b
+    Examples:
+      tocsin update pin
+      tocsin update pin 11 && tocsin update
+      tocsin update pin --off
+    """
+    from tocsin.app.update_versions import keep_pinned
+    from tocsin.cli.settings_option import current_settings
+
+    if off and version:
+        raise click.UsageError("name a version, or give --off")
+    pinned = keep_pinned(current_settings(), version, off=off)
+    if as_json:
+        click.echo(json.dumps({"pinned": pinned}))
+    else:
+        click.echo(f"version {pinned} is pinned" if pinned else "nothing is pinned")

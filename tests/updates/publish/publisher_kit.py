@@ -215,3 +215,42 @@ class Reader:
         updater._trusted_set.reference_time = now
         updater.refresh()
         return updater
+
+
+def what_readers_see(world: World, state: Path, root: bytes, now: datetime | None = None) -> int:
+    """Check all that a device would, as far as python-tuf and the log go.
+
+    Returns:
+        The newest database's version; 0 when none is offered.
+    """
+    import hashlib
+
+    import zstandard
+
+    from tocsin.transparency.policy import Policy
+    from tocsin.transparency.proof import TlogProof
+    from tocsin.updates.layout import DatabaseTarget, entry_path, parse_custom, proof_path
+    from tocsin.updates.statement import parse_envelope, verify_envelope
+
+    updater = Reader(world.repository, state, root).refreshed(now or world.now)
+    trusted = updater._trusted_set
+    role = trusted.root.roles["targets"]
+    keys = {keyid: trusted.root.keys[keyid] for keyid in role.keyids}
+    policy = Policy.parse((world.folder / "trust" / "policy").read_bytes())
+    newest = 0
+    for target in trusted.targets.targets.values():
+        path = updater.download_target(updater.get_targetinfo(target.path))
+        custom = parse_custom(target.custom)
+        if not isinstance(custom, DatabaseTarget):
+            continue
+        plain = zstandard.ZstdDecompressor().decompress(Path(path).read_bytes())
+        assert hashlib.sha256(plain).hexdigest() == custom.sha256
+        entry = (world.repository / entry_path(custom.sha256)).read_bytes()
+        proof = TlogProof.parse((world.repository / proof_path(custom.sha256)).read_bytes())
+        proof.verify(entry, policy)
+        envelope = parse_envelope(entry)
+        verify_envelope(envelope, keys, role.threshold)
+        assert envelope.statement.sha256 == custom.sha256
+        assert envelope.statement.predicate.version == custom.version
+        newest = max(newest, custom.version)
+    return newest

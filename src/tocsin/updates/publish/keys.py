@@ -8,7 +8,6 @@ the root metadata. The log's key is a note key of its own kind; see `tocsin.tran
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
@@ -27,14 +26,10 @@ if TYPE_CHECKING:
 Secrets = Callable[[str], bytes]
 """Asked with a key's name, gives its passphrase or PIN."""
 
-PKCS11_MODULE = "PYKCS11LIB"
-"""Environment variable that names the token's library; securesystemslib reads it."""
-
 _MOST_KEY_BYTES = 64 << 10
-_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+KEY_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _FORMAT: Literal["tocsin-public-key-1"] = "tocsin-public-key-1"
 _IN_FILE = "file"
-_IN_TOKEN = "hsm:"  # noqa: S105  (the beginning of an address)
 
 
 class Algorithm(StrEnum):
@@ -113,11 +108,10 @@ def make_key(
     )
     from securesystemslib.signer import CryptoSigner
 
-    if not _NAME.fullmatch(name):
-        raise PublishingKeyError(f"{name!r} cannot be a key's name: letters, digits, . _ - only")
+    demand_key_name(name)
     if not passphrase:
         raise PublishingKeyError(f"{name}: a key is not kept without a passphrase; give one")
-    _key_folder(folder)
+    make_key_folder(folder)
     makers = {
         Algorithm.ED25519: CryptoSigner.generate_ed25519,
         Algorithm.ECDSA: CryptoSigner.generate_ecdsa,
@@ -131,44 +125,6 @@ def make_key(
     if public.path.exists():
         raise PublishingKeyError(f"{public.path}: there is a key of that name already")
     create_file(public.private_path, encrypted_pem(plain, passphrase, log2_n=log2_n), mode=0o600)
-    write_public_key(public)
-    return public
-
-
-def import_token_key(
-    folder: Path, name: str, secrets: Secrets, *, keyid: int = 2, label: str | None = None
-) -> PublicKey:
-    """Write down the public half of a key that a PKCS#11 token holds.
-
-    Args:
-        folder: for the file.
-        name: to call it by.
-        secrets: asked for the PIN if the token does not show its public key without.
-        keyid: of the key in the token (PIV's slot 9c is 2).
-        label: of the token, when there are several.
-
-    Raises:
-        PublishingKeyError: no such token or key, or the library for tokens is not installed.
-    """
-    from securesystemslib.exceptions import UnsupportedLibraryError
-    from securesystemslib.signer import HSMSigner
-
-    if not _NAME.fullmatch(name):
-        raise PublishingKeyError(f"{name!r} cannot be a key's name: letters, digits, . _ - only")
-    _key_folder(folder)
-    try:
-        where, key = HSMSigner.import_(keyid, label, lambda _what: secrets(name).decode())
-    except UnsupportedLibraryError as error:
-        raise PublishingKeyError(
-            f"keys in tokens need the package python-pkcs11; install it ({error})"
-        ) from error
-    except Exception as error:  # the token's library raises a family of its own
-        raise PublishingKeyError(
-            f"the token gives no key: {error or type(error).__name__}"
-        ) from error
-    public = PublicKey(key, name, where, folder / f"{name}.pub")
-    if public.path.exists():
-        raise PublishingKeyError(f"{public.path}: there is a key of that name already")
     write_public_key(public)
     return public
 
@@ -217,9 +173,11 @@ def open_signer(public: PublicKey, secrets: Secrets) -> Signer:
         PublishingKeyError: it is not here, the passphrase is another, or it is another's.
     """
     if public.where != _IN_FILE:
-        return _token_signer(public, secrets)
+        from tocsin.updates.publish.token_keys import token_signer
+
+        return token_signer(public, secrets)
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    from securesystemslib.exceptions import Error
+    from securesystemslib.exceptions import Error, KeyMismatchError
     from securesystemslib.signer import CryptoSigner
 
     if not public.private_path.is_file():
@@ -230,33 +188,15 @@ def open_signer(public: PublicKey, secrets: Secrets) -> Signer:
     try:
         private: Any = load_pem_private_key(data, secrets(public.name))
         return CryptoSigner(private, public.key)
-    except Error as error:
+    except KeyMismatchError as error:
         raise PublishingKeyError(
             f"{public.private_path}: the private key does not belong to the public one"
         ) from error
-    except (ValueError, TypeError) as error:
+    except (Error, ValueError, TypeError) as error:
         raise PublishingKeyError(
             f"{public.private_path}: it does not open; the passphrase is another, or the file was "
             "altered"
         ) from error
-
-
-def _token_signer(public: PublicKey, secrets: Secrets) -> Signer:
-    from securesystemslib.signer import HSMSigner
-
-    if not public.where.startswith(_IN_TOKEN):
-        raise PublishingKeyError(
-            f"{public.path}: no way is known to a key in {public.where[:80]!r}"
-        )
-    if not os.environ.get(PKCS11_MODULE):
-        raise PublishingKeyError(
-            f"the key {public.name!r} is in a token; name the token's library with "
-            f"--pkcs11-module or in {PKCS11_MODULE}"
-        )
-    signer: Signer = HSMSigner.from_priv_key_uri(
-        public.where, public.key, lambda _what: secrets(public.name).decode()
-    )
-    return signer
 
 
 class KeyFolder:
@@ -323,7 +263,18 @@ def _keyid(key: SSlibKey) -> str:
     return hashlib.sha256(str(encode_canonical(said)).encode("utf-8")).hexdigest()
 
 
-def _key_folder(folder: Path) -> None:
+def demand_key_name(name: str) -> None:
+    """Raises: PublishingKeyError when a key cannot have that name."""
+    if not KEY_NAME.fullmatch(name):
+        raise PublishingKeyError(f"{name!r} cannot be a key's name: letters, digits, . _ - only")
+
+
+def make_key_folder(folder: Path) -> None:
+    """Make a folder for keys, for its user alone; one that is there stays as it is.
+
+    Raises:
+        PublishingKeyError: it cannot be made.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ Here it is routine only when
 - the keys that are new since the old root, and since the last root that the user agreed to, are
   too few to sign the next one alone: otherwise they are a new publisher, in one step or several,
 - it does not ask for fewer signatures than the old one, and
-- it does not claim to be somebody else's.
+- it does not claim to be somebody else's, or to be logged elsewhere.
 
 Everything else is a succession and waits for the user. What a root says of its publisher is a
 claim; it can make a change a succession, but never make one routine. Keys are compared by what
@@ -207,6 +207,11 @@ def _signers(by: Root, metadata: Metadata[Root]) -> frozenset[Identity]:
     return frozenset(found)
 
 
+def log_name(vkey: str) -> str:
+    """What a log is called in its verifier key."""
+    return repr(vkey.partition("+")[0]) if vkey else "not named"
+
+
 def _custodians_needed(anchor: Keys, was: Keys) -> int:
     """Custodians that a succession takes, by the root that was agreed to, if it says so."""
     return anchor.custodians_needed or was.custodians_needed
@@ -233,4 +238,7 @@ def _reasons(
     names = [keys.publisher.name if keys.publisher else "" for keys in (was, is_now)]
     if names[0] != names[1]:
         reasons.append(f"it says that the publisher is {names[1]!r}, and was {names[0]!r}")
+    logs = [keys.publisher.log if keys.publisher else "" for keys in (was, is_now)]
+    if logs[0] != logs[1]:
+        reasons.append(f"it says that its log is {log_name(logs[1])}, and was {log_name(logs[0])}")
     return reasons

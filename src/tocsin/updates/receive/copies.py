@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError, RepositoryError
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import Root, TargetFile
 
 from tocsin.transparency.errors import TransparencyError
-from tocsin.transparency.note import MAX_NOTE_BYTES
+from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote
 from tocsin.transparency.proof import MAX_PROOF_BYTES
 from tocsin.transparency.reader import LogReader
 from tocsin.transparency.tiles import ENTRIES, tiles_of
@@ -41,6 +41,7 @@ from tocsin.updates.receive.download import Progress, download_target, fetch_sma
 from tocsin.updates.receive.errors import ContentRefused, MetadataRefused, NotVouchedFor
 from tocsin.updates.receive.files import write_durably
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
+from tocsin.updates.receive.roots import claimed_logs
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient
 from tocsin.updates.statement import MOST_ENTRY_BYTES
@@ -128,7 +129,7 @@ class _Copy:
                 self._pair(
                     withdrawal_entry_path(sha256), withdrawal_proof_path(sha256), needed=False
                 )
-        size = self._log(complete=complete)
+        size = self._log(client.root, complete=complete)
         self._metadata(client)
         return Copied(tuple(self._files), wanted, size, self._mirrors.received)
 
@@ -212,12 +213,13 @@ class _Copy:
 
     # --- log --------------------------------------------------------------------------------
 
-    def _log(self, *, complete: bool) -> int:
+    def _log(self, root: Root, *, complete: bool) -> int:
         checkpoint = fetch_small(self._mirrors, f"{LOG}/checkpoint", MAX_NOTE_BYTES)
         if checkpoint is None:
             raise NotVouchedFor("the repository shows no checkpoint of its log")
         try:
-            head = check(self._trust.policy, checkpoint).head
+            logs = claimed_logs(root)
+            head = check(self._trust.policy, checkpoint, log_keys=logs).head
             recording = _Recording(self._mirrors, self._folder)
             reader = LogReader(recording.fetch, head)
             for done, tile in enumerate(tiles_of(head.size)):
@@ -241,7 +243,7 @@ class _Copy:
         place = self._folder / LOG / "checkpoint"
         if not place.is_file():
             return
-        old = check(self._trust.policy, place.read_bytes()).head
+        old = Checkpoint.parse(SignedNote.parse(place.read_bytes()).text)
         if old.origin == head.origin and (
             old.size > head.size or (old.size and reader.root_at(old.size) != old.root)
         ):

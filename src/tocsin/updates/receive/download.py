@@ -68,7 +68,6 @@ def download_target(
         NoRoom: the disk is full.
     """
     url = REPOSITORY + stored_target(target.path, target.hashes["sha256"])
-    sources: set[str] = set()
     while True:
         try:
             begun = place.stat().st_size if place.exists() else 0
@@ -77,7 +76,6 @@ def download_target(
                 begun = 0
             if begun < target.length:
                 _append(mirrors, url, place, begun, target, progress)
-                sources.add(mirrors.last)
             with place.open("rb") as file:
                 target.verify_length_and_hashes(file)
             return

@@ -53,6 +53,7 @@ class _HeaderDeadline:
 
     header_seconds = Limits().timeout
     sock: socket.socket | None
+    _gave_up = False
 
     def getresponse(self) -> Any:
         """Wait for the headers, but not longer than that."""
@@ -60,11 +61,15 @@ class _HeaderDeadline:
         timer.daemon = True
         timer.start()
         try:
-            return super().getresponse()  # type: ignore[misc]
+            response = super().getresponse()  # type: ignore[misc]
         finally:
             timer.cancel()
+        if self._gave_up:  # to http.client, headers that end early are whole
+            raise TimeoutError("the headers took too long")
+        return response
 
     def _give_up(self) -> None:
+        self._gave_up = True
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)

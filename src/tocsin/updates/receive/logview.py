@@ -7,11 +7,11 @@ by the quorum, and lately, if the user says how lately.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tocsin.transparency.checkpoint import Checkpoint
 from tocsin.transparency.errors import LogDamaged, SplitView, TransparencyError
-from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote
+from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
 from tocsin.transparency.policy import Policy
 from tocsin.transparency.reader import Fetch, LogReader
 from tocsin.transparency.verdict import check
@@ -31,6 +31,7 @@ def check_log(
     *,
     now: int,
     max_age: int | None,
+    log_keys: Collection[VerifierKey] = (),
 ) -> bytes:
     """Check the log as the repository shows it now.
 
@@ -41,6 +42,7 @@ def check_log(
         state: with the checkpoint that was accepted last.
         now: POSIX seconds.
         max_age: seconds that the witnesses' word may be old.
+        log_keys: further logs that are believed.
 
     Returns:
         The checkpoint to remember.
@@ -53,7 +55,7 @@ def check_log(
     if newest is None:
         raise NotVouchedFor("the repository shows no checkpoint of its log")
     try:
-        verdict = check(policy, newest, now=now, max_age=max_age)
+        verdict = check(policy, newest, now=now, max_age=max_age, log_keys=log_keys)
         verdict.require()
         head = verdict.head
         assert vouching.proof is not None

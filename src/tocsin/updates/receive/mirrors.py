@@ -46,7 +46,7 @@ class MirrorFetcher(Fetcher):
     """
 
     def __init__(self, mirrors: Sequence[str], inner: Fetcher) -> None:
-        self._mirrors = [mirror_url(mirror) for mirror in dict.fromkeys(mirrors)]
+        self._mirrors = list(dict.fromkeys(map(mirror_url, mirrors)))
         self._inner = inner
         self.last = ""
         self.failures: dict[str, str] = {}

@@ -60,10 +60,15 @@ def obtain(
     held = {state.received(version).sha256: version for version in state.kept_versions()}
     way = delta_path(offer.deltas, held, wanted.sha256, int(whole.length * _WORTH))
     if way:
-        with suppress(DeltaError, ContentRefused, NothingReached):  # then the whole of it
-            base = state.database(held[way[0].custom.from_sha256])
+        base = state.database(held[way[0].custom.from_sha256])
+        try:
             _by_deltas(state, mirrors, offer, wanted, way, base, targets, out, progress)
             return out, "delta"
+        except (DeltaError, NothingReached):  # then the whole of it
+            pass
+        except ContentRefused as error:
+            if len(mirrors.standing()) > 1:
+                mirrors.set_aside(mirrors.last, str(error))
     packed = state.partial(whole.hashes["sha256"])
     download_target(mirrors, whole, packed, progress)
     try:

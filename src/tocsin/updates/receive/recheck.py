@@ -8,7 +8,7 @@ from tocsin.transparency.policy import Policy
 from tocsin.updates.layout import database_name
 from tocsin.updates.receive.download import digest_of
 from tocsin.updates.receive.errors import MetadataRefused, StateDamaged
-from tocsin.updates.receive.roots import target_keys
+from tocsin.updates.receive.roots import agreed_logs, target_keys
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import read_root
@@ -78,7 +78,9 @@ def _one(
         entry = proof = None  # type: ignore[assignment]
     # The digest is taken from the file itself: what was noted about it proves nothing.
     expected = Expected(database_name(version), sha256, DatabasePredicate, version)
-    vouching = examine(expected, entry, proof, *target_keys(root), policy)
+    vouching = examine(
+        expected, entry, proof, *target_keys(root), policy, log_keys=agreed_logs(state)
+    )
     same = (sha256, length) == (how.sha256, how.length)
     said = f"{length:,} bytes as they came" if same else f"changed since it came ({how.sha256})"
     return Rechecked(version, in_use, Finding("content", same, said), vouching)

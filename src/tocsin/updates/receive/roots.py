@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,9 +17,12 @@ from securesystemslib.signer import Key
 from tuf.api.exceptions import DownloadError
 from tuf.api.metadata import Root, Targets
 
+from tocsin.transparency.errors import MalformedKey
+from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.policy import Policy
 from tocsin.transparency.proof import MAX_PROOF_BYTES
-from tocsin.updates.layout import entry_path, proof_path, root_name
+from tocsin.updates.errors import LayoutError
+from tocsin.updates.layout import Publisher, entry_path, parse_publisher, proof_path, root_name
 from tocsin.updates.receive.consent import Step, examine
 from tocsin.updates.receive.errors import MetadataRefused, UpdateError
 from tocsin.updates.receive.state import Agreed, Consent, UpdateState
@@ -110,15 +114,19 @@ class RootKeeper:
         entry = self._get(entry_path(step.sha256), MOST_ENTRY_BYTES)
         proof = self._get(proof_path(step.sha256), MAX_PROOF_BYTES)
         self._proofs[step.version] = (entry, proof)
-        return Waiting(step, vouched_root(old, data, entry, proof, self._trust.policy, self._now))
+        logs = self.agreed_logs()
+        if not step.routine:  # the user is told where the successor is logged, by its own word
+            logs = (*logs, *_claimed_log(step.publisher))
+        policy = self._trust.policy
+        return Waiting(step, vouched_root(old, data, entry, proof, policy, self._now, logs))
+
+    def agreed_logs(self) -> tuple[VerifierKey, ...]:
+        """Logs of the publishers that the user agreed to; the policy cannot name them yet."""
+        return agreed_logs(self._state)
 
     def agreed_root(self) -> bytes:
         """The last root that the user chose or agreed to, and that is in force."""
-        for agreed in sorted(self._state.consent().roots, key=lambda r: r.version, reverse=True):
-            held = self._state.root_bytes(agreed.version)
-            if held is not None and hashlib.sha256(held).hexdigest() == agreed.sha256:
-                return held
-        return self._trust.root
+        return next(_agreed_roots(self._state), self._trust.root)
 
     def _hold(self, version: int, data: bytes, waiting: Waiting) -> None:
         entry, proof = self._proofs[version]
@@ -161,6 +169,38 @@ def waiting_roots(state: UpdateState, trust: Trust) -> list[tuple[bytes, Waiting
     return found
 
 
+def agreed_logs(state: UpdateState) -> tuple[VerifierKey, ...]:
+    """Logs that roots name which the user agreed to and which are in force."""
+    found: list[VerifierKey] = []
+    for held in _agreed_roots(state):
+        found += claimed_logs(read_root(held).signed)
+    return tuple(dict.fromkeys(found))
+
+
+def claimed_logs(root: Root) -> tuple[VerifierKey, ...]:
+    """The log that a root says it has."""
+    with suppress(LayoutError):
+        return tuple(_claimed_log(parse_publisher(root.unrecognized_fields)))
+    return ()
+
+
+def _agreed_roots(state: UpdateState) -> Iterator[bytes]:
+    """The roots in force that the user agreed to, the newest first."""
+    for agreed in sorted(state.consent().roots, key=lambda r: r.version, reverse=True):
+        held = state.root_bytes(agreed.version)
+        if held is not None and hashlib.sha256(held).hexdigest() == agreed.sha256:
+            yield held
+
+
+def _claimed_log(publisher: Publisher | None) -> list[VerifierKey]:
+    if publisher is None or not publisher.log:
+        return []
+    try:
+        return [VerifierKey.parse(publisher.log)]
+    except MalformedKey:
+        return []
+
+
 def vouched_root(
     old: bytes,
     new: bytes,
@@ -168,13 +208,16 @@ def vouched_root(
     proof: bytes | None,
     policy: Policy,
     now: int | None,
+    log_keys: Collection[VerifierKey] = (),
 ) -> Vouching:
     """Whether a root was logged: signed by the targets role of the root itself or of the last."""
     root = read_root(new).signed
     sha256 = hashlib.sha256(new).hexdigest()
     expected = Expected(root_name(root.version), sha256, RootPredicate, root.version)
     found = [
-        examine_entry(expected, entry, proof, *target_keys(each), policy, now=now)
+        examine_entry(
+            expected, entry, proof, *target_keys(each), policy, now=now, log_keys=log_keys
+        )
         for each in (root, read_root(old).signed)
     ]
     return next((each for each in found if each.stands), found[0])

@@ -307,6 +307,7 @@ class Update:
                 self._state,
                 now=self._now,
                 max_age=self._wishes.max_checkpoint_age or None,
+                log_keys=self._keeper.agreed_logs(),
             )
             self._state.keep_checkpoint(checkpoint)  # from now on nothing else is believed
         with self._step("database"):
@@ -356,7 +357,13 @@ class Update:
             if root is None:
                 continue
             vouching = examine(
-                expected, entry, proof, *target_keys(root), self._trust.policy, now=self._now
+                expected,
+                entry,
+                proof,
+                *target_keys(root),
+                self._trust.policy,
+                now=self._now,
+                log_keys=self._keeper.agreed_logs(),
             )
             if vouching.stands:
                 assert entry is not None

@@ -7,10 +7,11 @@ quorum cosigned the log. What does not stand is said with what was expected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tocsin.transparency.errors import TransparencyError
+from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.policy import Policy
 from tocsin.transparency.proof import TlogProof
 from tocsin.transparency.verdict import Standing, Verdict
@@ -103,6 +104,7 @@ def examine(
     policy: Policy,
     *,
     now: int | None = None,
+    log_keys: Collection[VerifierKey] = (),
 ) -> Vouching:
     """Look at every point; nothing is raised for what does not stand.
 
@@ -114,6 +116,7 @@ def examine(
         threshold: signatures that it takes.
         policy: the user's.
         now: POSIX seconds; None to look at no time.
+        log_keys: further logs that are believed: those of roots that the user agreed to.
     """
     envelope, findings = _entry(expected, entry)
     signed_by: frozenset[str] = frozenset()
@@ -125,7 +128,7 @@ def examine(
         findings.append(_subject(expected, envelope.statement))
     parsed, verdict = None, None
     if entry is not None:
-        parsed, verdict, more = _proof(entry, proof, policy, now)
+        parsed, verdict, more = _proof(entry, proof, policy, now, log_keys)
         findings += more
     statement = envelope.statement if envelope else None
     return Vouching(expected.name, tuple(findings), statement, signed_by, parsed, verdict)
@@ -157,13 +160,17 @@ def _subject(expected: Expected, statement: Statement) -> Finding:
 
 
 def _proof(
-    entry: bytes, proof: bytes | None, policy: Policy, now: int | None
+    entry: bytes,
+    proof: bytes | None,
+    policy: Policy,
+    now: int | None,
+    log_keys: Collection[VerifierKey],
 ) -> tuple[TlogProof | None, Verdict | None, list[Finding]]:
     if proof is None:
         return None, None, [Finding("log", False, "there is no proof that the entry is logged")]
     try:
         parsed = TlogProof.parse(proof)
-        verdict = parsed.check(entry, policy, now=now)
+        verdict = parsed.check(entry, policy, now=now, log_keys=log_keys)
     except TransparencyError as error:
         return None, None, [Finding("log", False, str(error))]
     head = verdict.head

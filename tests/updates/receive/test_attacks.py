@@ -1,0 +1,396 @@
+"""The table of attacks: whatever is done to a device, it keeps its good state and says what it was.
+
+Each device has version 1 in use. Then the repository is what an attacker made of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from receive_samples import NOW, Device, Repository, database_bytes
+from securesystemslib.signer import CryptoSigner
+
+from tocsin.errors import TocsinError
+from tocsin.transparency.cosignature import cosign
+from tocsin.transparency.log import Log
+from tocsin.updates.layout import database_name, database_target, entry_path, proof_path
+from tocsin.updates.receive.errors import (
+    ActivationFailed,
+    ContentRefused,
+    MetadataExpired,
+    MetadataRefused,
+    NotVouchedFor,
+    SplitLog,
+    UpdateError,
+)
+from tocsin.updates.statement import DatabasePredicate
+
+
+class Case:
+    """A publisher, a device with version 1, and what is to come: version 2."""
+
+    def __init__(self, repository: Repository, device: Device, folder: Path) -> None:
+        self.repository = repository
+        self.device = device
+        self.folder = folder
+
+    def publish(self, version: int = 2, **how: object) -> None:
+        self.repository.add(version, **how)
+        self.repository.publish_metadata()
+
+    def refuses(self, kind: type[TocsinError], match: str, **how: object) -> None:
+        before = self.device.snapshot()
+        activated = len(self.device.activated)
+        with pytest.raises(kind, match=match):
+            self.device.update(**how)
+        assert self.device.snapshot() == before
+        assert self.device.version == 1
+        assert len(self.device.activated) == activated
+        last = self.device.state.last_run()
+        assert last is not None
+        assert last.outcome == "failed"
+
+    def sha256(self, version: int = 2) -> str:
+        return hashlib.sha256(self.repository.plain[version]).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Repository, Path]:
+    folder = tmp_path_factory.mktemp("attacks")
+    repository = Repository(folder / "repository")
+    repository.add(1)
+    repository.publish_metadata()
+    device = Device(folder / "state", repository)
+    device.update()
+    return repository, folder
+
+
+@pytest.fixture
+def case(made: tuple[Repository, Path], tmp_path: Path) -> Case:
+    import copy
+
+    template, folder = made
+    shutil.copytree(folder, tmp_path / "at", symlinks=True)
+    repository = copy.copy(template)
+    repository.folder = tmp_path / "at" / "repository"
+    repository.log = Log(repository.folder / "log", repository.log_key.verifier)
+    repository.targets = copy.deepcopy(template.targets)
+    repository.plain, repository.versions = dict(template.plain), dict(template.versions)
+    repository.online = dict(template.online)
+    return Case(repository, Device(tmp_path / "at" / "state", repository), tmp_path)
+
+
+# --- content ------------------------------------------------------------------------------
+
+
+def test_the_attacked_would_be_updated(case: Case) -> None:
+    case.publish()
+    assert case.device.update().now == 2
+
+
+def test_tampered_database(case: Case) -> None:
+    case.publish(delta=False)
+    place = case.repository.stored(database_target(2))
+    data = bytearray(place.read_bytes())
+    data[len(data) // 2] ^= 1
+    place.write_bytes(data)
+    case.refuses(ContentRefused, "something else than was signed")
+
+
+def test_a_database_in_which_something_else_is_packed(case: Case) -> None:
+    import zstandard
+
+    case.repository.add(2, delta=False)
+    path = database_target(2)
+    custom = case.repository.targets.signed.targets[path].custom
+    packed = zstandard.compress(database_bytes(3))
+    case.repository.put_target(path, packed, dict(custom))
+    case.repository.publish_metadata()
+    case.refuses(ContentRefused, "not the one that was signed")
+
+
+def test_a_database_that_unpacks_without_end(case: Case) -> None:
+    import zstandard
+
+    case.repository.add(2, delta=False)
+    path = database_target(2)
+    custom = case.repository.targets.signed.targets[path].custom
+    bomb = zstandard.compress(bytes(64 << 20))
+    case.repository.put_target(path, bomb, dict(custom))
+    case.repository.publish_metadata()
+    case.refuses(ContentRefused, "more than the signed")
+
+
+@pytest.mark.parametrize("how", ["damaged", "of another database", "missing"])
+def test_a_bad_delta_costs_the_whole_database_and_nothing_else(case: Case, how: str) -> None:
+    case.publish()
+    place = case.repository.stored("deltas/1-2.delta")
+    if how == "damaged":
+        _damage(place)
+    elif how == "of another database":
+        custom = dict(case.repository.targets.signed.targets["deltas/1-2.delta"].custom)
+        case.repository.put_target("deltas/1-2.delta", b"nonsense", custom)
+        case.repository.publish_metadata()
+    else:
+        place.unlink()
+    outcome = case.device.update()
+    assert (outcome.now, outcome.way) == (2, "full")
+
+
+# --- log ----------------------------------------------------------------------------------
+
+
+def _damage(place: Path) -> None:
+    data = bytearray(place.read_bytes())
+    data[len(data) // 2] ^= 1
+    place.write_bytes(data)
+
+
+def test_tampered_proof(case: Case) -> None:
+    case.publish()
+    place = case.repository.folder / proof_path(case.sha256())
+    lines = place.read_bytes().split(b"\n")
+    lines[2] = lines[2][::-1].replace(b"=", b"") + b"="
+    place.write_bytes(b"\n".join(lines))
+    case.refuses(NotVouchedFor, "log: ")
+
+
+def test_tampered_log_entry(case: Case) -> None:
+    case.publish()
+    _damage(case.repository.folder / entry_path(case.sha256()))
+    case.refuses(NotVouchedFor, r"statement: |signature: |log: ")
+
+
+def test_tampered_tile(case: Case) -> None:
+    case.publish()
+    for place in (case.repository.folder / "log" / "tile" / "0").rglob("*"):
+        if place.is_file():
+            _damage(place)
+    case.refuses(NotVouchedFor, "do not give the root")
+
+
+def test_tampered_checkpoint(case: Case) -> None:
+    case.publish()
+    place = case.repository.folder / "log" / "checkpoint"
+    lines = place.read_bytes().split(b"\n")
+    lines[1] = b"99"
+    place.write_bytes(b"\n".join(lines))
+    case.refuses(NotVouchedFor, "does not verify|signature")
+
+
+def test_a_database_without_a_log_entry(case: Case) -> None:
+    case.publish(logged=False)
+    case.refuses(NotVouchedFor, "there is no log entry for databases/2.tdb")
+
+
+def test_a_log_entry_of_another_database(case: Case) -> None:
+    case.publish()
+    for path in (entry_path, proof_path):
+        shutil.copy(
+            case.repository.folder / path(case.sha256(1)),
+            case.repository.folder / path(case.sha256(2)),
+        )
+    case.refuses(NotVouchedFor, "it is about SHA-256")
+
+
+def test_a_log_entry_without_a_database(case: Case) -> None:
+    predicate = DatabasePredicate(2, NOW, None, 1, (), 1, 1, {})
+    case.repository.vouch(database_name(2), b"never published", predicate)
+    case.repository.publish_metadata()
+    outcome = case.device.update()
+    assert not outcome.changed  # nothing is offered, and nothing breaks
+
+
+def test_a_quorum_that_is_short_by_one(case: Case) -> None:
+    case.publish(witnesses=slice(0, 1))
+    case.refuses(NotVouchedFor, r"q has 1 of 2.*w1 did not cosign.*w2 did not cosign")
+
+
+def test_a_log_that_no_witness_saw_lately(case: Case) -> None:
+    case.repository.cosigned_at = NOW - timedelta(days=9)
+    case.publish()
+    case.device.max_age = 7 * 86400
+    case.refuses(NotVouchedFor, "cosigned too long ago")
+
+
+def test_a_split_view_shown_to_one_device(case: Case) -> None:
+    forged = case.folder / "forged"
+    shutil.copytree(case.repository.folder, forged)
+    shutil.rmtree(forged / "log")
+    # The log's key, the targets key and the witnesses' keys of a quorum all work for the attacker.
+    evil = case.repository
+    evil.folder, evil.log = forged, Log.init(forged / "log", evil.log_key)
+    for number in range(4):
+        evil.vouch(f"databases/{number + 90}.tdb", b"%d" % number, _predicate(number + 90))
+    evil.add(2)
+    evil.publish_metadata()
+    case.device.mirrors = [str(forged)]
+    case.refuses(SplitLog, "does not begin as")
+    assert len(case.device.state.evidence()) == 2
+
+
+def _predicate(version: int) -> DatabasePredicate:
+    return DatabasePredicate(version, NOW, None, 1, (), 1, 1, {})
+
+
+def test_a_log_that_is_shown_as_it_was(case: Case) -> None:
+    old = case.folder / "old-log"
+    shutil.copytree(case.repository.folder / "log", old)
+    case.publish(2)
+    case.device.update()
+    assert case.device.version == 2
+    case.publish(3)
+    shutil.rmtree(case.repository.folder / "log")
+    shutil.copytree(old, case.repository.folder / "log")
+    before = case.device.snapshot()
+    with pytest.raises(NotVouchedFor, match=r"had \d already"):
+        case.device.update()
+    assert case.device.snapshot() == before
+
+
+# --- metadata -----------------------------------------------------------------------------
+
+
+def test_rollback_to_old_metadata(case: Case) -> None:
+    old = case.folder / "old"
+    shutil.copytree(case.repository.folder, old)
+    case.publish()
+    case.device.update()
+    before = case.device.snapshot()
+    case.device.mirrors = [str(old)]
+    with pytest.raises(MetadataRefused, match="must be >="):
+        case.device.update()
+    assert case.device.snapshot() == before
+
+
+def test_a_mirror_that_serves_old_files_is_named_and_another_is_asked(case: Case) -> None:
+    old = case.folder / "old"
+    shutil.copytree(case.repository.folder, old)
+    case.publish(2)
+    case.device.update()
+    case.publish(3)
+    case.device.mirrors = [str(old), str(case.repository.folder)]
+    outcome = case.device.update()
+    assert outcome.now == 3
+    assert [name for name in outcome.failures if name.endswith("/old/")]
+
+
+def test_freeze(case: Case) -> None:
+    case.refuses(
+        MetadataExpired,
+        "this machine's clock is wrong; version 1 stays",
+        at=NOW + timedelta(days=31),
+    )
+
+
+def test_mix_and_match(case: Case) -> None:
+    case.publish(2)
+    metadata = case.repository.folder / "metadata"
+    old_snapshot = (metadata / "2.snapshot.json").read_bytes()
+    (metadata / "3.snapshot.json").write_bytes(old_snapshot)
+    case.refuses(MetadataRefused, "snapshot")
+
+
+def test_endless_metadata(case: Case) -> None:
+    case.publish()
+    (case.repository.folder / "metadata" / "timestamp.json").write_bytes(b" " * 50_000)
+    case.refuses(UpdateError, "exceeding")
+
+
+def test_endless_target(case: Case) -> None:
+    case.publish(delta=False)
+    place = case.repository.stored(database_target(2))
+    place.write_bytes(place.read_bytes() + bytes(1 << 20))
+    case.refuses(UpdateError, "more bytes than were signed")
+
+
+# --- one stolen key of each role ----------------------------------------------------------
+
+
+def _with_online_key(role: str) -> Callable[[Case], None]:
+    """The attacker has one role's key; the others are keys of their own."""
+
+    def attack(case: Case) -> None:
+        stolen = case.repository.online[role]
+        own = {name: CryptoSigner.generate_ed25519() for name in case.repository.online}
+        case.repository.online = {**own, role: stolen}
+        case.repository.add(2)
+        case.repository.publish_metadata()
+
+    return attack
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
+def test_one_stolen_key_of_an_online_role(case: Case, role: str) -> None:
+    _with_online_key(role)(case)
+    case.refuses(MetadataRefused, "was signed by 0/1 keys")
+
+
+def test_all_online_keys_stolen_without_the_log(case: Case) -> None:
+    case.publish(logged=False)
+    case.refuses(NotVouchedFor, "never announced")
+
+
+def test_one_stolen_root_key(case: Case) -> None:
+    root = case.repository.next_root(lambda root: setattr(root.roles["root"], "threshold", 1))
+    case.repository.write_root(root, case.repository.root_keys[:1])
+    case.repository.publish_metadata()
+    case.refuses(MetadataRefused, "was signed by 1/2 keys")
+
+
+def test_the_stolen_key_of_the_log(case: Case) -> None:
+    shutil.rmtree(case.repository.folder / "log")
+    case.repository.log = Log.init(case.repository.folder / "log", case.repository.log_key)
+    case.repository.add(2)
+    case.repository.publish_metadata()
+    place = case.repository.folder / proof_path(case.sha256())
+    bare = place.read_bytes().split(b"\n\xe2\x80\x94 w0")[0] + b"\n"
+    place.write_bytes(bare)  # the witnesses know the log and did not sign another history
+    case.refuses(NotVouchedFor, "did not cosign")
+
+
+def test_one_stolen_key_of_a_witness(case: Case) -> None:
+    case.repository.add(2, witnesses=slice(0, 0))
+    text = case.repository.log.newest().note.text
+    forged = cosign(text, case.repository.witnesses[0], int(NOW.timestamp()))
+    case.repository.log.publish([forged])
+    case.repository.publish_metadata()
+    case.refuses(NotVouchedFor, "the quorum is not met")
+
+
+# --- what was signed and is bad -----------------------------------------------------------
+
+
+def test_a_bad_update_is_not_used_and_not_tried_again(case: Case) -> None:
+    class Crashed(TocsinError):
+        pass
+
+    case.publish()
+    case.device.refuses = Crashed("it finds Bad.Rule in /bin/ls")
+    before = case.device.snapshot()
+    with pytest.raises(ActivationFailed, match=r"finds Bad\.Rule in /bin/ls"):
+        case.device.update()
+    assert case.device.snapshot() == before
+    tried = len(case.device.activated)
+    assert "did not pass" in case.device.update().choice.why
+    assert len(case.device.activated) == tried
+    case.device.refuses = None
+    assert case.device.update(again=True).now == 2
+
+
+def test_a_lying_mirror_is_named_and_the_honest_one_updates(case: Case) -> None:
+    case.publish()
+    liar = case.folder / "liar"
+    shutil.copytree(case.repository.folder, liar)
+    for place in (*(liar / "targets").rglob("*"), *(liar / "proofs").iterdir()):
+        if place.is_file():
+            _damage(place)
+    case.device.mirrors = [str(liar), str(case.repository.folder)]
+    outcome = case.device.update()
+    assert outcome.now == 2
+    assert list(outcome.failures) == [f"{liar.as_uri()}/"]

@@ -1,0 +1,171 @@
+"""Mirrors and bundles: copies that nobody has to trust."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from receive_samples import Device, Repository
+from tuf.api.exceptions import DownloadError
+
+from tocsin.updates.receive.bundle import URL, BundleFetcher, write_bundle
+from tocsin.updates.receive.copies import OWN, Copied, copy_repository
+from tocsin.updates.receive.errors import BundleDamaged, MetadataRefused, NotVouchedFor
+from tocsin.updates.receive.fetch import FolderFetcher, SchemeFetcher
+from tocsin.updates.receive.mirrors import MirrorFetcher
+from tocsin.updates.receive.updater import Outcome
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository(tmp_path / "repository")
+    made.add(1)
+    made.add(2)
+    made.publish_metadata()
+    return made
+
+
+def copied(repository: Repository, folder: Path, **how: object) -> Copied:
+    device = Device(folder, repository)
+    inner = SchemeFetcher({"file": FolderFetcher(Path("/"))})
+    return copy_repository(
+        MirrorFetcher([str(repository.folder)], inner), folder, device.trust, **how
+    )
+
+
+def bundled(repository: Repository, folder: Path) -> Path:
+    done = copied(repository, folder, complete=False)
+    place = folder.with_suffix(".bundle")
+    write_bundle(place, ((name, folder / name) for name in dict.fromkeys(done.files)))
+    return place
+
+
+def imported(device: Device, place: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    fetcher = BundleFetcher(place)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "receive_samples.MirrorFetcher",
+            lambda mirrors, inner: MirrorFetcher([URL], SchemeFetcher({"bundle": fetcher})),
+        )
+        return device.update()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and OWN not in path.parts
+    }
+
+
+def test_a_mirror_is_complete(repository: Repository, tmp_path: Path) -> None:
+    copied(repository, tmp_path / "mirror")
+    mirror = files_of(tmp_path / "mirror")
+    whole = files_of(repository.folder)
+    newest = {name for name in whole if name.endswith(("2.snapshot.json", "2.targets.json"))}
+    assert newest <= mirror.keys()
+    for name, data in mirror.items():
+        assert whole[name] == data
+    for name in whole.keys() - mirror.keys():  # only what nobody needs any more
+        assert ".p/" in name or name.endswith(("1.snapshot.json", "1.targets.json")), name
+    shutil.rmtree(repository.folder / "targets")
+    device = Device(tmp_path / "state", repository)
+    device.mirrors = [str(tmp_path / "mirror")]
+    assert device.update().now == 2
+
+
+def test_a_mirror_goes_on_where_it_was(repository: Repository, tmp_path: Path) -> None:
+    first = copied(repository, tmp_path / "mirror")
+    repository.add(3)
+    repository.publish_metadata()
+    again = copied(repository, tmp_path / "mirror")
+    assert (first.version, again.version) == (2, 3)
+    second = copied(repository, tmp_path / "mirror")
+    assert second.received < first.received  # targets are there already
+
+
+def test_a_mirror_takes_no_log_that_was_rewritten(repository: Repository, tmp_path: Path) -> None:
+    old = tmp_path / "old-log"
+    shutil.copytree(repository.folder / "log", old)
+    repository.add(3)
+    repository.publish_metadata()
+    copied(repository, tmp_path / "mirror")
+    shutil.rmtree(repository.folder / "log")
+    shutil.copytree(old, repository.folder / "log")
+    with pytest.raises(NotVouchedFor, match="not what followed"):
+        copied(repository, tmp_path / "mirror")
+
+
+def test_a_bundle_updates_a_device_without_a_network(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = bundled(repository, tmp_path / "copy")
+    device = Device(tmp_path / "state", repository)
+    outcome = imported(device, place, monkeypatch)
+    assert (outcome.now, outcome.source) == (2, URL)
+
+
+def test_a_replayed_bundle_is_refused(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = bundled(repository, tmp_path / "old")
+    device = Device(tmp_path / "state", repository)
+    repository.add(3)
+    repository.publish_metadata()
+    imported(device, bundled(repository, tmp_path / "new"), monkeypatch)
+    before = device.snapshot()
+    with pytest.raises(MetadataRefused, match="must be >="):
+        imported(device, old, monkeypatch)
+    assert device.snapshot() == before
+
+
+def test_a_bundle_is_the_same_bytes_whenever_it_is_made(
+    repository: Repository, tmp_path: Path
+) -> None:
+    places = [bundled(repository, tmp_path / name) for name in ("a", "b")]
+    assert places[0].read_bytes() == places[1].read_bytes()
+
+
+@pytest.fixture(scope="module")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Path]:
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "a").write_bytes(b"content of a")
+    write_bundle(folder / "small.bundle", [("metadata/a", folder / "a")])
+    return (folder / "small.bundle").read_bytes(), folder
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_damaged_bundle_is_an_error_and_no_crash(
+    small_bundle: tuple[bytes, Path], data: st.DataObject
+) -> None:
+    whole, folder = small_bundle
+    changed = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        changed[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(whole)))
+    place = folder / "changed.bundle"
+    place.write_bytes(bytes(changed[:cut]) if data.draw(st.booleans()) else bytes(changed))
+    try:
+        fetcher = BundleFetcher(place)
+    except BundleDamaged:
+        return
+    try:
+        for chunk in fetcher.fetch_from(f"{URL}metadata/a", 0):
+            assert len(chunk) <= 1 << 16
+    except DownloadError:
+        pass
+    finally:
+        fetcher.close()
+
+
+def test_a_compressed_member_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "bomb.bundle"
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata/a", bytes(1 << 20))
+    with pytest.raises(DownloadError, match="compressed"):
+        BundleFetcher(place).fetch_from(f"{URL}metadata/a", 0)

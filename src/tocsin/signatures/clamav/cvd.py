@@ -57,6 +57,19 @@ INFO_KEY = PublicKey(
     ),
     100002049,
 )
+CDIFF_KEY = PublicKey(
+    int(
+        "147839058740774670902622285165579175702545996383762035320319892141055528472696"
+        "874897719757921234421858172876949519498009087915275420171156005013033947786185"
+        "358648452357000415900563182301024496122174585490160893133065913885907907965158"
+        "196541023207257123008223563487240112326548375032417361779077841987008344406811"
+        "247270605400357546996581058950500965762267530085968816988281856524249019216687"
+        "583265784620032479064709820922981067896572119054889862810783463614695244848295"
+        "595608862271980919954984406766396398304635932113860550653602884223940539981344"
+        "58623712540683294034953818412458362198117811990006021989844180721010947"
+    ),
+    100002053,
+)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/"
 
 
@@ -197,7 +210,7 @@ def _verify_info(info: Member, members: list[Member], name: str, key: PublicKey)
     body, marker, signature = info.data.partition(b"DSIG:")
     if not marker:
         raise VerificationError(f"{name}: {info.name} is not signed")
-    if not _pss_valid(body, signature.decode("latin-1").strip(), key):
+    if not pss_valid(body, signature.decode("latin-1").strip(), key):
         raise VerificationError(f"{name}: the signature of {info.name} is not ClamAV's")
     stated: dict[str, tuple[int, str]] = {}
     for line in body.decode("latin-1").splitlines()[1:]:
@@ -233,8 +246,10 @@ def _open_signature(text: str, key: PublicKey, length: int) -> bytes:
 _PSS_SALT_BYTES = 32
 
 
-def _pss_valid(message: bytes, text: str, key: PublicKey) -> bool:
-    """RSASSA-PSS with SHA-256 (RFC 8017, 9.1.2), except for one bit.
+def pss_valid(message: bytes, text: str, key: PublicKey) -> bool:
+    """Whether a text in ClamAV's alphabet signs a message: `.info` members and differences.
+
+    RSASSA-PSS with SHA-256 (RFC 8017, 9.1.2), except for one bit.
 
     The key has 2047 bits, so the RFC would clear the two highest bits of the data block.
     ClamAV's signer clears one, and a library that follows the RFC refuses about half of its

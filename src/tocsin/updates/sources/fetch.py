@@ -1,0 +1,261 @@
+"""Bringing one source in: fetch it if it changed, read it, make a local database, put it in place.
+
+Lists of digests and archives of rules become `NAME.tdb`, a portable database whose records say
+where they came from; ClamAV's archives are kept as they are, since they prove themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from tocsin.database.portable import build_portable
+from tocsin.signatures.records import Record
+from tocsin.updates.sources.catalogue import Kind, SourceSpec
+from tocsin.updates.sources.clamav import ClamavSource, Options, Test
+from tocsin.updates.sources.clamav_plan import STANDARD, Announced, read_record
+from tocsin.updates.sources.digest_feeds import read_feed
+from tocsin.updates.sources.dns import Address, query_txt
+from tocsin.updates.sources.errors import SourceRefused, SourceShrunk, SourceUnreachable
+from tocsin.updates.sources.http import USER_AGENT, Fetched, Http, Limits, Progress, Proxy
+from tocsin.updates.sources.notices import Event, Notice, Say, silent
+from tocsin.updates.sources.partial import storage_error
+from tocsin.updates.sources.state import Entry, SourceFolder
+from tocsin.updates.sources.yara_archive import read_archive
+from tocsin.updates.sources.zip_members import is_zip, read_members
+
+DNS_RECORD = "current.cvd.clamav.net"
+LARGEST_SOURCE = 1 << 29
+
+
+class Wishes(NamedTuple):
+    """How sources are fetched.
+
+    Attributes:
+        limits: bounds of each fetch; None for the usual ones.
+        proxy: for all requests; None for what the environment names.
+        agent: what to call ourselves; empty for the usual name.
+        local_address: to connect from; None for any.
+        allow_shrink: take a source that has lost more than half of its signatures.
+        databases: of ClamAV, which.
+        dns_record: where ClamAV's versions are announced; empty to ask the servers themselves,
+            None for ClamAV's record where it is ClamAV's servers that are asked.
+        resolvers: whom to ask for it; None for the system's.
+        clamav: how ClamAV's databases are brought in; None for the usual way.
+    """
+
+    limits: Limits | None = None
+    proxy: Proxy | None = None
+    agent: str = ""
+    local_address: str | None = None
+    allow_shrink: bool = False
+    databases: tuple[str, ...] = STANDARD
+    dns_record: str | None = None
+    resolvers: Sequence[Address] | None = None
+    clamav: Options | None = None
+
+
+class Brought(NamedTuple):
+    """How a source stands afterwards.
+
+    Attributes:
+        name: of the source, or of the database of ClamAV's.
+        file: in the folder.
+        version: as the source states it, or empty.
+        signatures: how many.
+        changed: whether it is newer than before.
+        skipped: rows or rules that were left out.
+    """
+
+    name: str
+    file: Path
+    version: str
+    signatures: int
+    changed: bool
+    skipped: int = 0
+
+
+def fetch_source(
+    spec: SourceSpec,
+    folder: Path,
+    wishes: Wishes | None = None,
+    *,
+    test: Test | None = None,
+    progress: Progress | None = None,
+    say: Say = silent,
+) -> list[Brought]:
+    """Bring a source into a folder, whole or not at all.
+
+    Args:
+        spec: which; `catalogue.parse_source` reads it from what a user writes.
+        folder: of signature files; it is made when it is missing.
+        wishes: how; None for the usual way.
+        test: tries a new file before it takes the old one's place.
+        progress: told the file, the bytes there are, and how many there will be, when known.
+        say: told what happens.
+
+    Returns:
+        One row a file: of ClamAV several, of others one.
+
+    Raises:
+        SourceError: it could not be brought in; the files of before are as they were.
+    """
+    wishes = wishes or Wishes()
+    with SourceFolder(folder) as held:
+        http = make_http(held, wishes, progress)
+        if spec.kind is Kind.CLAMAV:
+            return _clamav(spec, held, http, wishes, test, say)
+        return [_one_file(spec, held, http, wishes, test, say)]
+
+
+def make_http(held: SourceFolder, wishes: Wishes, progress: Progress | None) -> Http:
+    """What fetches into a folder as wished."""
+    return Http(
+        held.work,
+        held,
+        limits=wishes.limits,
+        proxy=wishes.proxy,
+        agent=wishes.agent or USER_AGENT,
+        local_address=wishes.local_address,
+        progress=progress,
+    )
+
+
+def announced_versions(
+    record: str, resolvers: Sequence[Address] | None, say: Say
+) -> Announced | None:
+    """What the TXT record says; None when there is none to go by."""
+    if not record:
+        return None
+    try:
+        texts = query_txt(record, resolvers)
+        return read_record(texts[0], datetime.now(UTC))
+    except SourceUnreachable as error:
+        say(Notice(Event.NO_RECORD, record, reason=str(error)))
+        return None
+
+
+def _clamav(
+    spec: SourceSpec,
+    held: SourceFolder,
+    http: Http,
+    wishes: Wishes,
+    test: Test | None,
+    say: Say,
+) -> list[Brought]:
+    options = wishes.clamav or Options((spec.url,))
+    record = wishes.dns_record
+    if record is None:
+        host = urlsplit(options.servers[0]).hostname or ""
+        record = DNS_RECORD if host.endswith(".clamav.net") else ""
+    announced = announced_versions(record, wishes.resolvers, say)
+    source = ClamavSource(held, http, options, announced=announced, test=test, say=say)
+    rows = []
+    for name in wishes.databases:
+        done = source.update(name)
+        entry = held.entry(name)
+        count = entry.signatures if entry else 0
+        rows.append(Brought(name, held.folder / done.file, str(done.version), count, done.changed))
+    return rows
+
+
+def _one_file(
+    spec: SourceSpec,
+    held: SourceFolder,
+    http: Http,
+    wishes: Wishes,
+    test: Test | None,
+    say: Say,
+) -> Brought:
+    before = held.entry(spec.name)
+    known = before.validators if before and before.url == spec.url else None
+    fetched = http.fetch(spec.url, spec.name, validators=known, largest=LARGEST_SOURCE)
+    if fetched is None:
+        assert before is not None
+        return _unchanged(spec, held, before, say)
+    data = _taken(fetched)
+    digest = hashlib.sha256(data).hexdigest()
+    if before is not None and known is not None and before.sha256 == digest:
+        entry = _stamped(before, fetched)
+        held.record(spec.name, entry)
+        return _unchanged(spec, held, entry, say)
+    records, count, skipped, version, licence = _read(spec, data)
+    if before and not wishes.allow_shrink and count < before.signatures / 2:
+        raise SourceShrunk(
+            f"{spec.name}: {count:,} signatures where there were {before.signatures:,}; look why, "
+            "and say --allow-shrink if it is right"
+        )
+    candidate = held.candidate(f"{spec.name}.tdb", build_portable(records))
+    try:
+        if test is not None:
+            say(Notice(Event.TESTING, spec.name, str(candidate)))
+            test(candidate)
+            say(Notice(Event.TESTED, spec.name, str(candidate)))
+        path = held.install(candidate)
+    finally:
+        with suppress(OSError):
+            candidate.unlink(missing_ok=True)
+    held.record(
+        spec.name,
+        Entry(
+            kind=spec.kind.value,
+            url=spec.url,
+            file=path.name,
+            sha256=digest,
+            size=len(data),
+            signatures=count,
+            fetched=datetime.now(UTC),
+            version=version,
+            author=spec.author,
+            licence=licence,
+            etag=fetched.validators.etag,
+            modified=fetched.validators.modified,
+        ),
+    )
+    say(Notice(Event.UPDATED, spec.name, path.name, signatures=count))
+    return Brought(spec.name, path, version, count, changed=True, skipped=skipped)
+
+
+def _read(spec: SourceSpec, data: bytes) -> tuple[list[Record], int, int, str, str]:
+    """Records, how many signatures they are, how many were left out, version and licence."""
+    if spec.kind is Kind.YARA:
+        rules = read_archive(data, spec.name, author=spec.author, licence=spec.licence)
+        return rules.records, rules.rules, rules.left_out, rules.version, rules.licence
+    if is_zip(data):
+        members = read_members(data, spec.name, lambda name: name.endswith((".csv", ".txt")))
+        if len(members) != 1:
+            raise SourceRefused(f"{spec.name}: {len(members)} lists in the archive instead of one")
+        (data,) = members.values()
+    feed = read_feed(data, spec.name, author=spec.author, licence=spec.licence)
+    source = feed.source
+    return feed.records, len(feed.records), feed.skipped, source.version, source.licence
+
+
+def _taken(fetched: Fetched) -> bytes:
+    try:
+        return fetched.path.read_bytes()
+    except OSError as error:
+        raise storage_error(error, fetched.path) from error
+    finally:
+        with suppress(OSError):
+            fetched.path.unlink()
+
+
+def _stamped(entry: Entry, fetched: Fetched) -> Entry:
+    """The same, with what to ask with next time."""
+    import msgspec
+
+    return msgspec.structs.replace(
+        entry, etag=fetched.validators.etag, modified=fetched.validators.modified
+    )
+
+
+def _unchanged(spec: SourceSpec, held: SourceFolder, entry: Entry, say: Say) -> Brought:
+    say(Notice(Event.UP_TO_DATE, spec.name, entry.file, signatures=entry.signatures))
+    path = held.folder / entry.file
+    return Brought(spec.name, path, entry.version, entry.signatures, changed=False)

@@ -13,16 +13,17 @@ from tocsin.app.places import config_dir
 from tocsin.app.update_test import try_out
 from tocsin.errors import UsageError
 from tocsin.settings import Settings
+from tocsin.updates.layout import DatabaseTarget
 from tocsin.updates.receive.bundle import URL as BUNDLE_URL
 from tocsin.updates.receive.bundle import BundleFetcher
 from tocsin.updates.receive.download import Progress
-from tocsin.updates.receive.due import is_due
 from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher, Throttle
 from tocsin.updates.receive.http import HttpFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust, read_trust
 from tocsin.updates.receive.updater import Outcome, Update, Wishes
+from tocsin.updates.rings import is_due
 
 MIRRORS = "mirrors"
 """File in the trust folder with the mirrors that `tocsin update trust` was given, one a line."""
@@ -135,7 +136,7 @@ def update_device(
     trust = device_trust(settings, asked.trust)
     state = state_of(settings)
     wishes = Wishes(
-        is_due,
+        _due,
         asked.channel or settings.updates.channel,
         int(settings.updates.max_checkpoint_age),
         asked.at,
@@ -147,6 +148,17 @@ def update_device(
 
     with fetcher_of(settings, asked) as mirrors:
         return Update(state, trust, mirrors, wishes, activate, progress).run()
+
+
+def _due(target: DatabaseTarget, channel: str, device: bytes, now: datetime) -> bool:
+    return is_due(
+        target.channels,
+        target.rings,
+        version=target.version,
+        device=device,
+        channel=channel,
+        now=now,
+    )
 
 
 def stated_moment(text: str | None) -> datetime | None:

@@ -253,7 +253,8 @@ def parse_custom(custom: object) -> Custom | None:
     Raises:
         LayoutError: of a known kind and malformed.
     """
-    if not isinstance(custom, Mapping) or custom.get("kind") not in _KINDS:
+    kind = custom.get("kind") if isinstance(custom, Mapping) else None
+    if not isinstance(custom, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
         return None
     try:
         read: Custom = msgspec.convert(dict(custom), Custom)

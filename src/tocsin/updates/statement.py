@@ -260,7 +260,7 @@ class Envelope(msgspec.Struct, frozen=True):
         if len(data) > MOST_ENTRY_BYTES:
             raise StatementError(
                 f"the log entry has {len(data):,} bytes and a log takes {MOST_ENTRY_BYTES:,}; "
-                "gather the sources into fewer files"
+                "gather the sources or wheels into fewer files"
             )
         return data
 

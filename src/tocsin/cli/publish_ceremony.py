@@ -215,12 +215,14 @@ def _begun(folder: Path, values: dict[str, Any]) -> Any:
     """A session in a folder that is made, with the log's key and the policy in it."""
     from contextlib import contextmanager
 
+    from tocsin.transparency.policy import Policy
     from tocsin.updates.publish.ceremony import make_log_key, write_policy
     from tocsin.updates.publish.workspace import PublisherSettings, Workspace
 
     @contextmanager
     def begun() -> Any:
         policy = values["policy"].read_bytes() if values["policy"] else b""
+        Policy.parse(policy or b"quorum none")  # before anything is made
         settings = PublisherSettings(
             values["origin"], str(values["keys"].absolute()), log_url=values["log_url"]
         )

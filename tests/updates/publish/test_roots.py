@@ -24,7 +24,12 @@ from tocsin.updates.publish.ceremony import (
     take_over,
     write_policy,
 )
-from tocsin.updates.publish.errors import PublishError, PublishingKeyError, SignaturesMissing
+from tocsin.updates.publish.errors import (
+    PublishError,
+    PublishingKeyError,
+    SignaturesMissing,
+    WorkspaceError,
+)
 from tocsin.updates.publish.keys import KeyFolder, make_key, read_public_key
 from tocsin.updates.publish.metadata import read_published
 from tocsin.updates.publish.publication import refresh
@@ -347,6 +352,16 @@ def test_what_a_successor_takes_over_is_in_a_log_of_their_own(abandoned, tmp_pat
     assert log.verifier.name != ORIGIN
     names = [parse_envelope(entry).statement.name for entry in log.reader().entries()]
     assert names == [root_name(2), "databases/1.tdb"]
+
+
+def test_a_copy_that_a_mirror_changed_is_not_taken_over(abandoned, tmp_path) -> None:
+    world, _ = abandoned
+    (stored,) = world.repository.glob("targets/databases/*")
+    data = bytearray(stored.read_bytes())
+    data[-1] ^= 1
+    stored.write_bytes(data)
+    with pytest.raises(WorkspaceError, match="not the file that was signed"):
+        successor(world, tmp_path)
 
 
 # --- keys ---------------------------------------------------------------------------------

@@ -11,15 +11,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Root
 
 from tocsin.transparency.errors import TransparencyError
 from tocsin.transparency.keys import SCRYPT_LOG2_N, SigningKey
 from tocsin.transparency.log import Log
-from tocsin.updates.layout import METADATA, TARGETS, Publisher, parse_publisher
+from tocsin.updates.layout import (
+    METADATA,
+    TARGETS,
+    Publisher,
+    parse_publisher,
+    stored_target,
+)
 from tocsin.updates.publish import roots, staging
 from tocsin.updates.publish.errors import PublishError, PublishingKeyError, WorkspaceError
-from tocsin.updates.publish.files import read_bounded, write_file
+from tocsin.updates.publish.files import read_bounded, sha256_of, write_file
 from tocsin.updates.publish.metadata import (
     Published,
     newest_root_version,
@@ -155,6 +162,7 @@ def take_over(workspace: Workspace, repository: Path) -> Root:
         WorkspaceError: it is none, or cannot be copied.
     """
     published = read_published(repository)
+    _demand_intact(published, repository)
     try:
         for name in (METADATA, TARGETS):
             if (repository / name).is_dir():
@@ -165,6 +173,30 @@ def take_over(workspace: Workspace, repository: Path) -> Root:
     except OSError as error:
         raise WorkspaceError(f"{repository}: {error.strerror or error}") from error
     return published.root.signed
+
+
+def _demand_intact(published: Published, repository: Path) -> None:
+    """Check a copy that somebody else made: the signatures, and every file that is offered.
+
+    Raises:
+        WorkspaceError: it is not what its publisher signed.
+    """
+    root = published.root.signed
+    for role, metadata in (
+        ("targets", published.targets),
+        ("snapshot", published.snapshot),
+        ("timestamp", published.timestamp),
+    ):
+        if metadata is None:
+            raise WorkspaceError(f"{repository}: nothing was ever published here")
+        try:
+            root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        except RepositoryError as error:
+            raise WorkspaceError(f"{repository}: its {role} are not signed: {error}") from error
+    for target in published.target_files.values():
+        stored = repository / stored_target(target.path, target.hashes["sha256"])
+        if sha256_of(stored) != (target.hashes["sha256"], target.length):
+            raise WorkspaceError(f"{stored}: not the file that was signed; take another copy")
 
 
 def successor_roles(before: Root, own: Roles) -> Roles:

@@ -54,22 +54,21 @@ def try_out(
     """
     from tocsin.app.apart import scanner_apart
     from tocsin.app.daemon import database_sources, scan_options
-    from tocsin.app.installed import installed_database
-    from tocsin.database.cache import open_database
+    from tocsin.database.cache import default_sources, open_database
 
-    in_use = installed_database(settings)
-    used = database_sources(settings)
-    others = [source for source in used if source not in in_use]
+    # In the order that `database_sources` has, so that the index is found again afterwards.
+    own = [default_sources()] if settings.database.with_default else []
+    sources = [*map(Path, settings.database.sources), database, *own]
     options = scan_options(settings, excepted=False)
     say("indexing the new signatures")
-    index = open_database([database, *others], lenient=settings.database.lenient)
+    index = open_database(sources, lenient=settings.database.lenient)
     say("scanning what is known to be good")
     with scanner_apart(index, options) as scan:
         found = _found(known_good(), scan)
     if not found:
         return
     # What is found with the database in use as well is nothing that this one brought.
-    before = open_database(used, lenient=settings.database.lenient)
+    before = open_database(database_sources(settings), lenient=settings.database.lenient)
     with scanner_apart(before, options) as scan:
         known = _found(list(found), scan)
     for file, names in found.items():

@@ -139,6 +139,10 @@ class Files:
         return [path for path, _ in self.seen]
 
 
+def _not_newer(files, since):
+    return since and parsedate_to_datetime(since).timestamp() >= int(files.modified)
+
+
 def _handler(files):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -162,9 +166,8 @@ def _handler(files):
             if self.headers.get("If-None-Match"):
                 if self.headers["If-None-Match"] == tag:
                     return self._answer(304, None, headers)
-            elif since := self.headers.get("If-Modified-Since"):
-                if parsedate_to_datetime(since).timestamp() >= int(files.modified):
-                    return self._answer(304, None, headers)
+            elif _not_newer(files, self.headers.get("If-Modified-Since")):
+                return self._answer(304, None, headers)
             wanted = self.headers.get("Range", "")
             if_range = self.headers.get("If-Range")
             if wanted and (if_range is None or if_range in (tag, headers["Last-Modified"])):

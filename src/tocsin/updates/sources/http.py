@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import os
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ from tocsin.version import VERSION
 
 USER_AGENT = f"tocsin/{VERSION}"
 _CHUNK = 1 << 16
+_LIBRARY_WORDS = re.compile(r"(?:<[^>]*>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
 _MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=7)
@@ -422,7 +424,5 @@ def _tls() -> ssl.SSLContext:
 
 def _words(error: Exception) -> str:
     """What an error of the library means, without its own names."""
-    reason = getattr(error, "reason", None) or error
-    text = str(reason)
-    _, found, after = text.rpartition("object at 0x")
-    return (after.partition(": ")[2] if found else text) or type(reason).__name__
+    text = str(getattr(error, "reason", None) or error)
+    return _LIBRARY_WORDS.sub("", text) or type(error).__name__

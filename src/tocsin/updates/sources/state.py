@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +87,6 @@ class _Ledger(msgspec.Struct, kw_only=True):
     """`sources.json`."""
 
     format: int = FORMAT
-    client: str = ""
     pauses: dict[str, Pause] = {}
     sources: dict[str, Entry] = {}
 
@@ -175,18 +173,6 @@ class SourceFolder:
             with suppress(OSError):
                 if not part or path.lstat().st_mtime < oldest:
                     path.unlink()
-
-    @property
-    def client(self) -> str:
-        """A random name of this folder, for servers that count their clients; kept."""
-        if not self._ledger.client:
-            raw = bytearray(secrets.token_bytes(16))
-            raw[6], raw[8] = raw[6] & 0x0F | 0x40, raw[8] & 0x3F | 0x80  # RFC 9562, version 4
-            text = raw.hex()
-            spans = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
-            self._ledger.client = "-".join(text[begin:end] for begin, end in spans)
-            self._write()
-        return self._ledger.client
 
     def entry(self, name: str) -> Entry | None:
         """What is known of a source whose file is still there; None else."""

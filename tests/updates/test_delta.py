@@ -89,6 +89,13 @@ def test_names_made_of_the_digest_cost_nothing(tmp_path):
     assert summary.bytes < 500 * 32 + 400
 
 
+def test_names_of_too_many_kinds_are_written_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("tocsin.updates.delta_text.MAX_TEMPLATES", 3)
+    texts = [f"{n:064x}:{n}:{'ABCDEF'[n % 6 - n % 2]}{'x' * (n % 5)}-{n}" for n in range(1, 90)]
+    records = [Record(Kind.FILE_DIGEST, text, FEED) for text in texts]
+    assert there_and_back(tmp_path, built(records[:9]), built(records))[:2] == (80, 0)
+
+
 def test_a_source_that_is_put_before_the_others_costs_itself(tmp_path):
     records = [
         record._replace(source=Source(f"list-{number:02}", f"{number:064}"))

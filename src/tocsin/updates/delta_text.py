@@ -37,7 +37,11 @@ MAX_TEXTS = 1 << 18
 MAX_TEXT_BYTES = 48 << 20
 """Bytes that they may have together, a newline each included."""
 
+MAX_TEMPLATES = 1 << 14
+"""Templates; texts of rarer ones are written whole."""
+
 MAX_DICTIONARY_BYTES = 4 << 20
+"""Removed records that added ones are compressed with."""
 
 _PLACES = 6
 _TOKENS = 32
@@ -96,7 +100,9 @@ def write_texts(writer: Writer, texts: Sequence[bytes], dictionary: bytes) -> No
     taken = [_taken(text) for text in texts]
     ranked = Counter(one.template for one in taken if one is not None)
     templates = [template for template, _ in sorted(ranked.items(), key=lambda i: (-i[1], i[0]))]
+    del templates[MAX_TEMPLATES:]
     numbers = {template: number for number, template in enumerate(templates, 1)}
+    taken = [one if one is not None and one.template in numbers else None for one in taken]
     writer.varint(len(templates))
     writer.block(b"".join(template + b"\n" for template in templates))
     writer.numbers([0 if one is None else numbers[one.template] for one in taken])
@@ -120,7 +126,7 @@ def read_texts(reader: Reader, count: int, dictionary: bytes) -> list[bytes]:
     Raises:
         DeltaError: it is damaged or goes beyond the bounds.
     """
-    kinds = reader.varint(MAX_TEXTS)
+    kinds = reader.varint(MAX_TEMPLATES)
     templates = [_ready(line) for line in _lines(reader.block(MAX_TEXT_BYTES), kinds)]
     which = reader.numbers(count, kinds)
     used = Counter(which)

@@ -1,6 +1,6 @@
 """What a day's delta costs: bytes, seconds and memory, beside general tools for differences.
 
-    python benchmarks/deltas.py                  every case, some ten minutes
+    python benchmarks/deltas.py                  every case, some fifteen minutes
     python benchmarks/deltas.py bare named       these two
     python benchmarks/deltas.py --no-peers large
 

@@ -103,7 +103,8 @@ class UpdatesSettings(_Section, frozen=True):
             for a new version; 0: any.
         bandwidth: most bytes a second that are fetched; 0: no limit.
         proxy: for http and https; empty: what the environment says.
-        rebuilders: how many of those who rebuild databases must have got the same bytes.
+        rebuilders: how many of those whom the file `rebuilders` in `trust` names must have
+            rebuilt a version from its sources and got the same bytes.
     """
 
     mirrors: tuple[Mirror, ...] = ()

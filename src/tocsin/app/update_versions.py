@@ -84,7 +84,8 @@ def verified_values(settings: Settings, named: Path | None) -> list[dict[str, An
         UpdateError: it cannot be looked at.
     """
     values = []
-    for each in recheck(state_of(settings), device_trust(settings, named)):
+    trust, needed = device_trust(settings, named), settings.updates.rebuilders
+    for each in recheck(state_of(settings), trust, rebuilders=needed):
         points = (each.content, *each.vouching.findings)
         verdict = each.vouching.verdict
         values.append(

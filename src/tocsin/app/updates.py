@@ -21,7 +21,7 @@ from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher, 
 from tocsin.updates.receive.http import HttpFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.state import UpdateState
-from tocsin.updates.receive.trust import Trust, read_trust
+from tocsin.updates.receive.trust import REBUILDERS, Trust, read_trust
 from tocsin.updates.receive.updater import Outcome, Update, Wishes
 from tocsin.updates.rings import is_due
 
@@ -141,7 +141,14 @@ def update_device(
         int(settings.updates.max_checkpoint_age),
         asked.at,
         asked.again,
+        settings.updates.rebuilders,
     )
+    if settings.updates.rebuilders > len(trust.rebuilders):
+        raise UsageError(
+            f"[updates] rebuilders asks for {settings.updates.rebuilders}, and "
+            f"{trust_folder(settings, asked.trust) / REBUILDERS} names {len(trust.rebuilders)}; "
+            "write the verifier keys of those you trust into it, one a line"
+        )
 
     def activate(database: Path) -> None:
         try_out(settings, database, say)

@@ -41,6 +41,7 @@ from tocsin.updates.receive.download import Progress, download_target, fetch_sma
 from tocsin.updates.receive.errors import ContentRefused, MetadataRefused, NotVouchedFor
 from tocsin.updates.receive.files import write_durably
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
+from tocsin.updates.receive.rebuilders import MOST_BYTES, rebuilds_path
 from tocsin.updates.receive.roots import claimed_logs
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient
@@ -125,6 +126,7 @@ class _Copy:
                 self._target(path, target)
         for sha256 in self._vouched(client, None if complete else wanted):
             self._pair(entry_path(sha256), proof_path(sha256), needed=complete)
+            self._small(rebuilds_path(sha256), MOST_BYTES)
             if complete:
                 self._pair(
                     withdrawal_entry_path(sha256), withdrawal_proof_path(sha256), needed=False

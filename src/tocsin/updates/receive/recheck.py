@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tocsin.transparency.policy import Policy
 from tocsin.updates.layout import database_name
 from tocsin.updates.receive.download import digest_of
 from tocsin.updates.receive.errors import MetadataRefused, StateDamaged
+from tocsin.updates.receive.rebuilders import rebuilt_finding, who_rebuilt
 from tocsin.updates.receive.roots import agreed_logs, target_keys
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
@@ -38,13 +39,16 @@ class Rechecked:
         return self.content.stands and self.vouching.stands
 
 
-def recheck(state: UpdateState, trust: Trust, policy: Policy | None = None) -> list[Rechecked]:
+def recheck(
+    state: UpdateState, trust: Trust, policy: Policy | None = None, *, rebuilders: int = 0
+) -> list[Rechecked]:
     """Look at every version that is kept.
 
     Args:
         state: of the device.
         trust: what the user chose.
         policy: another one to judge by.
+        rebuilders: how many must have rebuilt a version.
 
     Raises:
         StateDamaged: what was kept about a version is missing.
@@ -52,13 +56,13 @@ def recheck(state: UpdateState, trust: Trust, policy: Policy | None = None) -> l
     """
     current = state.installed().current
     return [
-        _one(state, trust, policy or trust.policy, version, in_use=version == current)
+        _one(state, trust, policy or trust.policy, version, rebuilders, version == current)
         for version in state.kept_versions()
     ]
 
 
 def _one(
-    state: UpdateState, trust: Trust, policy: Policy, version: int, *, in_use: bool
+    state: UpdateState, trust: Trust, policy: Policy, version: int, needed: int, in_use: bool
 ) -> Rechecked:
     how = state.received(version)
     held = trust.root if how.root_version == trust.root_version else None
@@ -81,6 +85,10 @@ def _one(
     vouching = examine(
         expected, entry, proof, *target_keys(root), policy, log_keys=agreed_logs(state)
     )
+    if needed:
+        names = who_rebuilt(state.rebuilds_of(version), sha256, version, trust.rebuilders)
+        findings = (*vouching.findings, rebuilt_finding(names, needed))
+        vouching = replace(vouching, findings=findings)
     same = (sha256, length) == (how.sha256, how.length)
     said = f"{length:,} bytes as they came" if same else f"changed since it came ({how.sha256})"
     return Rechecked(version, in_use, Finding("content", same, said), vouching)

@@ -49,6 +49,7 @@ KEPT = 2
 DATABASE = "database.tdb"
 ENTRY = "entry"
 PROOF = "tlog-proof"
+REBUILDS = "rebuilds"
 CURRENT = "current.tdb"
 _SMALL = 2 << 20
 _PATIENCE = 5.0
@@ -307,7 +308,18 @@ class UpdateState:
             raise StateDamaged(f"{folder}: the log entry or its proof is missing")
         return entry, proof
 
-    def store_version(self, database: Path, entry: bytes, proof: bytes, how: Received) -> Path:
+    def rebuilds_of(self, version: int) -> bytes | None:
+        """What rebuilders said of a version when it came, if that was asked for."""
+        return self._bytes(self.version_folder(version) / REBUILDS, 8 << 20)
+
+    def store_version(
+        self,
+        database: Path,
+        entry: bytes,
+        proof: bytes,
+        how: Received,
+        rebuilds: bytes | None = None,
+    ) -> Path:
         """Put a verified version beside the others; it is not in use by that.
 
         Args:
@@ -315,6 +327,7 @@ class UpdateState:
             entry: the log entry.
             proof: that it is in the log.
             how: it came.
+            rebuilds: what rebuilders say of it, if that was asked for.
 
         Returns:
             Where its database is now.
@@ -324,6 +337,8 @@ class UpdateState:
         half.mkdir()
         write_durably(half / ENTRY, entry)
         write_durably(half / PROOF, proof)
+        if rebuilds is not None:
+            write_durably(half / REBUILDS, rebuilds)
         write_durably(half / "received.json", msgspec.json.encode(how))
         os.replace(database, half / DATABASE)
         made = how.created.timestamp()  # so that its age is that of what is in it

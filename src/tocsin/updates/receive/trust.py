@@ -1,7 +1,8 @@
 """Whom the user chose to trust: a root to begin with, and a policy of logs and witnesses.
 
-Both lie in one folder (`/etc/tocsin/trust/` for root) as `root.json` and `policy`. Without them
-nothing is fetched: there is no publisher that this program trusts by itself.
+Both lie in one folder (`/etc/tocsin/trust/` for root) as `root.json` and `policy`, and beside
+them `rebuilders`, if the user asks for those. Without root and policy nothing is fetched: there
+is no publisher that this program trusts by itself.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from pathlib import Path
 from tuf.api.metadata import Root
 
 from tocsin.transparency.errors import MalformedPolicy
+from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.policy import MAX_POLICY_BYTES, Policy
 from tocsin.updates.receive.errors import NoTrust
 from tocsin.updates.receive.files import read_bounded, write_durably
+from tocsin.updates.receive.rebuilders import parse_rebuilders
 from tocsin.updates.receive.tuf_client import MAX_ROOT, read_root
 
 ROOT = "root.json"
 POLICY = "policy"
+REBUILDERS = "rebuilders"
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,12 @@ class Trust:
     Attributes:
         root: bytes of the root metadata to begin with.
         policy: whose word is asked for.
+        rebuilders: whose rebuilding of databases counts.
     """
 
     root: bytes
     policy: Policy
+    rebuilders: tuple[VerifierKey, ...] = ()
 
     @property
     def root_version(self) -> int:
@@ -48,7 +54,7 @@ def read_trust(folder: Path, policy_file: Path | None = None) -> Trust:
     """Read what the user chose.
 
     Args:
-        folder: with `root.json` and `policy`.
+        folder: with `root.json`, `policy` and perhaps `rebuilders`.
         policy_file: the policy, where it is elsewhere.
 
     Raises:
@@ -57,7 +63,10 @@ def read_trust(folder: Path, policy_file: Path | None = None) -> Trust:
     """
     root = _read(folder / ROOT, MAX_ROOT)
     place = policy_file or folder / POLICY
-    return Trust(root, parse_policy(_read(place, MAX_POLICY_BYTES), place))
+    policy = parse_policy(_read(place, MAX_POLICY_BYTES), place)
+    named = folder / REBUILDERS
+    rebuilders = parse_rebuilders(_read(named, MAX_POLICY_BYTES), named) if named.exists() else ()
+    return Trust(root, policy, rebuilders)
 
 
 def parse_policy(data: bytes, place: Path) -> Policy:

@@ -42,6 +42,12 @@ from tocsin.updates.receive.gate import ConsentGate
 from tocsin.updates.receive.logview import check_log
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
 from tocsin.updates.receive.obtain import obtain
+from tocsin.updates.receive.rebuilders import (
+    MOST_BYTES,
+    rebuilds_path,
+    rebuilt_finding,
+    who_rebuilt,
+)
 from tocsin.updates.receive.roots import RootKeeper, Waiting, target_keys
 from tocsin.updates.receive.state import Installed, LastRun, Received, UpdateState
 from tocsin.updates.receive.trust import Trust
@@ -67,6 +73,7 @@ class Wishes:
         at: time that everything is judged by; None for now.
         is_due: whether a version is for this device by then, by channel and ring.
         again: try versions again that did not pass their test here.
+        rebuilders: of the user's, how many must have rebuilt a version and got the same bytes.
     """
 
     is_due: Callable[[DatabaseTarget, str, bytes, datetime], bool]
@@ -74,6 +81,7 @@ class Wishes:
     max_checkpoint_age: int = 0
     at: datetime | None = None
     again: bool = False
+    rebuilders: int = 0
 
     def moment(self) -> datetime:
         """The time that counts."""
@@ -310,6 +318,7 @@ class Update:
                 log_keys=self._keeper.agreed_logs(),
             )
             self._state.keep_checkpoint(checkpoint)  # from now on nothing else is believed
+        rebuilds = self._demand_rebuilt(target)
         with self._step("database"):
             database, outcome.way = self._database(client, offer, target)
         outcome.source = self._mirrors.last
@@ -329,7 +338,7 @@ class Update:
         with self._step("store"):
             stored = database
             if database != self._state.database(version):
-                stored = self._state.store_version(database, entry, proof, how)
+                stored = self._state.store_version(database, entry, proof, how, rebuilds)
         with self._step("test"):
             self._try_out(version, stored)
 
@@ -373,6 +382,18 @@ class Update:
         assert first is not None
         first.require()
         raise AssertionError
+
+    def _demand_rebuilt(self, target: DatabaseTarget) -> bytes | None:
+        """What rebuilders say of a version, where the user asks for it."""
+        if not self._wishes.rebuilders:
+            return None
+        with self._step("rebuilders"):
+            said = self._get(rebuilds_path(target.sha256), MOST_BYTES)
+        names = who_rebuilt(said, target.sha256, target.version, self._trust.rebuilders)
+        finding = rebuilt_finding(names, self._wishes.rebuilders)
+        if not finding.stands:
+            raise NotVouchedFor(f"{database_name(target.version)} is not used: {finding.detail}")
+        return said
 
     def _old_root(self, version: int) -> Root | None:
         held = self._state.root_bytes(version)

@@ -23,6 +23,11 @@ from tocsin.updates.sources.clamav import Trust
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/"
 
 
+def require_words(error):
+    """An error must tell a person something."""
+    assert str(error).strip()
+
+
 def key_pair(p, q):
     return cvd.PublicKey(p * q, 65537), pow(65537, -1, (p - 1) * (q - 1))
 

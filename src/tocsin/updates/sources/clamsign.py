@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import pkcs7
 
 from tocsin.updates.sources import der
 from tocsin.updates.sources.errors import SourceRefused, SourceStorage
@@ -33,6 +31,8 @@ LARGEST = 1 << 20
 _MOST_LINES = 64
 _LONGEST_CHAIN = 6
 _MOST_ROOTS = 100
+_MOST_CERTIFICATES = 16
+_CERTIFICATES = 0xA0
 
 _SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
 _DATA = bytes.fromhex("2a864886f70d010701")
@@ -143,9 +143,12 @@ def _verified(
     encapsulated = signed[2].children()
     if encapsulated[0].content != _DATA or len(encapsulated) != 1:
         raise der.NotDer("the signature is not detached")
-    with warnings.catch_warnings():  # of certificates that are DER only nearly: they are refused
-        warnings.simplefilter("error")
-        certificates = pkcs7.load_der_pkcs7_certificates(envelope)
+    certificates = [
+        x509.load_der_x509_certificate(each.whole)
+        for part in signed[3:-1]
+        if part.tag == _CERTIFICATES
+        for each in part.children()[:_MOST_CERTIFICATES]
+    ]
     why: Exception = der.NotDer("nobody signed it")
     for info in signed[-1].children():
         try:

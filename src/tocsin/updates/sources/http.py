@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 import urllib3
@@ -402,7 +402,11 @@ def proxy_of(url: str, user: str = "", password: str = "") -> Proxy:
         raise SourceUnreachable(f"{url}: not the address of an HTTP proxy")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     plain = f"{parts.scheme}://{host}{port}"
-    return Proxy(plain, user or parts.username or "", password or parts.password or "")
+    return Proxy(
+        plain,
+        user or unquote(parts.username or ""),
+        password or unquote(parts.password or ""),
+    )
 
 
 def _tls() -> ssl.SSLContext:

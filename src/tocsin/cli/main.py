@@ -26,6 +26,7 @@ VERBS = {
     "db": "Build, inspect and compare detection databases.",
     "publish": "Publish databases and releases that others can verify.",
     "log": "Keep and check a transparency log.",
+    "witness": "Cosign logs, so that nobody can be shown another one.",
     "daemon": "Serve scans to others, and guard this machine.",
     "quarantine": "Take files away, show what was taken, put it back.",
     "status": "Say what protects this device now.",

@@ -71,5 +71,9 @@ class LogExists(TransparencyError):
     """A log is where a new one was to be made."""
 
 
+class WitnessError(TransparencyError):
+    """What a witness or a mirror keeps cannot be read or written; it cosigned nothing."""
+
+
 class KeyFileError(TransparencyError):
     """A key's file that cannot be read, written or opened with this passphrase."""

@@ -1,0 +1,166 @@
+"""What a witness decides about one checkpoint that it is sent: pure, from bytes and what it knows.
+
+A witness cosigns a checkpoint when its log signed it and it continues the one that was cosigned
+last. Whoever calls must hold the log's record from reading what was cosigned last until the new
+one is stored; see `witness_store`.
+
+Specification: C2SP tlog-witness, "add-checkpoint".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tocsin.transparency.coding import decode_decimal, decode_hash
+from tocsin.transparency.errors import BadProof, BadSignature, MalformedNote
+from tocsin.transparency.merkle import EMPTY_ROOT, verify_consistency
+from tocsin.transparency.note import NoteSignature, SignedNote, VerifierKey, verify
+from tocsin.transparency.tree_head import Checkpoint
+
+MAX_PROOF_LINES = 63
+MAX_REQUEST_BYTES = 512 << 10
+"""A checkpoint with more than a hundred of the largest signatures has room in it."""
+
+OK, BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNPROCESSABLE = 200, 400, 403, 404, 409, 422
+SIZE_TYPE = "text/x.tlog.size"
+TEXT_TYPE = "text/plain; charset=utf-8"
+
+
+def origin_hash(origin: str) -> str:
+    """The name under which a log is found at a witness: SHA-256 of its origin, in hex."""
+    return hashlib.sha256(origin.encode("utf-8")).hexdigest()
+
+
+class Answer(NamedTuple):
+    """What is answered to a request.
+
+    Attributes:
+        status: of HTTP.
+        body: its content.
+        content_type: of the body.
+    """
+
+    status: int
+    body: bytes
+    content_type: str = TEXT_TYPE
+
+
+class Refused(Exception):
+    """A request that is answered with something else than a cosignature.
+
+    Attributes:
+        answer: which.
+        inconsistent: whether the log signed what does not continue what it signed before: a
+            proof that was left out or is wrong looks the same, so it is only worth a look.
+    """
+
+    def __init__(self, status: int, reason: str, *, inconsistent: bool = False) -> None:
+        self.answer = Answer(status, f"{reason}\n".encode())
+        self.inconsistent = inconsistent
+        super().__init__(reason)
+
+
+class _Elsewhere(Refused):
+    """The old size is not the one that was cosigned last."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(CONFLICT, f"cosigned last: {size}")
+        self.answer = Answer(CONFLICT, f"{size}\n".encode("ascii"), SIZE_TYPE)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request that is well formed; nothing in it has been checked.
+
+    Attributes:
+        old: entries of the checkpoint from which the proof leads.
+        proof: of consistency, at most 63 hashes.
+        note: the checkpoint as it came.
+        head: what the checkpoint says.
+    """
+
+    old: int
+    proof: tuple[bytes, ...]
+    note: SignedNote
+    head: Checkpoint
+
+    @classmethod
+    def parse(cls, data: bytes) -> Submission:
+        """Read the body of a request.
+
+        Raises:
+            Refused: it is malformed (status 400).
+        """
+        if len(data) > MAX_REQUEST_BYTES:
+            raise Refused(BAD_REQUEST, f"a request has at most {MAX_REQUEST_BYTES} bytes")
+        before, blank, checkpoint = data.partition(b"\n\n")
+        if not blank:
+            raise Refused(BAD_REQUEST, "no blank line stands before the checkpoint")
+        try:
+            first, *lines = before.decode("ascii").split("\n")
+            word, space, size = first.partition(" ")
+            if (word, space) != ("old", " "):
+                raise ValueError("the first line must be 'old' and a size")
+            if len(lines) > MAX_PROOF_LINES:
+                raise ValueError(f"a proof has at most {MAX_PROOF_LINES} lines")
+            old, proof = decode_decimal(size), tuple(map(decode_hash, lines))
+            note = SignedNote.parse(checkpoint, max_bytes=MAX_REQUEST_BYTES)
+            return cls(old, proof, note, Checkpoint.parse(note.text))
+        except (ValueError, MalformedNote) as error:
+            raise Refused(BAD_REQUEST, str(error)) from error
+
+    def judge(
+        self, log_keys: Collection[VerifierKey], latest: Checkpoint | None
+    ) -> tuple[NoteSignature, ...]:
+        """Decide whether the checkpoint is cosigned.
+
+        Args:
+            log_keys: by which its log may sign; none for a log that is not known.
+            latest: cosigned last for this log; None before the first.
+
+        Returns:
+            The log's signatures that verified, at least one; the checkpoint is to be cosigned.
+
+        Raises:
+            Refused: it is not.
+        """
+        head = self.head
+        signed = self.signed_by_log(log_keys)
+        if self.old > head.size:
+            raise Refused(BAD_REQUEST, "the old size is above the checkpoint's")
+        known = Checkpoint(head.origin, 0, EMPTY_ROOT) if latest is None else latest
+        if self.old != known.size:
+            raise _Elsewhere(known.size)
+        if head.size == 0 and head.root != EMPTY_ROOT:
+            raise Refused(UNPROCESSABLE, "an empty log has the hash of nothing as its root")
+        if self.old == 0:
+            if self.proof:
+                raise Refused(UNPROCESSABLE, "from an empty log no proof is needed, nor allowed")
+            return signed
+        if self.old == head.size and known.root != head.root:
+            raise Refused(
+                UNPROCESSABLE,
+                "another tree of this size was cosigned; the log signed two",
+                inconsistent=True,
+            )
+        try:
+            verify_consistency(self.old, known.root, head.size, head.root, self.proof)
+        except BadProof as error:
+            raise Refused(UNPROCESSABLE, str(error), inconsistent=True) from error
+        return signed
+
+    def signed_by_log(self, log_keys: Collection[VerifierKey]) -> tuple[NoteSignature, ...]:
+        """The log's signatures, checked; at least one.
+
+        Raises:
+            Refused: the log is not known (status 404), or did not sign this (403).
+        """
+        if not log_keys:
+            raise Refused(NOT_FOUND, "this log is not known here")
+        try:
+            return tuple(each.signature for each in verify(self.note, log_keys))
+        except BadSignature as error:
+            raise Refused(FORBIDDEN, str(error)) from error

@@ -149,6 +149,10 @@ def test_a_version_that_is_none_is_left_out():
     assert (record.level, record.warns) == (0, False)
 
 
+def test_a_time_beyond_all_calendars_is_no_reason_to_stop():
+    assert read_record("1.4.6:62:5:901795845600:1:90:1:335", NOW).versions["daily"] == 5
+
+
 @given(st.text(max_size=80))
 def test_any_text_is_a_record_or_refused(text):
     try:

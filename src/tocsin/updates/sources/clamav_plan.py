@@ -6,7 +6,7 @@ record as ClamAV 1.4.6 reads it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
@@ -51,8 +51,7 @@ def read_record(text: str, now: datetime) -> Announced:
     fields = text.split(":")
     if len(fields) <= _LEVEL or not is_number(fields[_RECORDED]) or len(fields[_RECORDED]) > 12:
         raise SourceUnreachable("the TXT record is not as ClamAV writes it")
-    recorded = datetime.fromtimestamp(int(fields[_RECORDED]), UTC)
-    if now - recorded > OLDEST_RECORD:
+    if now.timestamp() - int(fields[_RECORDED]) > OLDEST_RECORD.total_seconds():
         raise SourceUnreachable("DNS record is older than 3 hours.")
     versions = {
         name: int(fields[place])

@@ -121,6 +121,9 @@ def test_losing_events_twice_loses_nothing(
     came = open_folder.with_name("came")
     came.mkdir()
     (came / "old").write_bytes(b"old")
+    moved = open_folder.with_name("moved")
+    (moved / "deep").mkdir(parents=True)
+    (moved / "deep" / "old").write_bytes(b"old")
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     watcher = Watcher()
     try:
@@ -133,11 +136,13 @@ def test_losing_events_twice_loses_nothing(
                 (open_folder / "a").touch()
                 os.rename(open_folder / "a", open_folder / "b")
             (open_folder / each).write_bytes(b"lost")
+            if each == "second":
+                os.rename(moved, open_folder / "moved")  # nobody is told of it
             for _ in range(limit):
                 watcher.hear()  # and no time to go through the folders
             time.sleep(0.2)
         found = _heard(watcher)
-        for name in ("came/old", "first", "second"):
+        for name in ("came/old", "first", "second", "moved/deep/old"):
             assert str(open_folder / name) in found
     finally:
         watcher.close()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 
@@ -37,6 +38,7 @@ def command(ctx: click.Context) -> None:
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     arguments = [sys.executable, *flags, "-P", "-m", "tocsin.cli.daemon_process"]
     if named is not None:
-        arguments.append(os.path.abspath(named))
-    sys.stdout.flush()
-    os.execv(sys.executable, arguments)  # noqa: S606
+        arguments.append(str(Path(named).absolute()) if Path(named).exists() else str(named))
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    os.execv("/proc/self/exe", arguments)  # noqa: S606

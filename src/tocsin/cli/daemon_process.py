@@ -10,11 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from tocsin.app.daemon import run_daemon
-from tocsin.app.settings import load_settings
 from tocsin.cli.printable import printable
 from tocsin.errors import InvalidSettings, TocsinError
-from tocsin.protect.daemon.supervisor import name_process
 
 
 def main(arguments: list[str]) -> int:
@@ -26,9 +23,13 @@ def main(arguments: list[str]) -> int:
     Returns:
         An exit status: 0 it was told to end, 2 it could not start or go on.
     """
-    name_process("tocsin")
     config = Path(arguments[0]) if arguments else None
     try:
+        from tocsin.app.daemon import run_daemon
+        from tocsin.app.settings import load_settings
+        from tocsin.protect.daemon.supervisor import name_process
+
+        name_process("tocsin")
         return run_daemon(load_settings(config).settings, config)
     except InvalidSettings as error:
         for line in error.lines():

@@ -100,7 +100,8 @@ def run() -> None:
         try:
             main(standalone_mode=False)
         finally:
-            sys.stdout.flush()  # while what is wrong with the output can still be said
+            if sys.stdout is not None:  # it may have been closed by who started this
+                sys.stdout.flush()  # while what is wrong with the output can still be said
     except click.ClickException as error:
         error.show()
         sys.exit(2)

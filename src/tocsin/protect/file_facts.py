@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import hashlib
 import os
 import signal
 import stat
 import struct
 import threading
-import time
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -63,14 +61,11 @@ _OPEN_BY_HANDLE.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _MAX_HANDLE: Final = 128
 _HANDLE_HEAD: Final = struct.Struct("=Ii")
 
-_TMPFS: Final = 0x01021994
-
 TRUSTED_KINDS: Final = frozenset(
     {
         0x0000EF53,  # ext2, ext3, ext4
         0x58465342,  # xfs
-        0x9123683E,  # btrfs
-        _TMPFS,
+        0x01021994,  # tmpfs
         0xF2F52010,  # f2fs
         0x7366746E,  # ntfs3
         0x73717368,  # squashfs
@@ -81,7 +76,9 @@ TRUSTED_KINDS: Final = frozenset(
 )
 """`f_type` of file systems that are changed through this kernel alone and keep change times
 that nobody can set. Not among them: network file systems and FUSE, which change elsewhere;
-overlayfs, whose layers change beneath it; FAT, whose change time is the modification time."""
+overlayfs, whose layers change beneath it; FAT, whose change time is the modification time; btrfs,
+where a snapshot may get the device number of a subvolume that was removed and its files' numbers
+with it, and no mount tells of that."""
 
 SETTLED_AFTER: Final = 0.05
 """Seconds; several ticks of the slowest clock (100 Hz)."""
@@ -196,16 +193,11 @@ def nobody_writes(descriptor: int) -> bool:
 
 def is_trusted(descriptor: int) -> bool:
     """Whether verdicts on files of this file system may be remembered at all."""
-    return _kind_of(descriptor) in TRUSTED_KINDS
-
-
-def _kind_of(descriptor: int) -> int:
-    """`f_type` of a file's file system; 0 when the kernel does not say."""
     buffer = ctypes.create_string_buffer(256)
     if _FSTATFS(descriptor, ctypes.addressof(buffer)) < 0:
-        return 0
+        return False
     kind: int = ctypes.c_long.from_buffer(buffer).value & 0xFFFF_FFFF
-    return kind
+    return kind in TRUSTED_KINDS
 
 
 def is_settled(facts: Facts, now: float) -> bool:
@@ -217,34 +209,6 @@ def is_settled(facts: Facts, now: float) -> bool:
     """
     age = now - facts.changed - facts.changed_ns / 1e9
     return age > (SETTLED_AFTER if facts.changed_ns else SETTLED_AFTER_WHOLE_SECONDS)
-
-
-def mark_of_content(descriptor: int) -> bytes:
-    """What is the same again only if the file's content is, without watching it in between.
-
-    Two equal marks say that nobody wrote at either moment, and that no change time was set in
-    between: whoever writes, or stores through a mapping that was made since, sets one, and none
-    can be set back. The first mark's change time was settled, so that a later one differs. On
-    tmpfs a store through a mapping sets none, so no file of it has a mark.
-
-    Args:
-        descriptor: opened for reading only.
-
-    Returns:
-        16 bytes, or none where nothing can be said: somebody writes, the file has changed just
-        now, its file system is not one of `TRUSTED_KINDS`, or the right `CAP_LEASE` is missing.
-    """
-    kind = _kind_of(descriptor)
-    if kind not in TRUSTED_KINDS or kind == _TMPFS:
-        return b""
-    now = time.time()
-    try:
-        facts = facts_of(descriptor)
-    except OSError:
-        return b""
-    if not is_settled(facts, now) or not nobody_writes(descriptor):
-        return b""
-    return hashlib.blake2b(repr((facts.key, facts.stamp)).encode(), digest_size=16).digest()
 
 
 def path_of(descriptor: int) -> str:

@@ -249,9 +249,8 @@ class _ApiScan:
         """A report was passed on: one more file may be opened."""
         self._front.keeper.more(self._number)
 
-    def opened(self, path: bytes, descriptor: int, mark: bytes) -> None:
-        """A file was opened; the descriptor is this object's. It is looked at in any case."""
-        del mark
+    def opened(self, path: bytes, descriptor: int) -> None:
+        """A file was opened; the descriptor is this object's."""
         if self._gone:
             os.close(descriptor)
             return

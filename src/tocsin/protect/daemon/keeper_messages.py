@@ -59,17 +59,10 @@ ToKeeper = OpenWish | MoreWish | CancelWish | ActWish
 
 
 class OpenedNote(msgspec.Struct, frozen=True, tag="opened"):
-    """A file was opened; its descriptor comes along.
-
-    Attributes:
-        number: of the wish.
-        path: of the file.
-        mark: by which its content is known; see `file_facts.mark_of_content`.
-    """
+    """A file was opened; its descriptor comes along."""
 
     number: int
     path: bytes
-    mark: bytes = b""
 
 
 class RefusedNote(msgspec.Struct, frozen=True, tag="refused"):

@@ -95,8 +95,9 @@ class Watcher:
         """Have some more folders watched; the files that came into them before."""
         for _ in range(min(most, len(self._todo))):
             folder, since = self._todo.popleft()
-            self._add(folder)
-            self._list(folder, since)
+            is_new = self._add(folder)
+            lost = since not in (0.0, float("inf"))
+            self._list(folder, 0.0 if is_new and lost else since)  # it came while nothing was told
         return self._take()
 
     def hear(self) -> list[str]:
@@ -155,17 +156,19 @@ class Watcher:
         self._todo.extend(whole)
         self._todo.extend((root, since) for root in self._roots)
 
-    def _add(self, folder: str) -> None:
+    def _add(self, folder: str) -> bool:
+        """Watch a folder; whether it was not watched yet."""
         flags = _WATCHED | _IN_ONLYDIR | _IN_DONT_FOLLOW
         watch = _LIBC.inotify_add_watch(self._descriptor, os.fsencode(folder), flags)
         if watch >= 0:
+            is_new = watch not in self._paths
             self._paths[watch] = folder
-            return
+            return is_new
         number = ctypes.get_errno()
-        if number in (errno.ENOENT, errno.ENOTDIR):
-            return
-        self.unwatched += 1
-        self.full |= number == errno.ENOSPC
+        if number not in (errno.ENOENT, errno.ENOTDIR):
+            self.unwatched += 1
+            self.full |= number == errno.ENOSPC
+        return False
 
     def _list(self, folder: str, since: float) -> None:
         """Go on with folders in a folder, and with its files that changed since then."""

@@ -126,14 +126,16 @@ def wrong(said: Said) -> str:
         return f"no verb {verb!r}" if said.certain else ""
     context = click.Context(main)
     command = main.get_command(context, verb)
-    if isinstance(command, click.Group):
+    while isinstance(command, click.Group):
         if not words or not _WORD.match(words[0]):
             return ""
         name = words.pop(0)
         inner = command.get_command(context, name)
         if inner is None:
+            if command.invoke_without_command:  # as `tocsin update`, which has options of its own
+                break
             return f"{verb!r} has no {name!r}" if said.likely else ""
-        command = inner
+        verb, command = name, inner
     assert command is not None
     options = {"-h", "--help"}
     for parameter in command.params:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli.log_follow import mirror, monitor
 from tocsin.cli.log_verdict import (
     print_verdict,
     read_log_key,
@@ -64,6 +65,10 @@ def command() -> None:
       tocsin log prove site/log 0 -o notes.txt.tlog-proof
       tocsin log verify notes.txt notes.txt.tlog-proof --policy policy
     """
+
+
+command.add_command(mirror)
+command.add_command(monitor)
 
 
 # --- making and growing -------------------------------------------------------------------

@@ -45,10 +45,16 @@ class SplitView(TransparencyError):
 
     Attributes:
         evidence: the two signed checkpoints, as they came; keep them, they prove it.
+        proof: for trees of two sizes what ties the larger one to another beginning: the root
+            that it has at the smaller size, then the consistency proof from there. Empty for
+            trees of one size, where the checkpoints alone prove it.
     """
 
-    def __init__(self, reason: str, evidence: tuple[bytes, bytes]) -> None:
+    def __init__(
+        self, reason: str, evidence: tuple[bytes, bytes], proof: tuple[bytes, ...] = ()
+    ) -> None:
         self.evidence = evidence
+        self.proof = proof
         super().__init__(reason)
 
 

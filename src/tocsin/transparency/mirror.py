@@ -1,0 +1,166 @@
+"""A mirror: a copy of a log whose cosignature means that the contents are held.
+
+Whatever the source serves is checked against the checkpoint before it is kept; what is kept is on
+the disk before the mirror signs; and what it signed last is the beginning of all it signs later.
+The copy is a log's folder again: any web server serves it.
+
+Specification: C2SP tlog-mirror, "Introduction" and "Updating a Mirror", of which this is "other
+update processes": the mirror fetches. The write API is not here: that document has no version yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.transparency.checkpoint import OpenedCheckpoint
+from tocsin.transparency.cosignature import cosign
+from tocsin.transparency.errors import LogDamaged, TransparencyError
+from tocsin.transparency.follow import keep_tree, one_origin, open_by_any, reader_beyond
+from tocsin.transparency.keys import SigningKey
+from tocsin.transparency.log_files import PENDING, LogFiles
+from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey, verify
+from tocsin.transparency.reader import Fetch, LogReader, fetch_checkpoint, folder_fetch
+from tocsin.transparency.tiles import CHECKPOINT
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What a mirror came to.
+
+    Attributes:
+        before: entries it held.
+        checkpoint: of what it holds now, as it is served.
+        written: files that were new or wrong.
+        source_size: entries that the source showed; fewer than are held when it is behind.
+    """
+
+    before: int
+    checkpoint: OpenedCheckpoint
+    written: int
+    source_size: int
+
+
+class Mirror:
+    """A copy of a log in a folder.
+
+    Args:
+        folder: is made where it is missing.
+        log_keys: the log's.
+        keys: by which the mirror cosigns; they must be used for nothing else.
+        cosigners: whose cosignatures are passed on when they verify; None for all, unchecked.
+        clock: gives POSIX seconds.
+
+    Raises:
+        MalformedKey: the log's keys are of several logs.
+        LogDamaged: the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        log_keys: Collection[VerifierKey],
+        *,
+        keys: Sequence[SigningKey] = (),
+        cosigners: Collection[VerifierKey] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.origin = one_origin(log_keys)
+        self.folder = folder
+        self._log_keys = tuple(log_keys)
+        self._keys = tuple(keys)
+        self._cosigners = cosigners
+        self._clock = clock
+        self._own = folder_fetch(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LogDamaged(f"{folder}: {error.strerror or error}") from error
+
+    def held(self) -> OpenedCheckpoint | None:
+        """The checkpoint of what is held; None before the first time.
+
+        Raises:
+            LogDamaged: it is damaged.
+        """
+        found = []
+        for name in (PENDING, CHECKPOINT):
+            try:
+                found.append(open_by_any(self._own(name, MAX_NOTE_BYTES), self._log_keys))
+            except FileNotFoundError:
+                continue
+            except TransparencyError as error:
+                raise LogDamaged(f"{self.folder / name}: {error}") from error
+        return max(found, key=lambda opened: opened.head.size, default=None)
+
+    def update(
+        self,
+        fetch: Fetch,
+        *,
+        whole: bool = False,
+        observe: Callable[[int], None] = lambda _: None,
+    ) -> Mirrored:
+        """Copy what is new, and cosign.
+
+        Args:
+            fetch: gets the files of the log, or of another mirror of it.
+            whole: whether to check what is held, too, and to fetch again what is wrong.
+            observe: is told now and then how many files were looked at.
+
+        Raises:
+            SplitView: the source's tree and the one held are two histories; nothing was changed.
+            LogDamaged: the source lacks something or serves something wrong; what is held stays.
+            BadSignature: the source's checkpoint is not the log's.
+            LogBusy: another process writes the folder.
+        """
+        with LogFiles(self.folder) as files:
+            held = self.held()
+            before = 0 if held is None else held.head.size
+            shown = open_by_any(fetch_checkpoint(fetch), self._log_keys)
+            # Behind a damaged copy the source's tiles do as well: each is checked.
+            own = _either(self._own, fetch) if whole else self._own
+            reader = reader_beyond(held, own, shown, fetch)
+            if whole and held is not None and reader is None:
+                reader = LogReader(fetch if shown.head.size >= before else own, held.head)
+            written = 0
+            if reader is not None:
+                grown_from = 0 if whole else before
+                written = keep_tree(
+                    files, self._own, reader, grown_from=grown_from, observe=observe
+                )
+            newest = shown if held is None or shown.head.size >= before else held
+            served = self._serve(files, newest)
+            return Mirrored(before, served, written, shown.head.size)
+
+    def _serve(self, files: LogFiles, newest: OpenedCheckpoint) -> OpenedCheckpoint:
+        """Cosign what is held, and serve it.
+
+        It is kept, durably and unsigned, before the signature can be seen: so this mirror never
+        signs a tree that does not begin with it.
+        """
+        note = newest.note
+        if self._cosigners is not None:
+            known = [*self._log_keys, *self._cosigners]
+            note = SignedNote(note.text, tuple(each.signature for each in verify(note, known)))
+        if self._keys:
+            files.write(PENDING, note.to_bytes())
+            files.settle()
+            now = max(1, int(self._clock()))
+            note = note.with_signatures(cosign(note.text, key, now) for key in self._keys)
+        files.write(CHECKPOINT, note.to_bytes())
+        files.settle()
+        files.remove(PENDING)
+        files.settle()
+        return OpenedCheckpoint(newest.head, note, newest.log)
+
+
+def _either(first: Fetch, second: Fetch) -> Fetch:
+    def fetch(path: str, limit: int) -> bytes:
+        try:
+            return first(path, limit)
+        except (FileNotFoundError, LogDamaged):
+            return second(path, limit)
+
+    return fetch

@@ -15,7 +15,7 @@ from tocsin.transparency.coding import decode_hash, encode_base64
 from tocsin.transparency.errors import BadProof, LogDamaged, SplitView, TransparencyError
 from tocsin.transparency.files import sync_folder, write_file
 from tocsin.transparency.follow import require_split
-from tocsin.transparency.note import MAX_NOTE_BYTES, VerifierKey
+from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
 from tocsin.transparency.reader import folder_fetch
 
 SMALLER, LARGER, PROOF = "smaller.note", "larger.note", "proof"
@@ -23,7 +23,7 @@ _MAX_PROOF_BYTES = 65 * 45
 
 
 def keep_evidence(folder: Path, split: SplitView) -> Path:
-    """Keep evidence in a folder of its own, which is named by its content.
+    """Keep evidence in a folder of its own, which is named by the two trees; once is enough.
 
     Args:
         folder: in which; it is made where it is missing.
@@ -33,14 +33,17 @@ def keep_evidence(folder: Path, split: SplitView) -> Path:
         The folder with the two notes and the proof.
 
     Raises:
-        TransparencyError: it cannot be written.
+        TransparencyError: it cannot be written, or holds no notes.
     """
     files = {
         SMALLER: split.evidence[0],
         LARGER: split.evidence[1],
         PROOF: "".join(f"{encode_base64(each)}\n" for each in split.proof).encode("ascii"),
     }
-    place = folder / hashlib.sha256(b"\0".join(files.values())).hexdigest()[:16]
+    heads = sorted(SignedNote.parse(note).text for note in split.evidence)
+    place = folder / hashlib.sha256("\n".join(heads).encode("utf-8")).hexdigest()[:16]
+    if all((place / name).exists() for name in files):
+        return place
     try:
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

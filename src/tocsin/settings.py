@@ -172,8 +172,8 @@ class DaemonSettings(_Section, frozen=True):
         max_connections: most connections of one user at a time; more wait, and beyond twice as
             many they are closed. All who come over TCP count as one user.
         max_queue: most objects that wait for a worker; with more, nobody new is accepted.
-        cache_size: most clean streams that are remembered, by digest, until there is another
-            database, and are not looked at again; 0: none.
+        cache_size: most clean streams, and files that only root may write to, that are
+            remembered until there is another database, and are not looked at again; 0: none.
         idle_timeout: seconds of silence after which a connection or session is closed.
         command_timeout: seconds for a command to arrive.
         follow_links: let path scans follow links inside folders.

@@ -61,11 +61,13 @@ _OPEN_BY_HANDLE.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _MAX_HANDLE: Final = 128
 _HANDLE_HEAD: Final = struct.Struct("=Ii")
 
+_TMPFS: Final = 0x01021994
+
 TRUSTED_KINDS: Final = frozenset(
     {
         0x0000EF53,  # ext2, ext3, ext4
         0x58465342,  # xfs
-        0x01021994,  # tmpfs
+        _TMPFS,
         0xF2F52010,  # f2fs
         0x7366746E,  # ntfs3
         0x73717368,  # squashfs
@@ -193,11 +195,21 @@ def nobody_writes(descriptor: int) -> bool:
 
 def is_trusted(descriptor: int) -> bool:
     """Whether verdicts on files of this file system may be remembered at all."""
+    return _kind_of(descriptor) in TRUSTED_KINDS
+
+
+def is_tmpfs(descriptor: int) -> bool:
+    """Whether a store through a mapping of this file changes none of its times."""
+    return _kind_of(descriptor) == _TMPFS
+
+
+def _kind_of(descriptor: int) -> int:
+    """`f_type` of a file's file system; 0 when the kernel does not say."""
     buffer = ctypes.create_string_buffer(256)
     if _FSTATFS(descriptor, ctypes.addressof(buffer)) < 0:
-        return False
+        return 0
     kind: int = ctypes.c_long.from_buffer(buffer).value & 0xFFFF_FFFF
-    return kind in TRUSTED_KINDS
+    return kind
 
 
 def is_settled(facts: Facts, now: float) -> bool:

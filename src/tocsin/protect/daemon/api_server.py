@@ -249,8 +249,9 @@ class _ApiScan:
         """A report was passed on: one more file may be opened."""
         self._front.keeper.more(self._number)
 
-    def opened(self, path: bytes, descriptor: int) -> None:
-        """A file was opened; the descriptor is this object's."""
+    def opened(self, path: bytes, descriptor: int, mark: bytes) -> None:
+        """A file was opened; the descriptor is this object's. It is looked at in any case."""
+        del mark
         if self._gone:
             os.close(descriptor)
             return

@@ -86,7 +86,7 @@ class PathScan:
             self._service.cancel(number)
         self._running.clear()
 
-    def opened(self, path: bytes, descriptor: int) -> None:
+    def opened(self, path: bytes, descriptor: int, mark: bytes) -> None:
         """A file was opened; the descriptor is this object's."""
         if self._answering is None:
             os.close(descriptor)
@@ -103,6 +103,7 @@ class PathScan:
             owner=self._answering.owner,
             descriptor=descriptor,
             all_matches=self._every,
+            mark=mark,
         )
         self._running.add(number)
 

@@ -34,6 +34,7 @@ from tocsin.protect.daemon.keeper_messages import (
     acted,
     to_keeper,
 )
+from tocsin.protect.daemon.marks import Marks
 from tocsin.protect.daemon.opener import Opened, Opening, Wish
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
 from tocsin.protect.daemon.socket_origin import Origin, origin_of
@@ -101,6 +102,7 @@ class Keeper:
         self._done: deque[tuple[FromKeeper, int]] = deque()
         self._finished: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
+        self._marks = Marks()
         self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(
@@ -247,7 +249,8 @@ class Keeper:
             return
         for item in found:
             if isinstance(item, Opened):
-                self._post(OpenedNote(number, item.path), item.descriptor)
+                mark = self._marks.of(item.descriptor, item.path)
+                self._post(OpenedNote(number, item.path, mark), item.descriptor)
             else:
                 self._post(RefusedNote(number, *item))
         ended = task.opening.done

@@ -28,8 +28,14 @@ from tocsin.protect.daemon.keeper_messages import (
 class Listener(Protocol):
     """Who wants to know what was opened."""
 
-    def opened(self, path: bytes, descriptor: int) -> None:
-        """A file was opened; the descriptor is the listener's."""
+    def opened(self, path: bytes, descriptor: int, mark: bytes) -> None:
+        """A file was opened; the descriptor is the listener's.
+
+        Args:
+            path: of the file.
+            descriptor: of the file.
+            mark: by which its content is known; empty when it cannot be.
+        """
 
     def refused(self, note: RefusedNote) -> None:
         """Something could not be opened."""
@@ -182,7 +188,7 @@ class KeeperClient:
             return
         listener = self._listeners.get(note.number)
         if isinstance(note, OpenedNote) and len(descriptors) == 1 and listener is not None:
-            listener.opened(note.path, descriptors[0])
+            listener.opened(note.path, descriptors[0], note.mark)
             return
         for descriptor in descriptors:
             os.close(descriptor)

@@ -59,10 +59,17 @@ ToKeeper = OpenWish | MoreWish | CancelWish | ActWish
 
 
 class OpenedNote(msgspec.Struct, frozen=True, tag="opened"):
-    """A file was opened; its descriptor comes along."""
+    """A file was opened; its descriptor comes along.
+
+    Attributes:
+        number: of the wish.
+        path: of the file.
+        mark: by which its content is known; see `marks`.
+    """
 
     number: int
     path: bytes
+    mark: bytes = b""
 
 
 class RefusedNote(msgspec.Struct, frozen=True, tag="refused"):

@@ -1,10 +1,9 @@
 """What was found clean with the database in use, so that the same content need not be looked at.
 
-A content is known by its digest, which the front makes of the bytes it took itself and hands to
-the engine: what was looked at is what the digest is of. Of a file that is named by its path, or
-whose descriptor is passed, that cannot be said: between two readings it may be another, and there
-are ways to change one that set no time (`docs/adr/0010` names four). Only what was wholly looked
-at and is clean is remembered, with no exception made for it; another host (with another database,
+A content is known by a mark. A stream's is its digest, which the front makes of the bytes it took
+itself and hands to the engine: what was looked at is what the digest is of. A file's is what the
+keeper says of it, where nobody but root may write to it (`marks`). Only what was wholly looked at
+and is clean is remembered, with no exception made for it; another host (with another database,
 other settings or exceptions) begins with nothing.
 """
 

@@ -140,8 +140,8 @@ _CURRENT: tuple[Option, ...] = (
     not_needed("PCRERecMatchLimit", _NUMBER, _OWN_BOUND),
     not_needed("PCREMaxFileSize", _SIZE, _OWN_BOUND),
     becomes("DisableCache", _SWITCH, "`[daemon] cache_size = 0` for yes"),
-    becomes("CacheSize", _NUMBER, "`[daemon] cache_size`, which is for streams; the guard "
-            "has its own, `[guard] cache_size`"),
+    becomes("CacheSize", _NUMBER, "`[daemon] cache_size`, for streams and files that only root "
+            "may write to; the guard has its own, `[guard] cache_size`"),
     not_needed("ForceToDisk", _SWITCH, _NO_TEMPORARY),
     # --- what is said
     becomes("LogFile", _TEXT, "a `[[forward]]` of kind `ecs`, one JSON object a line; besides, "

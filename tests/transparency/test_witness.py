@@ -167,8 +167,9 @@ def test_422_what_does_not_continue(witness: Client, tmp_path: Path) -> None:
         body(9, signed(20, root=OTHER_ROOT)),
         body(9, signed(20), []),
         body(9, signed(9), [TREE.roots[9]]),
+        body(3, signed(9, root=OTHER_ROOT), []),  # whatever it says, the log signed two trees
     ]
-    assert [witness.submit(each)[0] for each in refused] == [422] * 4
+    assert [witness.submit(each)[0] for each in refused] == [422] * 4 + [409]
     assert stored(witness) == 9
     kept = list((tmp_path / "state" / origin_hash(ORIGIN) / "suspect").iterdir())
     assert sorted(path.read_bytes() for path in kept) == sorted(refused)
@@ -265,6 +266,25 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
         grown_to(client, 9)
     with serving(tmp_path) as client:
         assert client.submit(body(0, signed(8)))[::2] == (409, b"9\n")
+
+
+def test_a_clock_that_went_back_signs_nothing(tmp_path: Path) -> None:
+    now = [1_800_000_000.0]
+    store = WitnessStore(tmp_path, clock=lambda: now[0])
+    store.add_log(LOG_KEY.verifier)
+    store.submit(body(0, signed(3)), [W_ED, W_PQ])
+    now[0] -= 1
+    with pytest.raises(WitnessError, match="clock"):
+        store.submit(body(3, signed(4)), [W_ED, W_PQ])
+    now[0] += 1
+    store.submit(body(3, signed(4)), [W_ED, W_PQ])
+
+
+def test_a_clock_at_nothing_signs_nothing(tmp_path: Path) -> None:
+    store = WitnessStore(tmp_path, clock=lambda: 0.0)
+    store.add_log(LOG_KEY.verifier)
+    with pytest.raises(WitnessError, match="clock"):
+        store.submit(body(0, signed(3)), [W_ED])
 
 
 def test_only_keys_of_witnesses_are_taken() -> None:

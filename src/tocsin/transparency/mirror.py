@@ -24,6 +24,7 @@ from tocsin.transparency.log_files import PENDING, LogFiles
 from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey, verify
 from tocsin.transparency.reader import Fetch, LogReader, fetch_checkpoint, folder_fetch
 from tocsin.transparency.tiles import CHECKPOINT
+from tocsin.transparency.witness import cosigning_time
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Mirror:
             LogDamaged: the source lacks something or serves something wrong; what is held stays.
             BadSignature: the source's checkpoint is not the log's.
             LogBusy: another process writes the folder.
+        WitnessError: the clock went back; nothing was cosigned.
         """
         with LogFiles(self.folder) as files:
             held = self.held()
@@ -131,10 +133,12 @@ class Mirror:
                     files, self._own, reader, grown_from=grown_from, observe=observe
                 )
             newest = shown if held is None or shown.head.size >= before else held
-            served = self._serve(files, newest)
+            served = self._serve(files, held, newest)
             return Mirrored(before, served, written, shown.head.size)
 
-    def _serve(self, files: LogFiles, newest: OpenedCheckpoint) -> OpenedCheckpoint:
+    def _serve(
+        self, files: LogFiles, held: OpenedCheckpoint | None, newest: OpenedCheckpoint
+    ) -> OpenedCheckpoint:
         """Cosign what is held, and serve it.
 
         It is kept, durably and unsigned, before the signature can be seen: so this mirror never
@@ -145,9 +149,10 @@ class Mirror:
             known = [*self._log_keys, *self._cosigners]
             note = SignedNote(note.text, tuple(each.signature for each in verify(note, known)))
         if self._keys:
+            mine = [key.verifier for key in self._keys]
+            now = cosigning_time(None if held is None else held.note, mine, self._clock())
             files.write(PENDING, note.to_bytes())
             files.settle()
-            now = max(1, int(self._clock()))
             note = note.with_signatures(cosign(note.text, key, now) for key in self._keys)
         files.write(CHECKPOINT, note.to_bytes())
         files.settle()

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tocsin.transparency.coding import decode_decimal, decode_hash
-from tocsin.transparency.errors import BadProof, BadSignature, MalformedNote
+from tocsin.transparency.errors import BadProof, BadSignature, MalformedNote, WitnessError
 from tocsin.transparency.merkle import EMPTY_ROOT, verify_consistency
 from tocsin.transparency.note import NoteSignature, SignedNote, VerifierKey, verify
 from tocsin.transparency.tree_head import Checkpoint
+from tocsin.transparency.verifier_key import split_timestamp
 
 MAX_PROOF_LINES = 63
 MAX_REQUEST_BYTES = 512 << 10
@@ -27,6 +28,32 @@ MAX_REQUEST_BYTES = 512 << 10
 OK, BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNPROCESSABLE = 200, 400, 403, 404, 409, 422
 SIZE_TYPE = "text/x.tlog.size"
 TEXT_TYPE = "text/plain; charset=utf-8"
+
+
+def cosigning_time(last: SignedNote | None, keys: Collection[VerifierKey], now: float) -> int:
+    """The time to cosign with: now, in whole seconds.
+
+    Args:
+        last: what was cosigned last, or None.
+        keys: of the cosigner.
+        now: POSIX seconds by its clock.
+
+    Raises:
+        WitnessError: the clock is before what was signed last: it would be said of an earlier
+            time that a tree was the largest which was not.
+    """
+    mine = {(key.name, key.key_id) for key in keys}
+    times = [
+        split_timestamp(each.signature)[0]
+        for each in (() if last is None else last.signatures)
+        if (each.name, each.key_id) in mine
+    ]
+    if int(now) < max(times, default=1):
+        raise WitnessError(
+            f"the clock stands at {int(now)}, before {max(times, default=1)}, when this log was "
+            "cosigned last; set it right"
+        )
+    return int(now)
 
 
 def origin_hash(origin: str) -> str:
@@ -66,8 +93,8 @@ class Refused(Exception):
 class _Elsewhere(Refused):
     """The old size is not the one that was cosigned last."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(CONFLICT, f"cosigned last: {size}")
+    def __init__(self, size: int, *, inconsistent: bool) -> None:
+        super().__init__(CONFLICT, f"cosigned last: {size}", inconsistent=inconsistent)
         self.answer = Answer(CONFLICT, f"{size}\n".encode("ascii"), SIZE_TYPE)
 
 
@@ -133,7 +160,8 @@ class Submission:
             raise Refused(BAD_REQUEST, "the old size is above the checkpoint's")
         known = Checkpoint(head.origin, 0, EMPTY_ROOT) if latest is None else latest
         if self.old != known.size:
-            raise _Elsewhere(known.size)
+            two = head.size == known.size and head.root != known.root
+            raise _Elsewhere(known.size, inconsistent=two)
         if head.size == 0 and head.root != EMPTY_ROOT:
             raise Refused(UNPROCESSABLE, "an empty log has the hash of nothing as its root")
         if self.old == 0:

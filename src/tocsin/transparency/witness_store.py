@@ -24,7 +24,7 @@ from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
 from tocsin.transparency.policy import MAX_POLICY_BYTES, LogEntry, Policy
 from tocsin.transparency.tree_head import Checkpoint
-from tocsin.transparency.witness import Refused, Submission, origin_hash
+from tocsin.transparency.witness import Refused, Submission, cosigning_time, origin_hash
 
 LOGS = "logs"
 CHECKPOINT = "checkpoint"
@@ -152,7 +152,8 @@ class WitnessStore:
                 raise
             self._sweep(place)
             text = submission.note.text
-            now = max(1, int(self._clock()))
+            last = None if held is None else SignedNote.parse(held)
+            now = cosigning_time(last, [key.verifier for key in keys], self._clock())
             lines = tuple(cosign(text, key, now) for key in keys)
             write_file(place / CHECKPOINT, SignedNote(text, (*signed, *lines)).to_bytes())
         return "".join(line.line() for line in lines).encode("utf-8")

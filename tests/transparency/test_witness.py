@@ -14,7 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transparency_samples import LOG_KEY, ORIGIN
-from witness_kit import STRANGER, TREE, W_ED, W_PQ, Client, body, serving, signed
+from witness_kit import (
+    FORGED,
+    MALFORMED,
+    OTHER_ROOT,
+    STRANGER,
+    TREE,
+    W_ED,
+    W_PQ,
+    Client,
+    body,
+    serving,
+    signed,
+)
 
 from tocsin.transparency.cosignature import cosignatures, parse_cosignature_lines
 from tocsin.transparency.errors import MalformedKey, WitnessError
@@ -73,6 +85,21 @@ def test_the_same_checkpoint_is_cosigned_again(witness: Client) -> None:
     assert witness.submit(body(5, signed(6)))[0] == 200
 
 
+def test_within_one_second_it_is_not_signed_anew(tmp_path: Path) -> None:
+    now = [1_800_000_000.0]
+    store = WitnessStore(tmp_path, clock=lambda: now[0])
+    store.add_log(LOG_KEY.verifier)
+    page = tmp_path / origin_hash(ORIGIN) / "checkpoint"
+    first = store.submit(body(0, signed(3)), [W_ED, W_PQ])
+    written = page.stat()
+    assert store.submit(body(3, signed(3)), [W_ED, W_PQ]) == first
+    assert page.stat() == written
+    assert store.submit(body(3, signed(3)), [W_PQ]) in first
+    now[0] += 1
+    assert store.submit(body(3, signed(3)), [W_ED, W_PQ]) != first
+    assert page.stat().st_ino != written.st_ino
+
+
 def test_an_empty_log_is_cosigned(witness: Client) -> None:
     assert witness.submit(body(0, signed(0)))[0] == 200
     assert witness.submit(body(0, signed(0)))[0] == 200
@@ -86,30 +113,6 @@ def test_lines_of_others_are_neither_checked_nor_shown(witness: Client) -> None:
 
 
 # --- what is not --------------------------------------------------------------------------
-
-OTHER_ROOT = bytes(31) + b"x"
-NOTE = signed(8).to_bytes()
-FORGED = SignedNote(signed(8).text, (NoteSignature(ORIGIN, LOG_KEY.verifier.key_id, bytes(64)),))
-HASH = "A" * 43 + "="
-
-MALFORMED = {
-    "nothing": b"",
-    "no blank line": b"old 0\n" + NOTE,
-    "no old size": b"\n" + NOTE,
-    "another word": b"new 0\n\n" + NOTE,
-    "two spaces": b"old  0\n\n" + NOTE,
-    "a leading zero": b"old 00\n\n" + NOTE,
-    "a sign": b"old +0\n\n" + NOTE,
-    "too large a number": b"old 9223372036854775808\n\n" + NOTE,
-    "a carriage return": b"old 0\r\n\n" + NOTE,
-    "64 lines of proof": b"old 0\n" + f"{HASH}\n".encode() * 64 + b"\n" + NOTE,
-    "a short hash": b"old 0\nAAAA\n\n" + NOTE,
-    "base64 in another form": b"old 0\n" + b"A" * 42 + b"B=\n\n" + NOTE,
-    "no note": b"old 0\n\n" + signed(8).text.encode(),
-    "no checkpoint": b"old 0\n\n" + LOG_KEY.signed("hello\n").to_bytes(),
-    "not UTF-8": b"old 0\n\n\xff" + NOTE,
-    "an old size above the new": body(9, signed(8), []),
-}
 
 
 @pytest.mark.parametrize("what", MALFORMED)

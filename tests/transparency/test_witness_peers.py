@@ -15,9 +15,20 @@ from pathlib import Path
 
 import pytest
 from test_peers import newer_python
-from test_witness import FORGED, MALFORMED, OTHER_ROOT
 from transparency_samples import LOG_KEY, ORIGIN, entries
-from witness_kit import STRANGER, TREE, W_ED, W_PQ, Client, body, serving, signed
+from witness_kit import (
+    FORGED,
+    MALFORMED,
+    OTHER_ROOT,
+    STRANGER,
+    TREE,
+    W_ED,
+    W_PQ,
+    Client,
+    body,
+    serving,
+    signed,
+)
 
 from tocsin.transparency.cosignature import cosignatures, parse_cosignature_lines
 from tocsin.transparency.log import Log

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from transparency_samples import LOG_KEY, Tree, entries
+from transparency_samples import LOG_KEY, ORIGIN, Tree, entries
 
 from tocsin.transparency.coding import encode_base64
 from tocsin.transparency.http_server import HttpServer, Limits
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.merkle import consistency_proof
-from tocsin.transparency.note import KeyType, SignedNote
+from tocsin.transparency.note import KeyType, NoteSignature, SignedNote
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.transparency.witness_server import WitnessService
 from tocsin.transparency.witness_store import WitnessStore
@@ -39,6 +39,33 @@ def body(old: int, note: SignedNote, proof: Sequence[bytes] | None = None) -> by
         proof = consistency_proof(old, size, TREE.hashes) if 0 < old < size else ()
     lines = "".join(f"{encode_base64(each)}\n" for each in proof)
     return f"old {old}\n{lines}\n".encode() + note.to_bytes()
+
+
+# --- what no witness cosigns ----------------------------------------------------------------
+
+OTHER_ROOT = bytes(31) + b"x"
+NOTE = signed(8).to_bytes()
+FORGED = SignedNote(signed(8).text, (NoteSignature(ORIGIN, LOG_KEY.verifier.key_id, bytes(64)),))
+HASH = "A" * 43 + "="
+
+MALFORMED = {
+    "nothing": b"",
+    "no blank line": b"old 0\n" + NOTE,
+    "no old size": b"\n" + NOTE,
+    "another word": b"new 0\n\n" + NOTE,
+    "two spaces": b"old  0\n\n" + NOTE,
+    "a leading zero": b"old 00\n\n" + NOTE,
+    "a sign": b"old +0\n\n" + NOTE,
+    "too large a number": b"old 9223372036854775808\n\n" + NOTE,
+    "a carriage return": b"old 0\r\n\n" + NOTE,
+    "64 lines of proof": b"old 0\n" + f"{HASH}\n".encode() * 64 + b"\n" + NOTE,
+    "a short hash": b"old 0\nAAAA\n\n" + NOTE,
+    "base64 in another form": b"old 0\n" + b"A" * 42 + b"B=\n\n" + NOTE,
+    "no note": b"old 0\n\n" + signed(8).text.encode(),
+    "no checkpoint": b"old 0\n\n" + LOG_KEY.signed("hello\n").to_bytes(),
+    "not UTF-8": b"old 0\n\n\xff" + NOTE,
+    "an old size above the new": body(9, signed(8), []),
+}
 
 
 class Client:

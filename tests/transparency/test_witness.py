@@ -30,6 +30,7 @@ from witness_kit import (
 
 from tocsin.transparency.cosignature import cosignatures, parse_cosignature_lines
 from tocsin.transparency.errors import MalformedKey, WitnessError
+from tocsin.transparency.evidence import check_evidence
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.note import KeyType, NoteSignature, SignedNote
 from tocsin.transparency.tree_head import Checkpoint
@@ -174,18 +175,25 @@ def test_422_what_does_not_continue(witness: Client, tmp_path: Path) -> None:
     ]
     assert [witness.submit(each)[0] for each in refused] == [422] * 4 + [409]
     assert stored(witness) == 9
-    kept = list((tmp_path / "state" / origin_hash(ORIGIN) / "suspect").iterdir())
-    assert sorted(path.read_bytes() for path in kept) == sorted(refused)
+    state = tmp_path / "state" / origin_hash(ORIGIN)
+    kept = [path.read_bytes() for path in (state / "suspect").iterdir()]
+    assert sorted(kept) == sorted(refused[1:4])
+    (proof,) = (state / "evidence").iterdir()  # of two requests with one and the same other tree
+    check_evidence(proof, [LOG_KEY.verifier])
 
 
-def test_suspects_are_bounded(tmp_path: Path) -> None:
+def test_wrong_proofs_are_bounded_and_crowd_out_no_evidence(tmp_path: Path) -> None:
     store = WitnessStore(tmp_path)
     store.add_log(LOG_KEY.verifier)
     store.submit(body(0, signed(9)), [W_ED])
-    for number in range(80):
+    requests = [body(9, signed(20), [b"%032d" % number]) for number in range(70)]
+    requests += [body(9, signed(9, root=b"%032d" % number)) for number in range(70)]
+    for data in requests:
         with pytest.raises(Refused):
-            store.submit(body(9, signed(9, root=b"%032d" % number)), [W_ED])
-    assert len(list((tmp_path / origin_hash(ORIGIN) / "suspect").iterdir())) == 64
+            store.submit(data, [W_ED])
+    state = tmp_path / origin_hash(ORIGIN)
+    assert len(list((state / "suspect").iterdir())) == 64
+    assert len(list((state / "evidence").iterdir())) == 64
 
 
 # --- races and prefixes -------------------------------------------------------------------

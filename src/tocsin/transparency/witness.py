@@ -80,8 +80,8 @@ class Refused(Exception):
 
     Attributes:
         answer: which.
-        inconsistent: whether the log signed what does not continue what it signed before: a
-            proof that was left out or is wrong looks the same, so it is only worth a look.
+        inconsistent: whether the log signed what was not shown to continue what it signed before.
+            Of one size that proves a split view; else the proof may only be a wrong one.
     """
 
     def __init__(self, status: int, reason: str, *, inconsistent: bool = False) -> None:

@@ -18,7 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.transparency.cosignature import cosign
-from tocsin.transparency.errors import LogExists, MalformedKey, TransparencyError, WitnessError
+from tocsin.transparency.errors import (
+    LogExists,
+    MalformedKey,
+    SplitView,
+    TransparencyError,
+    WitnessError,
+)
+from tocsin.transparency.evidence import keep_evidence
 from tocsin.transparency.files import sync_folder, write_file
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.note import MAX_NOTE_BYTES, NoteSignature, SignedNote, VerifierKey
@@ -29,6 +36,7 @@ from tocsin.transparency.witness import Refused, Submission, cosigning_time, ori
 
 LOGS = "logs"
 CHECKPOINT = "checkpoint"
+EVIDENCE = "evidence"
 _LOCK = "lock"
 _SUSPECT = "suspect"
 _MOST_SUSPECT = 64
@@ -149,7 +157,7 @@ class WitnessStore:
                 signed = submission.judge(log_keys, latest)
             except Refused as refused:
                 if refused.inconsistent and held is not None:
-                    self._keep_suspect(place, data)
+                    self._keep_suspect(place, held, submission, data)
                 raise
             text = submission.note.text
             last = None if held is None else SignedNote.parse(held)
@@ -220,13 +228,24 @@ class WitnessStore:
                 if name.startswith("."):
                     (place / name).unlink(missing_ok=True)
 
-    def _keep_suspect(self, place: Path, data: bytes) -> None:
-        """Keep what the log signed and what does not continue; a bounded number, the first ones."""
-        suspect = place / _SUSPECT
-        with _as_ours(suspect):
-            suspect.mkdir(exist_ok=True)
-            target = suspect / hashlib.sha256(data).hexdigest()
-            if not target.exists() and len(os.listdir(suspect)) < _MOST_SUSPECT:
+    def _keep_suspect(self, place: Path, held: bytes, submission: Submission, data: bytes) -> None:
+        """Keep what the log signed and what does not continue; a bounded number of each kind.
+
+        Two trees of one size are a proof. Anybody can send a wrong consistency proof, so other
+        requests are kept apart, where they crowd out none.
+        """
+        note = SignedNote.parse(held)
+        head = Checkpoint.parse(note.text)
+        proven = head.size == submission.head.size and head.root != submission.head.root
+        folder = place / (EVIDENCE if proven else _SUSPECT)
+        with _as_ours(folder):
+            folder.mkdir(exist_ok=True)
+            if len(os.listdir(folder)) >= _MOST_SUSPECT:
+                return
+            if proven:
+                pair = (note.to_bytes(), submission.note.to_bytes())
+                keep_evidence(folder, SplitView("two trees of one size", pair))
+            elif not (target := folder / hashlib.sha256(data).hexdigest()).exists():
                 write_file(target, data)
 
     @contextlib.contextmanager

@@ -137,6 +137,32 @@ def test_of_too_many_connections_the_one_that_waits_longest_gives_way(tmp_path: 
         assert ended >= 8
 
 
+def test_one_address_has_a_number_of_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.transparency.http_server._is_here", lambda _address: False)
+    with serving(tmp_path, keys=[W_ED], limits=Limits(of_one=2)) as client:
+        assert client.ask("GET", "/")[0] == 404
+        second, third = connect(client), connect(client)
+        assert b" 503 " in said(third)
+        second.close()
+        assert client.submit(body(0, signed(3)))[0] == 200
+
+
+def test_what_fails_inside_says_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("a secret")
+
+    with serving(tmp_path, keys=[W_ED]) as client:
+        monkeypatch.setattr(WitnessStore, "submit", broken)
+        status, _, answer = client.submit(body(0, signed(3)))
+        assert (status, b"secret" in answer) == (500, False)
+        monkeypatch.undo()
+        assert client.submit(body(0, signed(3)))[0] == 200
+
+
 def test_requests_that_come_together_are_answered_in_turn(witness: Client) -> None:
     both = connect(witness)
     first, second = body(0, signed(3)), body(3, signed(4))

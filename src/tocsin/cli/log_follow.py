@@ -78,7 +78,8 @@ def mirror(
 ) -> None:
     """Keep a complete copy of a log, each file checked, and cosign that it is held.
 
-    The copy is a log's folder: any web server serves it. With --policy only cosignatures by its
+    The copy is a log's folder: any web server serves it. Evidence of two histories is kept in
+    TO.evidence beside it. With --policy only cosignatures by its
     witnesses are passed on, and only those that verify.
 
     Exit status: 0 done; 1 the log showed two histories; 2 it could not be copied, and what was
@@ -106,7 +107,8 @@ def mirror(
                 observe=lambda count: meter.say(f"{counted(count, 'file')} checked"),
             )
     except SplitView as split:
-        place = keep_evidence(folder.with_name(folder.name + ".evidence"), split)
+        there = folder.resolve()
+        place = keep_evidence(there.with_name(there.name + ".evidence"), split)
         _say_split(str(split), place, as_json=as_json)
         sys.exit(1)
     head = done.checkpoint.head

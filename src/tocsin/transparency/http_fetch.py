@@ -170,8 +170,14 @@ def _get(pool: Any, url: str, limit: int, deadline: _Deadline) -> bytes:
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        why = "it took too long" if deadline.over else str(error)
+        why = "it took too long" if deadline.over else _in_words(error)
         raise LogDamaged(f"{url}: {why}") from error
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong, without the names of the classes around it."""
+    cause = getattr(error, "reason", None)
+    return str(cause if isinstance(cause, Exception) else error).rsplit("): ", 1)[-1]
 
 
 def _content(response: Any, url: str, limit: int, deadline: _Deadline) -> bytes:

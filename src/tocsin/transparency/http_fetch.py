@@ -80,13 +80,19 @@ class _Deadline:
         _current.deadline = None
 
     def covers(self, sock: socket.socket | None) -> None:
-        """End this connection too."""
+        """End this connection too.
+
+        Raises:
+            TimeoutError: the time is over already, as when this is another try.
+        """
         if sock is not None:
             self._sockets.append(sock)
+        if self.over:
+            raise TimeoutError("the time for this file is over")
 
     def _end(self) -> None:
         self.over = True
-        for each in self._sockets:
+        for each in list(self._sockets):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 

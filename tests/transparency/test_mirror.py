@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from tocsin.transparency.evidence import check_evidence, keep_evidence
 from tocsin.transparency.fsck import fsck
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.log import Log
+from tocsin.transparency.log_files import LogFiles
 from tocsin.transparency.mirror import Mirror
 from tocsin.transparency.note import NoteSignature
 
@@ -166,3 +169,46 @@ def test_what_was_kept_unsigned_binds_too(tmp_path: Path) -> None:
     (tmp_path / "m/checkpoint").rename(tmp_path / "m/pending")
     with pytest.raises(SplitView):
         mirror(tmp_path / "m", ED25519_WITNESS).update(fork.fetch)
+
+
+def test_cut_off_at_any_step_it_has_signed_nothing_that_it_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended before each file that is written or taken away; then it goes on to the end."""
+    log = log_of(tmp_path / "log", 300)
+    folder = tmp_path / "m"
+    mirror(folder, ED25519_WITNESS).update(log.fetch)
+    log.append(entries(300, 300), LOG_KEY)
+    steps, left = 0, 0
+
+    def counted(name: str) -> Callable[..., None]:
+        real = getattr(LogFiles, name)
+
+        def step(files: LogFiles, *arguments: object) -> None:
+            nonlocal steps
+            steps += 1
+            if steps > left:
+                raise KeyboardInterrupt
+            real(files, *arguments)
+
+        return step
+
+    for name in ("write", "remove", "settle"):
+        monkeypatch.setattr(LogFiles, name, counted(name))
+    sizes = []
+    for allowed in range(30):
+        left = allowed
+        steps = 0
+        done = False
+        with suppress(KeyboardInterrupt):
+            mirror(folder, ED25519_WITNESS).update(log.fetch)
+            done = True
+        signed = Log(folder, LOG_KEY.verifier).published()
+        assert cosignatures(signed.note, [ED25519_WITNESS.verifier])
+        assert fsck(folder, signed.head).clean
+        sizes.append(signed.head.size)
+        if done:
+            break
+    assert sizes == sorted(sizes)
+    assert set(sizes) == {300, 600}
+    assert done

@@ -8,8 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tocsin.cli.db import command
-from tocsin.cli.printable import printable
-from tocsin.cli.table import format_table, printable_text
+from tocsin.cli.table import format_table, printable, printable_text
 from tocsin.database.write import build_database
 from tocsin.errors import TocsinError
 

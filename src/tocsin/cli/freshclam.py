@@ -32,6 +32,7 @@ FORBIDDEN, OTHER = 17, 19
 _ENGINE = "1.4.6"
 _MOST_CHECKS = 50
 _NOW = "now"
+_END = "end"
 
 
 class Chosen(NamedTuple):
@@ -202,9 +203,16 @@ def _daemon(
     if pid_file is not None:
         write_pid(pid_file)
     become(user or settings.owner)
-    woken = _signals(output)
+    _look_until_told(settings, chosen, output, checks)
+    output.info("Update process terminated")
+
+
+def _look_until_told(
+    settings: FreshclamSettings, chosen: Chosen, output: Output, checks: int
+) -> None:
+    woken = _signals()
     output.info(f"freshclam daemon {_ENGINE} (tocsin)")
-    while True:
+    while _END not in woken:
         status = _round(settings, chosen, output, progress=False)
         if status == FORBIDDEN:
             output.warn("FreshClam was forbidden from downloading a database.")
@@ -212,15 +220,19 @@ def _daemon(
             sys.exit(status)
         output.info("--------------------------------------")
         end = time.monotonic() + 86_400 / checks
-        while time.monotonic() < end and _NOW not in woken:
+        while time.monotonic() < end and not woken:
             time.sleep(min(1.0, max(0.0, end - time.monotonic())))
         if _NOW in woken:
             output.info("Received signal: wake up")
-            woken.clear()
+            woken.discard(_NOW)
 
 
-def _signals(output: Output) -> set[str]:
-    """Hear signals; the set gets `now` in it when the next round is to begin."""
+def _signals() -> set[str]:
+    """Hear signals; the set says whether to end, or to begin the next round now.
+
+    A round that is under way ends first, unless it is told twice. Nothing is printed by a handler:
+    something may just be printed.
+    """
     woken: set[str] = set()
 
     def wake(number: int, frame: FrameType | None) -> None:
@@ -229,8 +241,9 @@ def _signals(output: Output) -> set[str]:
 
     def end(number: int, frame: FrameType | None) -> None:
         del number, frame
-        output.info("Update process terminated")
-        sys.exit(0)
+        woken.add(_END)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
 
     for number in (signal.SIGUSR1, signal.SIGALRM):
         signal.signal(number, wake)

@@ -74,7 +74,7 @@ def build(folder: Path, seed: int, user: int, **environment: str) -> tuple[bytes
 def test_the_database_is_the_same_byte_for_byte(tmp_path) -> None:
     other = 0
     if os.geteuid() == 0:
-        for folder in (tmp_path, *tmp_path.parents[:2]):
+        for folder in (tmp_path, *tmp_path.parents[:3]):
             folder.chmod(0o755)
         other = 65534
     first, said = build(tmp_path, 0, 0, PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C")

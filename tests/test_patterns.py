@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tocsin
@@ -66,7 +66,6 @@ PATTERNS = st.recursive(
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11, 5), reason="`re` itself is wrong here")
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is
 @given(PATTERNS, st.text("abc", max_size=12))
 def test_both_ways_to_write_it_match_the_same(pattern: str, text: str) -> None:
     expected = re.match(pattern, text)

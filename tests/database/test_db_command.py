@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
 
 from tocsin.cli.db import command
-from tocsin.cli.table import format_table, printable, printable_text
+from tocsin.cli.printable import printable, printable_text
+from tocsin.cli.table import format_table
 from tocsin.database.write import build_database
 from tocsin.errors import TocsinError
 
@@ -127,6 +129,8 @@ def test_nothing_steers_the_terminal(tmp_path):
 
 def test_printable():
     assert printable("a\x1b\n\t\u202e\x9b") == "a\\x1b\\x0a\\x09\\u202e\\x9b"
+    assert printable(os.fsdecode(b"a\xff\xc3\xa9")) == "a\\xffé"
+    assert printable("\ud800\U000e0001") == "\\ud800\\U000e0001"
     assert printable_text("a\n\tb\x1b\r") == "a\n\tb\\x1b\\x0d"
 
 

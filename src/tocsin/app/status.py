@@ -190,7 +190,7 @@ def _told(
 
 def _sources(settings: Settings) -> tuple[float, str]:
     """Time of the newest source that the settings name, and why they cannot be read."""
-    from tocsin.app.daemon import database_sources, newest_source
+    from tocsin.app.device_index import database_sources, newest_source
     from tocsin.database.cache import source_files
 
     try:

@@ -18,7 +18,7 @@ from types import FrameType
 import msgspec
 
 from tocsin.app.acting import Acting, write_events
-from tocsin.app.daemon import database_sources, scan_options
+from tocsin.app.device_index import database_sources, scan_options
 from tocsin.app.own_files import own_files
 from tocsin.app.own_processes import daemon_sessions
 from tocsin.app.scan import Request, ScanRun

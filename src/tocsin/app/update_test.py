@@ -53,7 +53,7 @@ def try_out(
         SignatureError: a signature in it cannot be read.
     """
     from tocsin.app.apart import scanner_apart
-    from tocsin.app.daemon import database_sources, scan_options
+    from tocsin.app.device_index import database_sources, scan_options
     from tocsin.database.cache import default_sources, open_database
 
     # In the order that `database_sources` has, so that the index is found again afterwards.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tocsin.cli.printable import printable
-from tocsin.cli.table import format_table, printable_text, wrap
+from tocsin.cli.printable import printable, printable_text
+from tocsin.cli.table import format_table, wrap
 from tocsin.errors import TocsinError
 
 if TYPE_CHECKING:

@@ -391,7 +391,7 @@ def _values(done: Round, status: int) -> dict[str, Any]:
 
 def run() -> None:
     """Entry point."""
-    from tocsin.cli.table import printable
+    from tocsin.cli.printable import printable
 
     try:
         command(standalone_mode=False)

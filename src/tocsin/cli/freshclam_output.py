@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from tocsin.cli.table import printable
+from tocsin.cli.printable import printable
 from tocsin.updates.sources.notices import Event, Notice
 
 FUNCTIONALITY_LEVEL = 216

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli.printable import printable as plain
 from tocsin.cli.settings_option import named_settings
 from tocsin.cli.table import format_table, wrap
-from tocsin.cli.table import printable as plain
 
 if TYPE_CHECKING:
     from tocsin.app.migrate import Migration, Written

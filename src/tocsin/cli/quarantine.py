@@ -274,7 +274,7 @@ def reexamine(
       tocsin quarantine reexamine --db /var/lib/clamav --restore
     """
     from tocsin.app.apart import scanner_apart
-    from tocsin.app.daemon import database_sources, scan_options
+    from tocsin.app.device_index import database_sources, scan_options
     from tocsin.cli.settings_option import current_settings
     from tocsin.database.cache import default_sources, open_database
 

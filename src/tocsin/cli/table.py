@@ -1,25 +1,20 @@
-"""Tables and plain text for people: aligned columns that wrap to the terminal.
-
-What comes from a signature file or from a scanned object may hold control characters that
-a terminal obeys; everything that is printed here goes through `printable` first.
-"""
+"""Tables and plain text for people: aligned columns that wrap to the terminal."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+
+from tocsin.cli.printable import printable
 
 PLAIN_WIDTH = 100
 """Columns when the output is no terminal and COLUMNS does not say."""
 
 _GAP = "  "
 _NARROWEST = 16
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_UNPRINTABLE_IN_TEXT = re.compile(_UNPRINTABLE.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 
 
 def output_width() -> int:
@@ -27,21 +22,6 @@ def output_width() -> int:
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         return max(40, shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns)
     return PLAIN_WIDTH
-
-
-def printable(text: str) -> str:
-    """One line in which characters that steer a terminal are written as escapes."""
-    return _UNPRINTABLE.sub(_escaped, text)
-
-
-def printable_text(text: str) -> str:
-    """The same for text of several lines: line ends and tabs stay."""
-    return _UNPRINTABLE_IN_TEXT.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def format_table(

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.table import format_table
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from tocsin.cli.printable import printable
 from tocsin.cli.sizes import human_size
-from tocsin.cli.table import printable
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

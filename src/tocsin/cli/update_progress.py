@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli.printable import printable
 from tocsin.cli.sizes import counted, human_size
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.table import format_table
 
 if TYPE_CHECKING:
     from tocsin.cli.progress import Meter

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.table import format_table
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 

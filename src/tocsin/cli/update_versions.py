@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from tocsin.cli.table import format_table, printable
+from tocsin.cli.printable import printable
+from tocsin.cli.table import format_table
 from tocsin.cli.times import local_time
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}

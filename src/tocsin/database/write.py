@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tocsin.database.inspect import Gathered, Progress, gather
 from tocsin.database.portable import build_portable
+from tocsin.durable import sync_folder
 from tocsin.errors import DatabaseError, UsageError
 
 
@@ -78,17 +79,9 @@ def replace_file(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise DatabaseError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

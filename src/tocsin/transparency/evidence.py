@@ -11,9 +11,10 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
+from tocsin.durable import sync_folder
 from tocsin.transparency.coding import decode_hash, encode_base64
 from tocsin.transparency.errors import BadProof, LogDamaged, SplitView, TransparencyError
-from tocsin.transparency.files import sync_folder, write_file
+from tocsin.transparency.files import write_file
 from tocsin.transparency.follow import require_split
 from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
 from tocsin.transparency.reader import folder_fetch

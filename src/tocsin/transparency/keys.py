@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from tocsin.durable import sync_folder
 from tocsin.transparency.errors import KeyFileError, MalformedKey
-from tocsin.transparency.files import sync_folder
 from tocsin.transparency.note import NoteSignature, SignedNote
 from tocsin.transparency.verifier_key import KeyType, VerifierKey
 

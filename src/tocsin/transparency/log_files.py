@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tocsin.durable import sync_folder
 from tocsin.transparency.errors import LogBusy, LogDamaged
-from tocsin.transparency.files import sync_folder
 from tocsin.transparency.tiles import ENTRIES, HEIGHT, WIDTH, Tile
 
 PENDING = "pending"

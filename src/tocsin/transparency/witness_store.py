@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tocsin.durable import sync_folder
 from tocsin.transparency.cosignature import cosign
 from tocsin.transparency.errors import (
     LogExists,
@@ -26,7 +27,7 @@ from tocsin.transparency.errors import (
     WitnessError,
 )
 from tocsin.transparency.evidence import keep_evidence
-from tocsin.transparency.files import sync_folder, write_file
+from tocsin.transparency.files import write_file
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.note import MAX_NOTE_BYTES, NoteSignature, SignedNote, VerifierKey
 from tocsin.transparency.policy import MAX_POLICY_BYTES, LogEntry, Policy

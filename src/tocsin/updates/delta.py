@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from tocsin.database.portable import read_header
+from tocsin.durable import sync_folder
 from tocsin.errors import DatabaseError
 from tocsin.updates.delta_apply import rebuilt
 from tocsin.updates.delta_format import MAX_DELTA_BYTES
@@ -135,7 +136,7 @@ def _write(
             _write_checked(file, pieces, expected, progress)
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise DeltaError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
@@ -177,11 +178,3 @@ def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
             waiting, size = [], 0
     if waiting:
         yield b"".join(waiting)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

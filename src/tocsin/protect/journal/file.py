@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tocsin.durable import sync_folder
 from tocsin.errors import JournalError
 from tocsin.protect.journal.content import START
 from tocsin.protect.journal.filters import add_functions
@@ -222,7 +223,7 @@ def put_aside(path: Path, identity: tuple[int, int]) -> str:
         for ending in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
                 os.rename(f"{path}{ending}", f"{aside}{ending}")
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return str(aside)
 
 
@@ -243,7 +244,7 @@ def _create(path: Path) -> None:
         _own(descriptor, path.parent)
     finally:
         os.close(descriptor)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _own(descriptor: int, folder: Path) -> None:
@@ -363,13 +364,5 @@ def _locked(path: Path) -> Iterator[int]:
             _own(descriptor, path.parent)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

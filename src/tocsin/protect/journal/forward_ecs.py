@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Sequence
 
+from tocsin.durable import sync_folder
 from tocsin.errors import ForwardError
 from tocsin.protect.journal.ecs import ecs_document
 from tocsin.protect.journal.store import Entry
@@ -73,7 +74,7 @@ class EcsTarget:
         finally:
             os.close(descriptor)
         if size < 0:
-            _sync_folder(os.path.dirname(self.where))
+            sync_folder(os.path.dirname(self.where))
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -88,11 +89,3 @@ def _write_all(descriptor: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

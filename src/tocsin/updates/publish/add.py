@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from tuf.api.metadata import TargetFile
 
+from tocsin.durable import sync_file
 from tocsin.updates.delta import make_delta
 from tocsin.updates.errors import DeltaError
 from tocsin.updates.layout import (
@@ -31,7 +32,7 @@ from tocsin.updates.layout import (
 )
 from tocsin.updates.publish.build import BuiltDatabase, build_from_sources
 from tocsin.updates.publish.errors import PublishError, ValidationFailed, WorkspaceError
-from tocsin.updates.publish.files import make_folder, sha256_of, sync_file
+from tocsin.updates.publish.files import make_folder, sha256_of
 from tocsin.updates.publish.metadata import Published, next_targets, read_published, signed_for
 from tocsin.updates.publish.publication import Completed, complete
 from tocsin.updates.publish.record_counts import count_changes

@@ -10,6 +10,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from tocsin import durable
+from tocsin.durable import sync_folder
 from tocsin.updates.publish.errors import WorkspaceError
 
 _CHUNK = 1 << 20
@@ -21,22 +23,11 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     Raises:
         WorkspaceError: it cannot be written; what was there is untouched.
     """
-    temporary = _beside(path)
     try:
         make_folder(path.parent)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)  # whatever the umask: a web server reads it
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-        sync_folder(path.parent)
+        durable.write_file(path, data, mode=mode)
     except OSError as error:
         raise _failed(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def create_file(path: Path, data: bytes, *, mode: int) -> None:
@@ -122,24 +113,6 @@ def make_folder(folder: Path) -> None:
     with suppress(FileExistsError):
         folder.mkdir()
     sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have a folder's names on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Have a file's bytes on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_bounded(path: Path, most: int) -> bytes:

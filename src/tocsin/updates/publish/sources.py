@@ -22,8 +22,9 @@ from typing import Annotated
 
 import msgspec
 
+from tocsin.durable import sync_file
 from tocsin.updates.publish.errors import SourceRefused
-from tocsin.updates.publish.files import make_folder, read_bounded, sha256_of, sync_file
+from tocsin.updates.publish.files import make_folder, read_bounded, sha256_of
 from tocsin.updates.publish.http import pool_for
 from tocsin.updates.statement import Sha256, SourceEntry
 from tocsin.version import VERSION

@@ -15,14 +15,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tocsin.durable import sync_folder
 from tocsin.updates.publish.errors import WorkspaceError
-from tocsin.updates.publish.files import (
-    make_folder,
-    place_file,
-    read_bounded,
-    sync_folder,
-    write_file,
-)
+from tocsin.updates.publish.files import make_folder, place_file, read_bounded, write_file
 from tocsin.updates.publish.workspace import Workspace
 
 _FORMAT: Literal["tocsin-staged-1"] = "tocsin-staged-1"

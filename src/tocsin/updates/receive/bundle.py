@@ -14,9 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 from tuf.api.exceptions import DownloadError
 
+from tocsin.durable import sync_folder
 from tocsin.updates.receive.errors import BundleDamaged
 from tocsin.updates.receive.fetch import CHUNK, Fetcher, absent
-from tocsin.updates.receive.files import raise_if_full, sync_folder
+from tocsin.updates.receive.files import raise_if_full
 
 URL = "bundle:/"
 MOST_MEMBERS = 100_000

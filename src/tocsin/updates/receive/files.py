@@ -1,13 +1,11 @@
-"""Files written so that a power loss leaves the old or the new one, never half of it."""
+"""A device's files, with errors that say what to do."""
 
 from __future__ import annotations
 
 import errno
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
+from tocsin import durable
 from tocsin.updates.receive.errors import NoRoom, StateDamaged
 
 
@@ -23,39 +21,11 @@ def write_durably(place: Path, data: bytes, *, mode: int = 0o644) -> None:
         NoRoom: the disk is full.
         OSError: it cannot be written.
     """
-    descriptor, half = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
     try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        os.replace(half, place)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(half)
-        if isinstance(error, OSError):
-            raise_if_full(error, place)
+        durable.write_file(place, data, mode=mode)
+    except OSError as error:
+        raise_if_full(error, place)
         raise
-    sync_folder(place.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file(place: Path) -> None:
-    """Have a file's content written to the disk."""
-    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_bounded(place: Path, most: int) -> bytes:

@@ -33,14 +33,9 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from tocsin.durable import sync_file, sync_folder
 from tocsin.updates.receive.errors import StateBusy, StateDamaged
-from tocsin.updates.receive.files import (
-    raise_if_full,
-    read_bounded,
-    sync_file,
-    sync_folder,
-    write_durably,
-)
+from tocsin.updates.receive.files import raise_if_full, read_bounded, write_durably
 from tocsin.updates.receive.tuf_client import MAX_ROOT
 
 KEPT = 2

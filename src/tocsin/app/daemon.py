@@ -170,7 +170,8 @@ def _import_for_front(settings: Settings, *, unreadable: bool) -> None:
     """
     wanted = ["tocsin.protect.journal.buffered", "tocsin.protect.journal.store"]
     if settings.forward:
-        wanted.append("tocsin.protect.journal.forward")
+        kinds = {f"tocsin.protect.journal.forward_{each.kind}" for each in settings.forward}
+        wanted += ["tocsin.protect.journal.forward", *sorted(kinds)]
     if settings.on_finding.command or settings.on_finding.mail_to:
         wanted.append("tocsin.protect.notify")
     if unreadable and not all(others_may_read(path) for path in runtime_paths()):

@@ -170,6 +170,19 @@ class BackgroundRecorder:
             except TocsinError as error:  # the journal cannot be opened now: a full disk, say
                 self._forward_state = {"journal": {"last_error": str(error)}}
                 self._stop.wait(_RETRY)
+            except Exception as error:  # a defect must not end it, nor go unsaid
+                said = f"{type(error).__name__}: {error}"
+                if self._forward_state != (state := {"journal": {"last_error": said}}):
+                    self._forward_state = state
+                    self._keep(
+                        Event(
+                            kind=Kind.FAILURE,
+                            severity=Severity.ALARM,
+                            origin="forward",
+                            message=f"events are not forwarded, by a defect: {said}",
+                        )
+                    )
+                self._stop.wait(_RETRY)
 
 
 def plain_event(event: Event) -> dict[str, Any]:

@@ -6,15 +6,13 @@ tests are skipped and say why.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from peer_environment import peer_programs
 from transparency_samples import ED25519_WITNESS, LOG_KEY, ML_DSA_WITNESS, entries
 
 from tocsin.transparency.checkpoint import open_checkpoint
@@ -24,43 +22,14 @@ from tocsin.transparency.log import Log
 from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.reader import LogReader, folder_fetch
 
-PEERS = ("tlog-scales==0.0.3", "aics-tlog==0.2.1")
 SCRIPTS = Path(__file__).resolve().parent / "peers"
 SIZE, OLD, INDEX = 1000, 300, 777
-
-
-def newer_python() -> str:
-    """A Python of at least 3.12, which one of the peers asks for."""
-    if sys.version_info >= (3, 12):
-        return sys.executable
-    for minor in (12, 13, 14):
-        found = shutil.which(f"python3.{minor}")
-        kept = sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))
-        for python in [*([found] if found else []), *map(str, kept)]:
-            if subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0:
-                return python
-    pytest.skip("no Python of at least 3.12 is here, which aics-tlog asks for")
 
 
 @pytest.fixture(scope="module")
 def peers(request: pytest.FixtureRequest) -> Path:
     """The Python of the environment with the peers in it."""
-    place = Path(request.config.cache.mkdir("transparency-peers"))
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        python, done = place / "environment" / "bin" / "python", place / "done"
-        if done.exists() and done.read_text() == repr(PEERS):
-            return python
-        commands = [
-            [newer_python(), "-m", "venv", "--clear", str(place / "environment")],
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEERS],
-        ]
-        for command in commands:
-            made = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            if made.returncode:
-                pytest.skip(f"the peers cannot be installed here: {made.stderr.strip()[-300:]}")
-        done.write_text(repr(PEERS))
-        return python
+    return peer_programs(request.config) / "python"
 
 
 def log_with(folder: Path, *witnesses: SigningKey) -> Log:

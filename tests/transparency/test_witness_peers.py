@@ -6,7 +6,6 @@ the tests are skipped and say why.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import subprocess
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_peers import newer_python
+from peer_environment import peer_programs
 from transparency_samples import LOG_KEY, ORIGIN, entries
 from witness_kit import (
     FORGED,
@@ -39,29 +38,13 @@ from tocsin.transparency.verdict import check
 from tocsin.transparency.witness import origin_hash
 from tocsin.updates.publish.witnesses import ask_witnesses, post_over_http
 
-PEER = "aics-witness==0.1.0"
 SUBMITTER = Path(__file__).resolve().parent / "peers" / "aics_submitter.py"
 
 
 @pytest.fixture(scope="module")
 def peers(request: pytest.FixtureRequest) -> Path:
     """The programs of the environment with the peer in it."""
-    place = Path(request.config.cache.mkdir("witness-peers"))
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        programs, done = place / "environment" / "bin", place / "done"
-        if done.exists() and done.read_text() == PEER:
-            return programs
-        pip = [str(programs / "python"), "-m", "pip", "install", "--quiet"]
-        for command in (
-            [newer_python(), "-m", "venv", "--clear", str(place / "environment")],
-            [*pip, "--disable-pip-version-check", PEER],
-        ):
-            made = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            if made.returncode:
-                pytest.skip(f"the peer cannot be installed here: {made.stderr.strip()[-300:]}")
-        done.write_text(PEER)
-        return programs
+    return peer_programs(request.config)
 
 
 class Theirs(Client):

@@ -17,13 +17,14 @@ from tocsin.updates.layout import DatabaseTarget
 from tocsin.updates.receive.bundle import URL as BUNDLE_URL
 from tocsin.updates.receive.bundle import BundleFetcher
 from tocsin.updates.receive.download import Progress
-from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher, Throttle
+from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher
 from tocsin.updates.receive.http import HttpFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import REBUILDERS, Trust, read_trust
 from tocsin.updates.receive.updater import Outcome, Update, Wishes
 from tocsin.updates.rings import is_due
+from tocsin.updates.throttle import Throttle
 
 MIRRORS = "mirrors"
 """File in the trust folder with the mirrors that `tocsin update trust` was given, one a line."""

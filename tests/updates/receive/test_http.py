@@ -14,9 +14,10 @@ from receive_samples import Device, Repository
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
 
 from tocsin.app.serve_mirror import MirrorServer
-from tocsin.updates.receive.fetch import SchemeFetcher, Throttle
+from tocsin.updates.receive.fetch import SchemeFetcher
 from tocsin.updates.receive.http import HttpFetcher, Limits
 from tocsin.updates.receive.mirrors import MirrorFetcher
+from tocsin.updates.throttle import Throttle
 
 HASTY = Limits(timeout=0.5, least_speed=2000, patience=0.4)
 Answer = Callable[[socket.socket, bytes], None]

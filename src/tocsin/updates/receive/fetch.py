@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -111,27 +110,6 @@ class SchemeFetcher(Fetcher):
             known = ", ".join(sorted(self._by_scheme))
             raise DownloadError(f"{url}: nothing here fetches {scheme!r}, only {known}")
         return self._by_scheme[scheme].fetch_from(url, offset)
-
-
-class Throttle:
-    """Holds a transfer to so many bytes a second, on average since it began.
-
-    Args:
-        rate: bytes a second; 0 for no bound.
-    """
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._free_at = 0.0
-
-    def passed(self, count: int) -> None:
-        """Wait until so many bytes more may have come."""
-        if self._rate <= 0:
-            return
-        now = time.monotonic()
-        self._free_at = max(self._free_at, now) + count / self._rate
-        if self._free_at > now:
-            time.sleep(self._free_at - now)
 
 
 def file_path(url: str) -> Path:

@@ -21,7 +21,8 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalEr
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from tocsin.updates.receive.fetch import CHUNK, Fetcher, Throttle
+from tocsin.updates.receive.fetch import CHUNK, Fetcher
+from tocsin.updates.throttle import Throttle
 from tocsin.version import VERSION
 
 _REDIRECTS = (301, 302, 303, 307, 308)

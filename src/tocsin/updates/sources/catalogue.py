@@ -105,3 +105,11 @@ def parse_source(text: str) -> SourceSpec:
         name = _UNFIT.sub("-", last).strip("-.")[:60] or _UNFIT.sub("-", parts.hostname.lower())
         name = "clamav" if kind is Kind.CLAMAV else name
     return SourceSpec(name, kind, url)
+
+
+def source_text(spec: SourceSpec) -> str:
+    """The same source as a user writes it."""
+    known = KNOWN.get(spec.name)
+    if known is not None and (known.kind, known.url) == (spec.kind, spec.url):
+        return spec.name
+    return f"{spec.name}={spec.kind}:{spec.url}"

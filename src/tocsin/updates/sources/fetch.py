@@ -21,13 +21,22 @@ from tocsin.updates.sources.clamav import ClamavSource, Options, Test
 from tocsin.updates.sources.clamav_plan import STANDARD, Announced, read_record
 from tocsin.updates.sources.digest_feeds import read_feed
 from tocsin.updates.sources.dns import Address, query_txt
-from tocsin.updates.sources.errors import SourceRefused, SourceShrunk, SourceUnreachable
+from tocsin.updates.sources.errors import (
+    CoolDown,
+    SourceError,
+    SourceRefused,
+    SourceShrunk,
+    SourceStorage,
+    SourceUnreachable,
+)
 from tocsin.updates.sources.http import USER_AGENT, Fetched, Http, Limits, Progress, Proxy
 from tocsin.updates.sources.notices import Event, Notice, Say, silent
 from tocsin.updates.sources.partial import storage_error
-from tocsin.updates.sources.state import Entry, SourceFolder
+from tocsin.updates.sources.server_key import ServerKey
+from tocsin.updates.sources.state import AllPauses, Entry, SourceFolder
 from tocsin.updates.sources.yara_archive import read_archive
 from tocsin.updates.sources.zip_members import is_zip, read_members
+from tocsin.updates.throttle import Throttle
 
 DNS_RECORD = "current.cvd.clamav.net"
 LARGEST_SOURCE = 1 << 29
@@ -47,6 +56,9 @@ class Wishes(NamedTuple):
             None for ClamAV's record where it is ClamAV's servers that are asked.
         resolvers: whom to ask for it; None for the system's.
         clamav: how ClamAV's databases are brought in; None for the usual way.
+        bandwidth: most bytes a second; 0 for no bound.
+        key: what a server knows its users by.
+        siblings: other folders of sources, whose hosts that want a pause get it here too.
     """
 
     limits: Limits | None = None
@@ -58,6 +70,9 @@ class Wishes(NamedTuple):
     dns_record: str | None = None
     resolvers: Sequence[Address] | None = None
     clamav: Options | None = None
+    bandwidth: int = 0
+    key: ServerKey | None = None
+    siblings: tuple[Path, ...] = ()
 
 
 class Brought(NamedTuple):
@@ -103,7 +118,8 @@ def fetch_source(
         One row a file: of ClamAV several, of others one.
 
     Raises:
-        SourceError: it could not be brought in; the files of before are as they were.
+        SourceError: it could not be brought in; the files of before are as they were. Of several
+            files those that could be are newer then.
     """
     wishes = wishes or Wishes()
     with SourceFolder(folder) as held:
@@ -117,12 +133,14 @@ def make_http(held: SourceFolder, wishes: Wishes, progress: Progress | None) -> 
     """What fetches into a folder as wished."""
     return Http(
         held.work,
-        held,
+        AllPauses(held, wishes.siblings) if wishes.siblings else held,
         limits=wishes.limits,
         proxy=wishes.proxy,
         agent=wishes.agent or USER_AGENT,
         local_address=wishes.local_address,
         progress=progress,
+        throttle=Throttle(wishes.bandwidth),
+        key=wishes.key,
     )
 
 
@@ -155,12 +173,21 @@ def _clamav(
         record = DNS_RECORD if host.endswith(".clamav.net") else ""
     announced = announced_versions(record, wishes.resolvers, say)
     source = ClamavSource(held, http, options, announced=announced, test=test, say=say)
-    rows = []
+    rows: list[Brought] = []
+    errors: list[SourceError] = []
     for name in wishes.databases:
-        done = source.update(name)
+        try:
+            done = source.update(name)
+        except SourceError as error:
+            errors.append(error)
+            if isinstance(error, (CoolDown, SourceStorage)):
+                break
+            continue
         entry = held.entry(name)
         count = entry.signatures if entry else 0
         rows.append(Brought(name, held.folder / done.file, str(done.version), count, done.changed))
+    if errors:
+        raise errors[0]
     return rows
 
 

@@ -29,6 +29,8 @@ from tocsin.updates.sources.errors import (
     SourceUnreachable,
 )
 from tocsin.updates.sources.partial import Partial, Validators
+from tocsin.updates.sources.server_key import ServerKey, asked_with
+from tocsin.updates.throttle import Throttle
 from tocsin.version import VERSION
 
 USER_AGENT = f"tocsin/{VERSION}"
@@ -109,6 +111,8 @@ class Http:
         local_address: to connect from, or None.
         context: for TLS; None for the system's roots, or what CURL_CA_BUNDLE names.
         progress: told how far a fetch is.
+        throttle: the bound on bandwidth.
+        key: what a server knows its users by.
     """
 
     def __init__(
@@ -122,6 +126,8 @@ class Http:
         local_address: str | None = None,
         context: ssl.SSLContext | None = None,
         progress: Progress | None = None,
+        throttle: Throttle | None = None,
+        key: ServerKey | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.received = 0
@@ -133,6 +139,8 @@ class Http:
         self._source = (local_address, 0) if local_address else None
         self._context = context
         self._progress = progress
+        self._throttle = throttle or Throttle(0)
+        self._key = key
         self._pools: dict[str, urllib3.PoolManager] = {}
 
     def fetch(
@@ -214,11 +222,17 @@ class Http:
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise SourceUnreachable(f"{url}: neither http nor https")
             self._mind_pause(parts.netloc)
+            asked, keyed = asked_with(self._key, url)
             try:
                 answer = self._pool(parts.scheme, parts.hostname).request(
                     "GET",
-                    url,
-                    headers={"Accept-Encoding": "identity", "User-Agent": self._agent, **headers},
+                    asked,
+                    headers={
+                        "Accept-Encoding": "identity",
+                        "User-Agent": self._agent,
+                        **headers,
+                        **keyed,
+                    },
                     redirect=False,
                     retries=False,
                     preload_content=False,
@@ -226,12 +240,12 @@ class Http:
                     timeout=urllib3.Timeout(connect=self.limits.connect, read=self.limits.stall),
                 )
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise SourceUnreachable(f"{url}: {_words(error)}") from error
+                raise SourceUnreachable(f"{url}: {self._hidden(_words(error))}") from None
             self.requests += 1
             if answer.status in _DEFAULT_PAUSE:
                 answer.close()
                 raise self._pause(parts.netloc, answer)
-            target = answer.headers.get("Location")
+            target = self._hidden(answer.headers.get("Location", ""))
             if answer.status not in _REDIRECTS or not target:
                 return answer, url
             answer.close()
@@ -239,6 +253,9 @@ class Http:
             if before == "https" and urlsplit(url).scheme != "https":
                 raise SourceUnreachable(f"{url}: a redirection from https to something weaker")
         raise SourceUnreachable(f"{url}: redirected more than {_MOST_REDIRECTS} times")
+
+    def _hidden(self, text: str) -> str:
+        return self._key.hidden(text) if self._key else text
 
     def _mind_pause(self, host: str) -> None:
         held = self._pauses.until(host)
@@ -309,6 +326,9 @@ class Http:
                     raise SourceTooLarge(f"{url}: more than the {largest:,} bytes that are taken")
                 file.write(piece)
                 clock.mind(len(piece))
+                held_back = time.monotonic()
+                self._throttle.passed(len(piece))
+                clock.forgive(time.monotonic() - held_back)
                 if self._progress is not None:
                     self._progress(partial.label, size, whole)
             file.finish()
@@ -344,6 +364,11 @@ class _Clock:
                     f"{self._url}: {self._bytes:,} bytes in {now - self._since:.0f} s are too few"
                 )
             self._since, self._bytes = now, 0
+
+    def forgive(self, seconds: float) -> None:
+        """Leave out time that was waited on purpose."""
+        self._started += seconds
+        self._since += seconds
 
 
 def read_retry_after(text: str, now: datetime) -> timedelta | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,6 +248,37 @@ class SourceFolder:
             replace_file(self.folder / LEDGER, data + b"\n")
         except DatabaseError as error:
             raise SourceStorage(str(error)) from error
+
+
+class AllPauses:
+    """The pauses of a folder and of others beside it: a host is one, whoever asked it.
+
+    Args:
+        held: the folder, which remembers new ones.
+        siblings: the others, which are only read.
+    """
+
+    def __init__(self, held: SourceFolder, siblings: Iterable[Path]) -> None:
+        self._held = held
+        self._others: dict[str, Pause] = {}
+        for folder in siblings:
+            with suppress(SourceStorage):  # its own update says so
+                for host, pause in read_pauses(folder).items():
+                    known = self._others.get(host)
+                    if known is None or pause.until > known.until:
+                        self._others[host] = pause
+
+    def until(self, host: str) -> tuple[datetime, int] | None:
+        """Until when a host is not to be asked, and the status that said so."""
+        other = self._others.get(host)
+        found = [each for each in (self._held.until(host),) if each is not None]
+        if other is not None:
+            found.append((other.until, other.status))
+        return max(found, default=None)
+
+    def hold(self, host: str, until: datetime, status: int) -> None:
+        """Remember that a host is not to be asked before a time."""
+        self._held.hold(host, until, status)
 
 
 def require_file_name(name: str) -> str:

@@ -59,6 +59,9 @@ Mailbox = Annotated[str, _form("mailbox")]
 Mirror = Annotated[str, _form("mirror")]
 """A folder, or a `https:`, `http:` or `file:` URL, under which a repository lies."""
 
+UpdateSource = Annotated[str, _form("update-source")]
+"""A name that `tocsin update sources` knows, or `NAME=KIND:URL`."""
+
 WebAddress = Annotated[str, _form("web-address")]
 """A `http:` or `https:` URL, or empty."""
 
@@ -105,6 +108,11 @@ class UpdatesSettings(_Section, frozen=True):
         proxy: for http and https; empty: what the environment says.
         rebuilders: how many of those whom the file `rebuilders` in `trust` names must have
             rebuilt a version from its sources and got the same bytes.
+        sources: what others publish and `tocsin update` brings in as well: a name from
+            docs/sources.md, or `NAME=KIND:URL`.
+        require_sign: of ClamAV's databases take only those with a valid `.sign` beside them.
+        auth_key_file: file with the key that abuse.ch gives its users; empty: what
+            `TOCSIN_AUTH_KEY` says.
     """
 
     mirrors: tuple[Mirror, ...] = ()
@@ -115,6 +123,9 @@ class UpdatesSettings(_Section, frozen=True):
     bandwidth: Size = 0
     proxy: WebAddress = ""
     rebuilders: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    sources: tuple[UpdateSource, ...] = ()
+    require_sign: bool = False
+    auth_key_file: PathText = ""
 
 
 class ScanSettings(_Section, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,13 +52,41 @@ def try_out(
         DatabaseError: it cannot be compiled.
         SignatureError: a signature in it cannot be read.
     """
+    from tocsin.app.installed import fetched_sources
+
+    _try_with(settings, [database, *fetched_sources(settings)], say)
+
+
+def try_out_source(
+    settings: Settings,
+    name: str,
+    files: Sequence[Path],
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """The same for the files of a source that others publish, in the place of those before.
+
+    Args:
+        settings: of the device.
+        name: of the source.
+        files: that are to be used.
+        say: told what is being done.
+    """
+    from tocsin.app.installed import fetched_places, installed_update
+
+    by_source = dict(fetched_places(settings))
+    by_source[name] = list(files)
+    fetched = [file for each in sorted(by_source) for file in by_source[each]]
+    _try_with(settings, [*installed_update(settings), *fetched], say)
+
+
+def _try_with(settings: Settings, installed: list[Path], say: Callable[[str], None]) -> None:
     from tocsin.app.apart import scanner_apart
     from tocsin.app.device_index import database_sources, scan_options
     from tocsin.database.cache import default_sources, open_database
 
     # In the order that `database_sources` has, so that the index is found again afterwards.
     own = [default_sources()] if settings.database.with_default else []
-    sources = [*map(Path, settings.database.sources), database, *own]
+    sources = [*map(Path, settings.database.sources), *installed, *own]
     options = scan_options(settings, excepted=False)
     say("indexing the new signatures")
     index = open_database(sources, lenient=settings.database.lenient)

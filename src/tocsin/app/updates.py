@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -63,6 +64,11 @@ def device_trust(settings: Settings, named: Path | None = None) -> Trust:
     """
     policy = settings.updates.policy
     return read_trust(trust_folder(settings, named), Path(policy) if policy else None)
+
+
+def is_trust_stated(settings: Settings, asked: Asked) -> bool:
+    """Whether anybody said whom to trust, be it that it cannot be read."""
+    return asked.trust is not None or os.path.lexists(trust_folder(settings) / "root.json")
 
 
 def device_mirrors(settings: Settings, asked: Asked) -> list[str]:

@@ -17,6 +17,7 @@ from tocsin.cli.table import format_table
 
 if TYPE_CHECKING:
     from tocsin.cli.progress import Meter
+    from tocsin.updates.receive.errors import ConsentNeeded
     from tocsin.updates.receive.updater import Outcome
 
 
@@ -28,12 +29,16 @@ def waits(*, as_json: bool) -> Iterator[None]:
     try:
         yield
     except ConsentNeeded as error:
-        values = {"outcome": "waiting", "root": error.version, "error": str(error)}
         if as_json:
-            click.echo(json.dumps(values))
+            click.echo(json.dumps(waiting_values(error)))
         else:
             click.echo(f"tocsin: {printable(str(error))}", err=True)
         sys.exit(3)
+
+
+def waiting_values(error: ConsentNeeded) -> dict[str, Any]:
+    """A publisher that waits for consent, as JSON has it."""
+    return {"outcome": "waiting", "root": error.version, "error": str(error)}
 
 
 def shown(meter: Meter) -> Callable[[str, int, int], None]:

@@ -145,6 +145,7 @@ _TEXTS = {
     "mailbox": "mail address",
     "cron": "cron times",
     "mirror": "folder or URL",
+    "update-source": "source",
     "web-address": "URL",
 }
 _PLURALS = {

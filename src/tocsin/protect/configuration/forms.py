@@ -16,6 +16,7 @@ _SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DURATION_PART = re.compile(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*(ms|s|m|h|d|w)", re.I | re.A)
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}\Z")
 _ACCOUNT = re.compile(r"(?:[a-z_][a-z0-9_.-]*\$?|\d{1,10})\Z", re.I | re.A)
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(?:@[A-Za-z0-9.-]{1,253})?\Z")
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})\Z", re.A)
@@ -162,6 +163,16 @@ def _mirror(text: str) -> str:
     return "" if "?" not in text else "a mirror's address has no '?' in it"
 
 
+def _update_source(text: str) -> str:
+    if _SOURCE_NAME.match(text):  # whoever fetches it knows which names there are
+        return ""
+    name, _, place = text.partition("=")
+    kind, _, address = place.partition(":")
+    if not _SOURCE_NAME.match(name) or kind not in ("clamav", "digests", "yara"):
+        return "expected a name, or NAME=KIND:URL with a kind of clamav, digests or yara"
+    return wrong_with_web_address(address)
+
+
 def _web_address(text: str) -> str:
     return wrong_with_web_address(text) if text else ""
 
@@ -181,6 +192,7 @@ CHECKS: dict[str, Callable[[str], str]] = {
     "secret": _secret,
     "target": _any,
     "mirror": _mirror,
+    "update-source": _update_source,
     "web-address": _web_address,
 }
 """What a form of text is checked by."""

@@ -107,6 +107,12 @@ def parse_source(text: str) -> SourceSpec:
     return SourceSpec(name, kind, url)
 
 
+def is_named(text: str) -> bool:
+    """Whether a user gave the source its name: `NAME=KIND:URL`, or a name from the list."""
+    stated, found, _ = text.partition("=")
+    return text in KNOWN or bool(found and _NAME.match(stated))
+
+
 def source_text(spec: SourceSpec) -> str:
     """The same source as a user writes it."""
     known = KNOWN.get(spec.name)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
+from tocsin.app.device import SYSTEM_STATE
+from tocsin.app.places import state_dir
 from tocsin.app.settings import state_folder
 from tocsin.errors import TocsinError
 from tocsin.settings import Settings
@@ -57,14 +60,70 @@ def installed_database(settings: Settings) -> list[Path]:
     return [*installed_update(settings), *fetched_sources(settings)]
 
 
-def closed_to_us(settings: Settings) -> list[Path]:
-    """Folders in which updates may have put signatures that this user cannot see."""
-    closed = []
-    for folder in (updates_folder(settings), sources_folder(settings)):
+class ForScan(NamedTuple):
+    """What updates put in use, as far as it is this user's to read.
+
+    Attributes:
+        files: to scan with.
+        trouble: what of it cannot be used, in words, or empty.
+    """
+
+    files: list[Path]
+    trouble: str
+
+
+def installed_for_scan(settings: Settings) -> ForScan:
+    """What updates put in use for a scan that somebody starts by hand.
+
+    Whoever is not root may have sources of their own beside those of the device.
+    """
+    files = installed_database(settings)
+    place = state_folder(settings)
+    if place == SYSTEM_STATE != state_dir():
+        files += installed_database(Settings())
+    damaged = damaged_sources(settings)
+    closed = next((each for each in (place, place / _UPDATES, place / _SOURCES) if _shut(each)), "")
+    if closed:
+        return ForScan(
+            files,
+            f"what updates brought this device is in {closed}, which is not for this user to read: "
+            "it is not used; scan as root, or bring in your own: tocsin update",
+        )
+    return ForScan(files, damaged[0] if damaged else "")
+
+
+def damaged_sources(settings: Settings) -> list[str]:
+    """What is wrong with sources whose files can for that reason not be used."""
+    if not os.path.isdir(sources_folder(settings)):
+        return []
+    from tocsin.updates.sources.in_use import source_places
+
+    found = []
+    for place in source_places(sources_folder(settings)):
         try:
-            os.listdir(folder)
-        except PermissionError:
-            closed.append(folder)
-        except OSError:
-            continue
-    return closed
+            held = place.in_use()
+            gone = (
+                [each.file for each in held.files if not place.path(each).exists()] if held else ()
+            )
+            if gone:
+                found.append(f"{gone[0]} of source {place.name} is gone: tocsin update")
+        except TocsinError as error:
+            found.append(str(error))
+    return found
+
+
+def source_of(path: Path) -> str:
+    """Name of the source that a file in use came from, or empty."""
+    parts = path.parts
+    return parts[-4] if len(parts) > 4 and (parts[-5], parts[-3]) == (_SOURCES, "used") else ""
+
+
+def _shut(folder: Path) -> bool:
+    """Whether a folder is there that this user cannot look into."""
+    try:
+        os.scandir(folder).close()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.app.device import device, is_closed
-from tocsin.app.installed import installed_database
+from tocsin.app.installed import installed_for_scan
 from tocsin.app.places import state_dir
 from tocsin.database.cache import default_sources
 from tocsin.errors import DatabaseError, InvalidSettings, SettingsError
@@ -81,7 +81,8 @@ def sources_for_scan(found: Found, *, with_default: bool) -> tuple[list[Path], s
     database = found.settings.database
     usable: list[Path] = []
     closed: list[Path] = []
-    for source in (*map(Path, database.sources), *installed_database(found.settings)):
+    installed = installed_for_scan(found.settings)
+    for source in (*map(Path, database.sources), *installed.files):
         if is_closed(source):
             closed.append(source)
         elif not os.path.exists(source):
@@ -99,6 +100,7 @@ def sources_for_scan(found: Found, *, with_default: bool) -> tuple[list[Path], s
         more = f" and {len(closed) - _MOST_NAMED:,} more" if len(closed) > _MOST_NAMED else ""
         alone = "" if usable else ", so that tocsin's own signatures are used alone"
         said = f"not for this user to read and not used: {named}{more} ({found.source}){alone}"
+    said = "; ".join(each for each in (said, installed.trouble) if each)
     if database.with_default or with_default or not usable:
         usable.append(default_sources())
     return usable, said

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from tocsin.app.update_sources import sources_values
 from tocsin.app.update_test import try_out
-from tocsin.app.updates import device_trust, state_of
+from tocsin.app.updates import Asked, device_trust, is_trust_stated, state_of
 from tocsin.errors import UsageError
 from tocsin.settings import Settings
 from tocsin.transparency.errors import TransparencyError
@@ -35,7 +36,10 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         device_trust(settings, named)
     except UpdateError as error:
         attention.append(str(error))
-    if not installed.current:
+    held = sources_values(settings)
+    if held and not is_trust_stated(settings, Asked(named)):
+        attention = []  # this device lives on what others publish
+    elif not installed.current:
         attention.append("no database was installed by updates yet")
     if last is not None and last.outcome == "failed":
         attention.append(f"the last update failed: {last.text}")
@@ -44,6 +48,7 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         attention.append(f"root {pending[-1]} waits for you: 'tocsin update consent' shows it")
     if evidence := state.evidence():
         attention.append(f"a log signed two histories; the evidence is in {evidence[0].parent}")
+    attention += [f"{each['name']}: {each['trouble']}" for each in held if each["trouble"]]
     return {
         "current": installed.current,
         "previous": list(installed.previous),
@@ -62,6 +67,7 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         },
         "pending_roots": pending,
         "refused": state.refused(),
+        "sources": held,
         "attention": attention,
     }
 

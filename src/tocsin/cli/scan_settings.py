@@ -54,10 +54,17 @@ class ScanSettings:
         return stated if source is ParameterSource.DEFAULT else given
 
     def lenient(self, given: bool) -> bool:
-        """Whether malformed signatures are passed over; the settings say so of their own alone."""
+        """Whether malformed signatures are passed over; the settings say so of their own alone.
+
+        What updates brought counts as theirs: it was tried and indexed as they say.
+        """
+        from tocsin.app.installed import installed_for_scan
+
         database = self.settings.database
-        own = not self._databases and self._found.stated and bool(database.sources)
-        return given or (own and database.lenient)
+        if given or self._databases or not database.lenient:
+            return given
+        stated = self._found.stated and bool(database.sources)
+        return stated or bool(installed_for_scan(self.settings).files)
 
     def sources(self, *, with_default: bool) -> list[Path]:
         """Where the signatures are; what of them cannot be read is said.
@@ -77,10 +84,15 @@ class ScanSettings:
 
 def shown_sources(sources: list[Path]) -> str:
     """Sources in a few words, for a summary."""
+    from tocsin.app.installed import source_of
     from tocsin.database.cache import default_sources
 
     own = default_sources()
-    names = ["tocsin's own" if each == own else printable(str(each)) for each in sources]
+    names = [
+        "tocsin's own" if each == own else printable(source_of(each) or str(each))
+        for each in sources
+    ]
+    names = list(dict.fromkeys(names))
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 

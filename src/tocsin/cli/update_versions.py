@@ -11,6 +11,7 @@ import click
 from tocsin.cli.printable import printable
 from tocsin.cli.table import format_table
 from tocsin.cli.times import local_time
+from tocsin.cli.update_sources import SOURCE_HEADS, source_rows
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -57,6 +58,8 @@ def status(folder: Path | None, as_json: bool) -> None:
         if last["confirmed"]:
             rows.append(("confirmed", f"as the newest on {local_time(last['confirmed'])}"))
     click.echo(format_table(rows))
+    if values["sources"]:
+        click.echo("\n" + format_table(source_rows(values["sources"]), SOURCE_HEADS))
     for line in values["attention"]:
         click.echo(printable(f"tocsin: {line}"), err=True)
     sys.exit(1 if values["attention"] else 0)

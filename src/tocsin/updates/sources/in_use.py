@@ -111,7 +111,7 @@ class SourcePlace:
             raise SourceStorage(f"{path}: cannot be read: {error.strerror}") from error
         try:
             held = msgspec.json.decode(data, type=InUse)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SourceStorage(
                 f"{path}: damaged: {error}; move it away and fetch the source again"
             ) from None

@@ -302,7 +302,7 @@ def _read(path: Path) -> _Ledger:
         raise SourceStorage(f"{path}: cannot be read: {error.strerror}") from error
     try:
         ledger = msgspec.json.decode(data, type=_Ledger)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SourceStorage(
             f"{path}: damaged: {error}; move it away, and everything is fetched anew"
         ) from None

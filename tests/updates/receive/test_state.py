@@ -104,7 +104,7 @@ def test_what_is_not_here_is_not_put_in_use(tmp_path: Path) -> None:
         UpdateState(tmp_path).keep_installed(Installed(7))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"current": -1}', b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"current": -1}', b"[]", b"\xff", b'{"\x80": 1}'])
 def test_a_damaged_record_is_said_and_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "installed.json").write_bytes(content)
     with pytest.raises(StateDamaged, match=r"installed\.json: damaged.*remove it"):

@@ -466,7 +466,7 @@ class UpdateState:
             return default  # type: ignore[return-value]
         try:
             return msgspec.json.decode(data, type=kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise StateDamaged(
                 f"{self.folder / name}: damaged: {error}; remove it and run 'tocsin update'"
             ) from None

@@ -7,7 +7,7 @@ DIR    ?=
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help scan install dev test lint format bench soak fuzz docs clean check-python
+.PHONY: help scan install dev test lint format bench day soak fuzz docs clean check-python
 
 help: ## list the verbs (this)
 	@echo "tocsin: make VERB"
@@ -63,6 +63,9 @@ format: $(VENV)/.dev ## let ruff write the code its way
 
 bench: $(VENV)/.dev ## measure side by side with installed peers (ARGS=--quick for a short run)
 	@$(BIN)/python benchmarks/run.py --output benchmarks/RESULTS.md $(ARGS)
+
+day: $(VENV)/.dev ## a day of updates by real processes, with every step's cost (ARGS=--quick)
+	@$(BIN)/python benchmarks/a_day.py $(ARGS)
 
 soak: $(VENV)/.dev ## ten minutes of load on the daemon, with disturbances (ARGS='--seconds 60')
 	@$(BIN)/python benchmarks/soak.py $(ARGS)

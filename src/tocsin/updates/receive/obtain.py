@@ -59,16 +59,18 @@ def obtain(
     whole = targets[database_target(wanted.version)]
     held = {state.received(version).sha256: version for version in state.kept_versions()}
     way = delta_path(offer.deltas, held, wanted.sha256, int(whole.length * _WORTH))
-    if way:
+    while way:
         base = state.database(held[way[0].custom.from_sha256])
         try:
             _by_deltas(state, mirrors, offer, wanted, way, base, targets, out, progress)
             return out, "delta"
         except (DeltaError, NothingReached):  # then the whole of it
-            pass
+            break
         except ContentRefused as error:
-            if len(mirrors.standing()) > 1:
-                mirrors.set_aside(mirrors.last, str(error))
+            # One mirror that lies must not have every device fetch the whole database.
+            if len(mirrors.standing()) < 2 or mirrors.last not in mirrors.standing():
+                break
+            mirrors.set_aside(mirrors.last, str(error))
     packed = state.partial(whole.hashes["sha256"])
     download_target(mirrors, whole, packed, progress)
     try:

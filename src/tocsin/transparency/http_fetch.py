@@ -6,18 +6,16 @@ from the environment.
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 import urllib.parse
-import urllib.request
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tocsin.transparency.errors import LogDamaged
 from tocsin.transparency.reader import Fetch, folder_fetch
 from tocsin.version import VERSION
+
+if TYPE_CHECKING:
+    from tocsin.http_connections import Deadline
 
 CONNECT_SECONDS = 10.0
 FILE_SECONDS = 60.0
@@ -45,108 +43,24 @@ def url_fetch(url: str, *, seconds: float = FILE_SECONDS) -> Fetch:
         url: of the log's folder, or of a witness's monitoring prefix.
         seconds: for one file.
     """
+    from tocsin.http_connections import Deadline, environment_proxy, watched_pool
+
     base = url.rstrip("/")
-    pool = _pool(base)
+    pool = watched_pool(environment_proxy(base))
 
     def fetch(path: str, limit: int) -> bytes:
         address = f"{base}/{path}"
-        with _Deadline(seconds) as deadline:
+        with Deadline(seconds) as deadline:
             return _get(pool, address, limit, deadline)
 
     return fetch
 
 
-class _Deadline:
-    """Ends a connection when the time for one file is over.
-
-    A timeout of the socket begins anew with every byte that comes, so it does not end a server
-    that sends one now and then.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.until = time.monotonic() + seconds
-        self.over = False
-        self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Deadline:
-        _current.deadline = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        _current.deadline = None
-
-    def covers(self, sock: socket.socket | None) -> None:
-        """End this connection too.
-
-        Raises:
-            TimeoutError: the time is over already, as when this is another try.
-        """
-        if sock is not None:
-            self._sockets.append(sock)
-        if self.over:
-            raise TimeoutError("the time for this file is over")
-
-    def _end(self) -> None:
-        self.over = True
-        for each in list(self._sockets):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-
-_current = threading.local()
-
-
-def _pool(url: str) -> Any:
-    import urllib3
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-    class Watched:
-        """A connection that a deadline can end from its first byte on."""
-
-        sock: socket.socket | None
-
-        def getresponse(self) -> Any:
-            """Wait for the headers."""
-            deadline = getattr(_current, "deadline", None)
-            if deadline is not None:
-                deadline.covers(self.sock)
-            return super().getresponse()  # type: ignore[misc]
-
-    class Plain(Watched, HTTPConnection):
-        """Over TCP."""
-
-    class Secure(Watched, HTTPSConnection):
-        """Over TLS."""
-
-    class PlainPool(HTTPConnectionPool):
-        """Of those."""
-
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        """Of those."""
-
-        ConnectionCls = Secure
-
-    parts = urllib.parse.urlsplit(url)
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    manager: urllib3.PoolManager
-    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
-        manager = urllib3.ProxyManager(proxy)
-    else:
-        manager = urllib3.PoolManager()
-    manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-    return manager
-
-
-def _get(pool: Any, url: str, limit: int, deadline: _Deadline) -> bytes:
+def _get(pool: Any, url: str, limit: int, deadline: Deadline) -> bytes:
     import urllib3
     from urllib3.exceptions import HTTPError
+
+    from tocsin.http_connections import reason_of
 
     headers = {"User-Agent": f"tocsin/{VERSION}", "Accept-Encoding": "identity"}
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=CONNECT_SECONDS)
@@ -176,17 +90,11 @@ def _get(pool: Any, url: str, limit: int, deadline: _Deadline) -> bytes:
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        why = "it took too long" if deadline.over else _in_words(error)
+        why = "it took too long" if deadline.over else reason_of(error)
         raise LogDamaged(f"{url}: {why}") from error
 
 
-def _in_words(error: Exception) -> str:
-    """What went wrong, without the names of the classes around it."""
-    cause = getattr(error, "reason", None)
-    return str(cause if isinstance(cause, Exception) else error).rsplit("): ", 1)[-1]
-
-
-def _content(response: Any, url: str, limit: int, deadline: _Deadline) -> bytes:
+def _content(response: Any, url: str, limit: int, deadline: Deadline) -> bytes:
     if response.status in (404, 410):
         response.read(_CHUNK)
         raise FileNotFoundError(f"{url}: there is no such file")

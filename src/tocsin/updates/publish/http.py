@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,11 +10,6 @@ if TYPE_CHECKING:
 
 def pool_for(url: str) -> urllib3.PoolManager:
     """A pool of connections by which an address is reached."""
-    import urllib3
+    from tocsin.http_connections import environment_proxy, watched_pool
 
-    parts = urllib.parse.urlsplit(url)
-    host = parts.hostname or ""
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(host):
-        return urllib3.ProxyManager(proxy)
-    return urllib3.PoolManager()
+    return watched_pool(environment_proxy(url))

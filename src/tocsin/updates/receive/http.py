@@ -7,20 +7,15 @@ never leave https. Nothing is decompressed on the way.
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from tocsin.http_connections import Deadline, environment_proxy, reason_of, watched_pool
 from tocsin.updates.receive.fetch import CHUNK, Fetcher
 from tocsin.updates.throttle import Throttle
 from tocsin.version import VERSION
@@ -46,46 +41,6 @@ class Limits(NamedTuple):
     redirects: int = 5
 
 
-class _HeaderDeadline:
-    """Ends a connection whose headers do not arrive in time.
-
-    A timeout of the socket alone begins anew with every byte.
-    """
-
-    header_seconds = Limits().timeout
-    sock: socket.socket | None
-    _gave_up = False
-
-    def getresponse(self) -> Any:
-        """Wait for the headers, but not longer than that."""
-        timer = threading.Timer(self.header_seconds, self._give_up)
-        timer.daemon = True
-        timer.start()
-        try:
-            response = super().getresponse()  # type: ignore[misc]
-        finally:
-            timer.cancel()
-        if self._gave_up:  # to http.client, headers that end early are whole
-            raise TimeoutError("the headers took too long")
-        return response
-
-    def _give_up(self) -> None:
-        self._gave_up = True
-        if self.sock is not None:
-            with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
-
-
-def _pools(seconds: float) -> dict[str, type]:
-    """Pools whose connections have that deadline."""
-    plain = type("_Plain", (_HeaderDeadline, HTTPConnection), {"header_seconds": seconds})
-    secure = type("_Secure", (_HeaderDeadline, HTTPSConnection), {"header_seconds": seconds})
-    return {
-        "http": type("_PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("_SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-    }
-
-
 class HttpFetcher(Fetcher):
     """Fetches `http:` and `https:` URLs.
 
@@ -103,8 +58,7 @@ class HttpFetcher(Fetcher):
         throttle: Throttle | None = None,
     ) -> None:
         self._limits = limits
-        self._stated = proxies is not None
-        self._proxies = getproxies() if proxies is None else proxies
+        self._proxies = proxies
         self._throttle = throttle or Throttle(0)
         self._managers: dict[str, urllib3.PoolManager] = {}
         self.requests = 0
@@ -156,30 +110,29 @@ class HttpFetcher(Fetcher):
     def _request(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         self.requests += 1
         try:
-            return self._manager(url).request(
-                "GET",
-                url,
-                headers=headers,
-                preload_content=False,
-                decode_content=False,
-                redirect=False,
-                retries=False,
-                timeout=urllib3.Timeout(self._limits.timeout),
-            )
+            with Deadline(self._limits.timeout, from_connection=True):
+                return self._manager(url).request(
+                    "GET",
+                    url,
+                    headers=headers,
+                    preload_content=False,
+                    decode_content=False,
+                    redirect=False,
+                    retries=False,
+                    timeout=urllib3.Timeout(self._limits.timeout),
+                )
         except urllib3.exceptions.TimeoutError as error:
             raise SlowRetrievalError(f"{url}: no answer in time") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise DownloadError(f"{url}: {_said(error)}") from error
+            raise DownloadError(f"{url}: {reason_of(error)}") from error
 
     def _manager(self, url: str) -> urllib3.PoolManager:
-        parts = urlsplit(url)
-        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all") or ""
-        if not self._stated and proxy_bypass(parts.netloc):
-            proxy = ""
+        if self._proxies is None:
+            proxy = environment_proxy(url)
+        else:
+            proxy = self._proxies.get(urlsplit(url).scheme) or self._proxies.get("all") or ""
         if proxy not in self._managers:
-            manager = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
-            manager.pool_classes_by_scheme = _pools(self._limits.timeout)
-            self._managers[proxy] = manager
+            self._managers[proxy] = watched_pool(proxy)
         return self._managers[proxy]
 
     def _body(self, response: urllib3.BaseHTTPResponse, url: str, skip: int) -> Iterator[bytes]:
@@ -197,7 +150,7 @@ class HttpFetcher(Fetcher):
         except urllib3.exceptions.TimeoutError as error:
             raise SlowRetrievalError(f"{url}: nothing came for a while") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise DownloadError(f"{url}: cut off: {_said(error)}") from error
+            raise DownloadError(f"{url}: cut off: {reason_of(error)}") from error
         finally:
             response.close()
 
@@ -227,14 +180,3 @@ class _Speed:
 
     def waited_for_us(self) -> None:
         self._mark = time.monotonic()
-
-
-def _said(error: BaseException) -> str:
-    """The reason behind urllib3's many layers."""
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return _said(reason)
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = str(error)
-    return text.rpartition(": ")[2] or type(error).__name__

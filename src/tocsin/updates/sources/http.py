@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import email.utils
 import os
-import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -17,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
 import urllib3
 
+from tocsin.http_connections import Deadline, environment_proxy, reason_of, watched_pool
 from tocsin.updates.sources.errors import (
     CoolDown,
     SourceMissing,
@@ -28,14 +27,13 @@ from tocsin.updates.sources.errors import (
     SourceTooLarge,
     SourceUnreachable,
 )
-from tocsin.updates.sources.partial import Partial, Validators
+from tocsin.updates.sources.partial import Begun, Partial, Validators
 from tocsin.updates.sources.server_key import ServerKey, asked_with
 from tocsin.updates.throttle import Throttle
 from tocsin.version import VERSION
 
 USER_AGENT = f"tocsin/{VERSION}"
 _CHUNK = 1 << 16
-_LIBRARY_WORDS = re.compile(r"(?:<[^>]*>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
 _MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=7)
@@ -175,20 +173,22 @@ class Http:
         if begun is not None:
             headers["Range"] = f"bytes={begun.size}-"
             headers["If-Range"] = begun.validator
-        answer, final = self._open(url, headers)
-        try:
-            if answer.status == 304:
-                return None
-            if answer.status == 416 and begun is not None:
-                partial.drop()  # what was collected belongs to another file
-                return self.fetch(url, name, validators=validators, largest=largest)
-            offset = begun.size if begun and _goes_on(answer, begun.size) else 0
-            if answer.status not in (200, 206) or (answer.status == 206 and begun is None):
-                raise SourceMissing(f"{final}: status {answer.status}", answer.status)
-            return self._collect(answer, partial, offset, url, largest or self.limits.bytes)
-        finally:
-            answer.close()
-            answer.release_conn()
+        with self._deadline() as deadline:
+            answer, final = self._open(url, headers, deadline)
+            try:
+                if answer.status == 304:
+                    return None
+                if answer.status == 200 or (answer.status == 206 and begun is not None):
+                    offset = _offset(answer, partial, begun, final)
+                    most = largest or self.limits.bytes
+                    return self._collect(answer, partial, offset, url, most, deadline)
+                if answer.status != 416 or begun is None:
+                    raise SourceMissing(f"{final}: status {answer.status}", answer.status)
+            finally:
+                answer.close()
+                answer.release_conn()
+        partial.drop()  # what was collected belongs to another file
+        return self.fetch(url, name, validators=validators, largest=largest)
 
     def head(self, url: str, length: int, *, modified_since: str = "") -> bytes | None:
         """The first bytes of a file; None when it is not newer than a time.
@@ -197,25 +197,31 @@ class Http:
             CoolDown, SourceMissing, SourceUnreachable: as for `fetch`.
         """
         headers = {"Range": f"bytes=0-{length - 1}", **_condition(Validators("", modified_since))}
-        answer, final = self._open(url, headers)
-        try:
-            if answer.status == 304:
-                return None
-            if answer.status not in (200, 206):
-                raise SourceMissing(f"{final}: status {answer.status}", answer.status)
-            data = b""
-            end = time.monotonic() + self.limits.stall
-            while len(data) < length and time.monotonic() < end:
-                piece = self._read(answer, final, length - len(data))
-                if not piece:
-                    break
-                data += piece
-            return data
-        finally:
-            answer.close()
-            answer.release_conn()
+        with self._deadline() as deadline:
+            answer, final = self._open(url, headers, deadline)
+            try:
+                if answer.status == 304:
+                    return None
+                if answer.status not in (200, 206):
+                    raise SourceMissing(f"{final}: status {answer.status}", answer.status)
+                data = b""
+                while len(data) < length and not deadline.over:
+                    piece = self._read(answer, final, length - len(data))
+                    if not piece:
+                        break
+                    data += piece
+                return data
+            finally:
+                answer.close()
+                answer.release_conn()
 
-    def _open(self, url: str, headers: Mapping[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
+    def _deadline(self) -> Deadline:
+        """For the headers of each answer, and anew for a body as it comes."""
+        return Deadline(self.limits.stall, from_connection=True)
+
+    def _open(
+        self, url: str, headers: Mapping[str, str], deadline: Deadline
+    ) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Ask, follow redirections, and mind who does not want to be asked."""
         for _ in range(_MOST_REDIRECTS + 1):
             parts = urlsplit(url)
@@ -223,8 +229,9 @@ class Http:
                 raise SourceUnreachable(f"{url}: neither http nor https")
             self._mind_pause(parts.netloc)
             asked, keyed = asked_with(self._key, url)
+            deadline.later(self.limits.connect + self.limits.stall)
             try:
-                answer = self._pool(parts.scheme, parts.hostname).request(
+                answer = self._pool(url).request(
                     "GET",
                     asked,
                     headers={
@@ -240,7 +247,7 @@ class Http:
                     timeout=urllib3.Timeout(connect=self.limits.connect, read=self.limits.stall),
                 )
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise SourceUnreachable(f"{url}: {self._hidden(_words(error))}") from None
+                raise SourceUnreachable(f"{url}: {self._hidden(reason_of(error))}") from None
             self.requests += 1
             if answer.status in _DEFAULT_PAUSE:
                 answer.close()
@@ -271,29 +278,25 @@ class Http:
         self._pauses.hold(host, until, answer.status)
         return CoolDown(host, until, answer.status, fresh=True)
 
-    def _pool(self, scheme: str, host: str) -> urllib3.PoolManager:
-        proxy = self._proxy or _environment_proxy(scheme, host)
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        proxy = self._proxy
+        if proxy is None and (named := environment_proxy(url)):
+            proxy = proxy_of(named)
         key = proxy.url if proxy else ""
         if key not in self._pools:
             options: dict[str, object] = {"ssl_context": self._context or _tls()}
             if self._source:
                 options["source_address"] = self._source
-            if proxy is None:
-                self._pools[key] = urllib3.PoolManager(**options)  # type: ignore[arg-type]
-            else:
-                login = f"{proxy.user}:{proxy.password}" if proxy.user else None
-                self._pools[key] = urllib3.ProxyManager(
-                    proxy.url,
-                    proxy_headers=urllib3.make_headers(proxy_basic_auth=login),
-                    **options,  # type: ignore[arg-type]
-                )
+            login = f"{proxy.user}:{proxy.password}" if proxy and proxy.user else None
+            headers = dict(urllib3.make_headers(proxy_basic_auth=login))
+            self._pools[key] = watched_pool(key, proxy_headers=headers, **options)
         return self._pools[key]
 
     def _read(self, answer: urllib3.BaseHTTPResponse, url: str, most: int) -> bytes:
         try:
             piece = answer.read1(most) if hasattr(answer, "read1") else answer.read(most)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise SourceUnreachable(f"{url}: broken off: {_words(error)}") from error
+            raise SourceUnreachable(f"{url}: broken off: {reason_of(error)}") from error
         self.received += len(piece)
         return bytes(piece)
 
@@ -304,6 +307,7 @@ class Http:
         offset: int,
         url: str,
         largest: int,
+        deadline: Deadline,
     ) -> Fetched:
         stated = answer.headers.get("Content-Length", "")
         coming = int(stated) if stated.isascii() and stated.isdigit() else None
@@ -329,9 +333,12 @@ class Http:
                 held_back = time.monotonic()
                 self._throttle.passed(len(piece))
                 clock.forgive(time.monotonic() - held_back)
+                deadline.later(2 * self.limits.stall)
                 if self._progress is not None:
                     self._progress(partial.label, size, whole)
             file.finish()
+        if deadline.over:
+            raise SourceUnreachable(f"{url}: nothing came for too long; it goes on next time")
         if whole is not None and size != whole:
             raise SourceUnreachable(f"{url}: broken off after {size:,} of {whole:,} bytes")
         partial.forget()
@@ -398,18 +405,20 @@ def _condition(validators: Validators | None) -> dict[str, str]:
     return headers
 
 
-def _goes_on(answer: urllib3.BaseHTTPResponse, offset: int) -> bool:
-    return answer.status == 206 and answer.headers.get("Content-Range", "").startswith(
-        f"bytes {offset}-"
-    )
+def _offset(
+    answer: urllib3.BaseHTTPResponse, partial: Partial, begun: Begun | None, url: str
+) -> int:
+    """Where in the file the bytes of an answer belong.
 
-
-def _environment_proxy(scheme: str, host: str) -> Proxy | None:
-    proxies = getproxies_environment()
-    url = proxies.get(scheme) or proxies.get("all")
-    if not url or proxy_bypass(host):
-        return None
-    return proxy_of(url)
+    Raises:
+        SourceUnreachable: not where they were asked for; the next attempt asks for all of it.
+    """
+    if answer.status == 200 or begun is None:
+        return 0
+    if answer.headers.get("Content-Range", "").startswith(f"bytes {begun.size}-"):
+        return begun.size
+    partial.drop()
+    raise SourceUnreachable(f"{url}: the server sent another part than was asked for")
 
 
 def proxy_of(url: str, user: str = "", password: str = "") -> Proxy:
@@ -449,9 +458,3 @@ def _tls() -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise SourceStorage(f"a certificate for TLS cannot be read: {error}") from error
     return context
-
-
-def _words(error: Exception) -> str:
-    """What an error of the library means, without its own names."""
-    text = str(getattr(error, "reason", None) or error)
-    return _LIBRARY_WORDS.sub("", text) or type(error).__name__

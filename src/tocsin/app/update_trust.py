@@ -11,12 +11,14 @@ from typing import Any
 from tocsin.app.updates import MIRRORS, Asked, device_mirrors, device_trust, state_of, trust_folder
 from tocsin.errors import UsageError
 from tocsin.settings import Settings
+from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.policy import MAX_POLICY_BYTES
 from tocsin.updates.receive.consent import keys_of
 from tocsin.updates.receive.errors import NoTrust
 from tocsin.updates.receive.files import read_bounded, write_durably
 from tocsin.updates.receive.mirrors import mirror_url
-from tocsin.updates.receive.trust import choose_trust
+from tocsin.updates.receive.rebuilders import parse_rebuilders
+from tocsin.updates.receive.trust import REBUILDERS, choose_trust
 from tocsin.updates.receive.tuf_client import MAX_ROOT
 
 
@@ -52,6 +54,26 @@ def chosen(
             state.drop_pending()
 
 
+def add_rebuilders(settings: Settings, named: Path | None, keys: Sequence[VerifierKey]) -> None:
+    """Let the word of some rebuilders count as well.
+
+    Raises:
+        NoTrust: a key is none of a rebuilder's, or there are too many.
+        UsageError: the list cannot be read or written.
+    """
+    place = trust_folder(settings, named) / REBUILDERS
+    held = _read(place, MAX_POLICY_BYTES) if place.exists() else b""
+    have = {key.public for key in parse_rebuilders(held, place)}
+    if held and not held.endswith(b"\n"):
+        held += b"\n"
+    held += b"".join(f"{key.vkey}\n".encode() for key in keys if key.public not in have)
+    parse_rebuilders(held, place)
+    try:
+        write_durably(place, held)
+    except OSError as error:
+        raise UsageError(f"{place}: {error.strerror}") from error
+
+
 def trust_values(settings: Settings, named: Path | None) -> dict[str, Any]:
     """Whom the user trusts, as JSON has it.
 
@@ -72,6 +94,7 @@ def trust_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         "logs": [entry.key.name for entry in trust.policy.logs],
         "witnesses": list(trust.policy.witnesses),
         "quorum": trust.policy.quorum,
+        "rebuilders": [key.name for key in trust.rebuilders],
         "mirrors": device_mirrors(settings, Asked(named)),
     }
 

@@ -25,6 +25,8 @@ VERBS = {
     "update": "Fetch new signatures, and check who vouches for them.",
     "db": "Build, inspect and compare detection databases.",
     "publish": "Publish databases and releases that others can verify.",
+    "rebuild": "Build a published database again, and compare byte for byte.",
+    "rebuilder": "Be somebody whose word on rebuilt databases counts.",
     "log": "Keep and check a transparency log.",
     "witness": "Cosign logs, so that nobody can be shown another one.",
     "daemon": "Serve scans to others, and guard this machine.",

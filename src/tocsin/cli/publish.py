@@ -27,6 +27,7 @@ from tocsin.cli.publish_options import (
     spread_options,
     waiting_said,
 )
+from tocsin.cli.publish_rebuilds import rebuilds
 from tocsin.cli.sizes import counted, human_size
 from tocsin.cli.table import format_table
 from tocsin.errors import UsageError
@@ -53,7 +54,7 @@ def command() -> None:
     """
 
 
-for _each in COMMANDS:
+for _each in (*COMMANDS, rebuilds):
     command.add_command(_each)
 
 

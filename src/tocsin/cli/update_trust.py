@@ -21,12 +21,20 @@ _CONTEXT = {"help_option_names": ["-h", "--help"]}
     "--policy", type=click.Path(path_type=Path, dir_okay=False), help="Logs, witnesses and quorum."
 )
 @click.option("--mirror", "mirrors", multiple=True, metavar="URL|DIR", help="Repeatable.")
+@click.option(
+    "--rebuilder",
+    "rebuilders",
+    multiple=True,
+    metavar="VKEY|FILE",
+    help="Let the word of this rebuilder count too; [updates] rebuilders says how many it takes.",
+)
 @click.option("--trust", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def trust(
     root: Path | None,
     policy: Path | None,
     mirrors: tuple[str, ...],
+    rebuilders: tuple[str, ...],
     folder: Path | None,
     as_json: bool,
 ) -> None:
@@ -44,12 +52,15 @@ def trust(
       tocsin update trust --root root.json --policy policy --mirror https://mirror.example/
       tocsin update trust
     """
-    from tocsin.app.update_trust import chosen, trust_values
+    from tocsin.app.update_trust import add_rebuilders, chosen, trust_values
+    from tocsin.cli.log_verdict import read_log_key
     from tocsin.cli.settings_option import current_settings
 
     settings = current_settings()
     if root or policy or mirrors:
         chosen(settings, folder, root, policy, mirrors)
+    if rebuilders:
+        add_rebuilders(settings, folder, [read_log_key(each) for each in rebuilders])
     values = trust_values(settings, folder)
     if as_json:
         click.echo(json.dumps(values))
@@ -62,6 +73,7 @@ def trust(
         ("logs", ", ".join(values["logs"])),
         ("witnesses", ", ".join(values["witnesses"]) or "none"),
         ("quorum", values["quorum"]),
+        ("rebuilders", ", ".join(values["rebuilders"]) or "none"),
         ("mirrors", ", ".join(values["mirrors"]) or "none"),
     ]
     click.echo(format_table(rows))

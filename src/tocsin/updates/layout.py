@@ -6,6 +6,7 @@ Publisher and device share this module. A repository is a folder of static files
     targets/   what TUF's targets name, stored as <sha256>.<file name> (consistent snapshot)
     log/       the transparency log, C2SP tlog-tiles
     proofs/    <sha256 of what is vouched for>.entry, the log entry, and .tlog-proof beside it
+    sources/   <sha256>: copies of sources, where the publisher keeps some for whoever rebuilds
 
 `custom` fields are a struct a kind. An unknown kind of target is no error, so that publishers
 can add some that older devices let lie; a known kind that is malformed is one.
@@ -26,6 +27,7 @@ METADATA = "metadata"
 TARGETS = "targets"
 LOG = "log"
 PROOFS = "proofs"
+SOURCES = "sources"
 
 WITHDRAWN_FIELD = "x-tocsin"
 """Field of the signed part of targets: `{"withdrawn": […]}`."""
@@ -227,6 +229,11 @@ def withdrawal_entry_path(sha256: str) -> str:
 def withdrawal_proof_path(sha256: str) -> str:
     """Path of the proof that the withdrawal is in the log."""
     return f"{PROOFS}/{_demand_sha256(sha256)}.withdrawal.tlog-proof"
+
+
+def source_path(sha256: str) -> str:
+    """Path of a copy of a source, for whoever rebuilds a database."""
+    return f"{SOURCES}/{_demand_sha256(sha256)}"
 
 
 def _demand_sha256(text: str) -> str:

@@ -81,6 +81,7 @@ class DatabasePredicate(_Predicate, frozen=True):
         added: records that the one before did not have.
         removed: records of the one before that are gone.
         counts: records by kind.
+        software: what it was built with, for whoever rebuilds it; empty when not said.
     """
 
     version: Version
@@ -91,6 +92,7 @@ class DatabasePredicate(_Predicate, frozen=True):
     added: _Count
     removed: _Count
     counts: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=256)]
+    software: _Text = ""
 
 
 class RootPredicate(_Predicate, frozen=True):

@@ -40,6 +40,7 @@ from tocsin.updates.publish.session import Session
 from tocsin.updates.publish.sources import FetchedSource, fetch_sources, read_sources
 from tocsin.updates.publish.staging import Staging
 from tocsin.updates.statement import DatabasePredicate, Previous, Statement, sign_statement
+from tocsin.version import VERSION
 
 ZSTD_LEVEL = 12
 _CHUNK = 1 << 20
@@ -192,6 +193,7 @@ def _add(
         tuple(sorted((one.entry for one in fetched), key=lambda entry: entry.name)),
         *changes,
         built.counts,
+        f"tocsin {VERSION}",
     )
     target = DatabaseTarget(
         version,

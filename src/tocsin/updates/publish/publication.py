@@ -339,7 +339,8 @@ def prune(session: Session) -> None:
             isinstance(statement.predicate, DatabasePredicate | ReleasePredicate)
             and statement.sha256 not in subjects
         ):
-            entry.path.with_suffix(".tlog-proof").unlink(missing_ok=True)
+            for ending in (".tlog-proof", ".rebuilds"):
+                entry.path.with_suffix(ending).unlink(missing_ok=True)
             entry.path.unlink()
 
 

@@ -87,7 +87,7 @@ def read_sources(path: Path) -> tuple[PinnedSource, ...]:
         raise SourceRefused(f"{path}: {error}") from error
     names = [source.name for source in sources]
     for source in sources:
-        if not _NAME.fullmatch(source.name):
+        if not is_source_name(source.name):
             raise SourceRefused(f"{path}: {source.name!r} cannot be a file name of a source")
         if names.count(source.name) > 1:
             raise SourceRefused(f"{path}: {source.name!r} stands there twice")
@@ -96,6 +96,11 @@ def read_sources(path: Path) -> tuple[PinnedSource, ...]:
         if source.uri and not source.uri.startswith(("https://", "http://")):
             raise SourceRefused(f"{path}: {source.name}: a uri begins with https:// or http://")
     return sources
+
+
+def is_source_name(name: str) -> bool:
+    """Whether a source may be called so: it becomes the name of a file."""
+    return _NAME.fullmatch(name) is not None
 
 
 def fetch_sources(

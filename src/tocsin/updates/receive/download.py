@@ -94,6 +94,47 @@ def download_target(
             raise UpdateError(f"{place}: {error.strerror or error}") from error
 
 
+def fetch_file(
+    mirrors: MirrorFetcher, path: str, sha256: str, length: int, place: Path, progress: Progress
+) -> bool:
+    """Fetch a file that is no target, by its digest, from any mirror that has the right one.
+
+    Args:
+        mirrors: where from.
+        path: in the repository.
+        sha256: that it must have.
+        length: in bytes; not one more is taken.
+        place: where to; nothing is left there unless it is the right one.
+        progress: told how far it is.
+
+    Returns:
+        Whether a mirror had it.
+
+    Raises:
+        UpdateError: it cannot be written.
+    """
+    target = TargetFile(length, {"sha256": sha256}, path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as file:
+            done = 0
+            for chunk in mirrors.fetch_from(f"{REPOSITORY}{path}", 0):
+                done += len(chunk)
+                if done > length:
+                    break
+                file.write(chunk)
+                progress(path, done, length)
+        with place.open("rb") as file:
+            target.verify_length_and_hashes(file)
+        return True
+    except (DownloadError, LengthOrHashMismatchError):
+        place.unlink(missing_ok=True)
+        return False
+    except OSError as error:
+        raise_if_full(error, place)
+        raise UpdateError(f"{place}: {error.strerror or error}") from error
+
+
 def _append(
     mirrors: MirrorFetcher,
     url: str,

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tocsin.cli.ending import Words, end_well
 from tocsin.cli.freshclam_output import Log, Output, Style
-from tocsin.errors import InvalidSettings, SettingsError, TocsinError
+from tocsin.cli.printable import printable
+from tocsin.errors import SettingsError, TocsinError
 
 if TYPE_CHECKING:
     from tocsin.app.freshclam import Round
     from tocsin.app.freshclam_settings import FreshclamSettings
-    from tocsin.updates.sources.http import Progress
     from tocsin.updates.sources.notices import Notice
 
 CONNECTION, BAD_DATABASE, TEST_FAILED, CONFIGURATION = 5, 7, 8, 9
@@ -269,6 +270,7 @@ def _round(settings: FreshclamSettings, chosen: Chosen, output: Output, *, progr
     """One round and what follows from it; its exit status."""
     from tocsin.app.freshclam import forced_exit, is_newer, run_hook, run_round
     from tocsin.cli.progress import Meter
+    from tocsin.cli.update_sources import download_shown
 
     output.info(f"ClamAV update process started at {time.ctime()}")
     if settings.databases and (not chosen.dns or not settings.wishes.dns_record):
@@ -284,7 +286,7 @@ def _round(settings: FreshclamSettings, chosen: Chosen, output: Output, *, progr
                 settings,
                 dns=chosen.dns,
                 allow_shrink=chosen.allow_shrink,
-                progress=_shown(meter),
+                progress=download_shown(meter),
                 say=say,
             )
     except TocsinError as error:
@@ -339,16 +341,6 @@ def _notify(configuration: Path, output: Output) -> None:
         output.info("Clamd successfully notified about the update.")
 
 
-def _shown(meter: Any) -> Progress:
-    from tocsin.cli.sizes import human_size
-
-    def show(name: str, size: int, whole: int | None) -> None:
-        of = f" of {human_size(whole)}" if whole else ""
-        meter.say(f"{name}: {human_size(size)}{of}")
-
-    return show
-
-
 def exit_status(errors: Any, *, announced: bool) -> int:
     """Freshclam's exit status for what went wrong first; 0 for nothing.
 
@@ -390,37 +382,14 @@ def _values(done: Round, status: int) -> dict[str, Any]:
 
 
 def run() -> None:
-    """Entry point."""
-    from tocsin.cli.printable import printable
+    """Entry point; what is wrong is said as freshclam says it."""
+    words = Words("ERROR: ", "Update process terminated", _usage)
+    end_well(lambda: command(standalone_mode=False), words)
 
-    try:
-        command(standalone_mode=False)
-    except click.ClickException as error:
-        click.echo(f"ERROR: {printable(error.format_message())}", err=True)
-        click.echo("ERROR: Can't parse command line options", err=True)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Update process terminated", err=True)
-        sys.exit(2)
-    except InvalidSettings as error:
-        for line in error.lines():
-            click.echo(f"ERROR: {printable(line)}", err=True)
-        sys.exit(2)
-    except TocsinError as error:
-        click.echo(f"ERROR: {printable(str(error))}", err=True)
-        sys.exit(2)
-    except OSError as error:
-        click.echo(f"ERROR: {printable(str(error))}", err=True)
-        sys.exit(2)
-    except Exception as error:
-        if os.environ.get("TOCSIN_DEBUG"):
-            raise
-        click.echo(
-            f"ERROR: a defect of this program: {type(error).__name__}: {printable(str(error))}\n"
-            "Set TOCSIN_DEBUG=1 to see where, and please report it.",
-            err=True,
-        )
-        sys.exit(2)
+
+def _usage(error: click.ClickException) -> None:
+    click.echo(f"ERROR: {printable(error.format_message())}", err=True)
+    click.echo("ERROR: Can't parse command line options", err=True)
 
 
 if __name__ == "__main__":

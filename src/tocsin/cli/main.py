@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
-import sys
 from pathlib import Path
 
 import click
 
+from tocsin.cli.ending import end_well
 from tocsin.cli.printable import printable
-from tocsin.errors import InvalidSettings, TocsinError
 from tocsin.version import VERSION
 
 VERBS = {
@@ -98,47 +96,7 @@ def main(ctx: click.Context, config: Path | None) -> None:
 
 def run() -> None:
     """Entry point. Whatever ends the command early ends it with exit status 2, never 1."""
-    try:
-        try:
-            main(standalone_mode=False)
-        finally:
-            if sys.stdout is not None:  # it may have been closed by who started this
-                sys.stdout.flush()  # while what is wrong with the output can still be said
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("tocsin: stopped", err=True)
-        sys.exit(2)
-    except InvalidSettings as error:
-        for line in error.lines():
-            click.echo(f"tocsin: {printable(line)}", err=True)
-        sys.exit(2)
-    except TocsinError as error:
-        click.echo(f"tocsin: {printable(str(error))}", err=True)
-        sys.exit(2)
-    except BrokenPipeError:
-        _drop_output()
-        sys.exit(2)
-    except OSError as error:  # a full disk behind the output, most of all
-        _drop_output()
-        what = f"{error.filename}: " if error.filename else ""
-        click.echo(f"tocsin: {printable(what + (error.strerror or str(error)))}", err=True)
-        sys.exit(2)
-    except Exception as error:
-        if os.environ.get("TOCSIN_DEBUG"):
-            raise
-        click.echo(
-            f"tocsin: a defect of this program: {type(error).__name__}: {printable(str(error))}\n"
-            "Set TOCSIN_DEBUG=1 to see where, and please report it.",
-            err=True,
-        )
-        sys.exit(2)
-
-
-def _drop_output() -> None:
-    """Let what was not written yet go nowhere, where Python's own end would fail on it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    end_well(lambda: main(standalone_mode=False))
 
 
 if __name__ == "__main__":

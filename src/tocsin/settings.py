@@ -99,6 +99,8 @@ class UpdatesSettings(_Section, frozen=True):
 
     Attributes:
         mirrors: folders or URLs of a repository, asked in this order; none is believed.
+        every: seconds between two updates that the daemon makes by itself once it is known whom
+            to trust, at moments of this device's own; 0: none.
         channel: `stable`, or `fast` for versions that are new.
         trust: folder with `root.json` and `policy`; empty: `trust` beside the settings.
         policy: the policy of logs and witnesses, where it is elsewhere; empty: in `trust`.
@@ -116,6 +118,7 @@ class UpdatesSettings(_Section, frozen=True):
     """
 
     mirrors: tuple[Mirror, ...] = ()
+    every: Seconds = 6 * 3600.0
     channel: Literal["stable", "fast"] = "stable"
     trust: PathText = ""
     policy: PathText = ""

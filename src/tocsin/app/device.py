@@ -136,7 +136,10 @@ def _membership(group: str) -> str:
 
 def _placed(settings: Settings) -> Settings:
     """The settings with the place of what survives restarts, which root's commands use."""
+    replace = msgspec.structs.replace
+    if not settings.updates.trust and "TOCSIN_CONFIG_DIR" not in os.environ:
+        trust = str(SYSTEM_FILE.parent / "trust")
+        settings = replace(settings, updates=replace(settings.updates, trust=trust))
     if settings.daemon.state or "TOCSIN_STATE_DIR" in os.environ:
         return settings
-    daemon = msgspec.structs.replace(settings.daemon, state=str(SYSTEM_STATE))
-    return msgspec.structs.replace(settings, daemon=daemon)
+    return replace(settings, daemon=replace(settings.daemon, state=str(SYSTEM_STATE)))

@@ -17,6 +17,7 @@ from tocsin.app.own_files import own_files
 from tocsin.app.quarantine import item_values
 from tocsin.app.settings import quarantine_folder
 from tocsin.app.task_table import make_scheduler
+from tocsin.app.update_rounds import UpdateRounds, starter
 from tocsin.engine.report import Report
 from tocsin.errors import ChannelClosed, QuarantineError, SettingsError, UsageError
 from tocsin.protect.actions import NOT_OWN
@@ -25,6 +26,7 @@ from tocsin.protect.daemon.control_messages import (
     DatabaseNote,
     FromChild,
     HappenedWish,
+    ReloadWish,
     StopNote,
     TakeNote,
     ToChild,
@@ -55,10 +57,15 @@ class Keeping:
         settings: the settings.
         config: the settings file, None for the usual place.
         say: has an event journalled.
+        reload: has the database looked at again.
     """
 
     def __init__(
-        self, settings: Settings, config: Path | None, say: Callable[[Event], None]
+        self,
+        settings: Settings,
+        config: Path | None,
+        say: Callable[[Event], None],
+        reload: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._config = config
@@ -68,6 +75,8 @@ class Keeping:
         self._expire_at = 0.0
         self._scheduler: Scheduler | None = None
         self._schedule_at = 0.0
+        self._updates = UpdateRounds(settings, starter(config), reload)
+        self._said_of_updates = ""
         self._folder = quarantine_folder(settings)
         self._database = ""
         self.own = own_files(settings)
@@ -119,12 +128,15 @@ class Keeping:
             self._say_trouble(self._scheduler.trouble)
         elif self._settings.task:
             wait = _SCHEDULE_AGAIN
+        wait = min(wait, self._updates.run_once())
+        self._said_of_updates = self._say_new(self._updates.trouble, self._said_of_updates)
         return max(0.1, min(wait, self._expire_at - now))
 
     def close(self) -> None:
         """Stop what was started; tasks go on where they stopped when there is a keeper again."""
         if self._scheduler is not None:
             self._scheduler.close()
+        self._updates.close()
         for each in self._looking_again:
             each.terminate()
 
@@ -156,7 +168,10 @@ class Keeping:
             self._say_trouble(f"no task is started: {error}")
 
     def _say_trouble(self, trouble: str) -> None:
-        if trouble and trouble != self._said:
+        self._said = self._say_new(trouble, self._said)
+
+    def _say_new(self, trouble: str, said: str) -> str:
+        if trouble and trouble != said:
             self._say(
                 Event(
                     kind=Kind.FAILURE,
@@ -165,7 +180,7 @@ class Keeping:
                     message=trouble,
                 )
             )
-        self._said = trouble
+        return trouble
 
     def take(self, path: bytes, descriptor: int, values: dict[str, Any], origin: str) -> None:
         """Take away what was found; whatever comes of it is journalled."""
@@ -282,6 +297,10 @@ class Control:
         """Have an event journalled; from any thread, for a packet is sent whole or not."""
         self._channel.send(HappenedWish(sendable_event(event)))
 
+    def reload(self) -> None:
+        """Have the database looked at again: an update took another one into use."""
+        self._channel.send(ReloadWish("an update"))
+
     def hear(self) -> None:
         """Do what the supervisor wants.
 
@@ -326,7 +345,7 @@ def run_keeper(
     """
     show_nothing()
     supervisor = Control(control)
-    keeping = Keeping(settings, config, supervisor.say)
+    keeping = Keeping(settings, config, supervisor.say, supervisor.reload)
     exclude = settings.scan.exclude
 
     def own() -> frozenset[Key]:

@@ -13,6 +13,7 @@ from tocsin.app.api_client import ApiClient
 from tocsin.app.as_owner import by_owner
 from tocsin.app.daemon_status import daemon_status
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
+from tocsin.app.update_health import updates_seen
 from tocsin.errors import (
     DaemonRefused,
     DaemonUnreachable,
@@ -66,6 +67,7 @@ def look(settings: Settings, *, now: float | None = None) -> Seen:
         happened=happened,
         journal_trouble=journal_trouble,
         stored=_stored(settings, admin, running=daemon is not None),
+        updates=updates_seen(settings),
     )
 
 
@@ -84,6 +86,7 @@ def status_values(seen: Seen, judgements: list[Judgement]) -> dict[str, Any]:
         "sources": None
         if seen.daemon is not None
         else {"newest": seen.newest, "trouble": seen.sources_trouble},
+        "updates": seen.updates._asdict(),
         "tasks": [task._asdict() for task in seen.tasks],
         "findings": None if seen.happened is None else seen.happened._asdict(),
         "quarantine": None if seen.stored is None else seen.stored._asdict(),

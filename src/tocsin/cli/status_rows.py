@@ -21,6 +21,7 @@ def status_rows(seen: Seen) -> list[tuple[str, list[str]]]:
     rows = [
         ("daemon", [_daemon(seen)]),
         ("database", [_database(seen)]),
+        ("updates", _updates(seen)),
         ("guard", _guard(seen)),
         ("tasks", [_task(task, seen.now) for task in seen.tasks] or ["none in the settings"]),
         ("findings", _findings(seen)),
@@ -62,6 +63,34 @@ def _database(seen: Seen) -> str:
     if state.get("indexing"):
         parts.append("a newer one is being read")
     return "; ".join(parts) or "none"
+
+
+def _updates(seen: Seen) -> list[str]:
+    """The publisher's version, who vouches for it, and when the daemon asks again."""
+    updates = seen.updates
+    if not updates.trusted and not updates.version:
+        return ["nothing says whose to believe: tocsin update trust"]
+    lines = []
+    if updates.version:
+        age = age_words(max(0.0, seen.now - updates.created))
+        pinned = ", pinned" if updates.pinned == updates.version else ""
+        lines.append(
+            f"version {updates.version}{pinned}, made {_minute(updates.created)} ({age} old)"
+        )
+        by = counted(updates.signatures, "key") + " of the publisher"
+        if updates.witnesses:
+            by += f", seen by {', '.join(map(printable, updates.witnesses))}"
+        lines.append(f"signed with {by}")
+    asked = (
+        f"asked {_minute(updates.checked)}: {updates.outcome}" if updates.checked else "never asked"
+    )
+    if updates.failures:
+        asked += f", {updates.failures:,} in a row failed"
+    if not updates.every:
+        asked += "; next when it is asked for"
+    elif updates.next:
+        asked += f"; next {_minute(updates.next)}" if updates.next > seen.now else "; next now"
+    return [*lines, asked]
 
 
 def _guard(seen: Seen) -> list[str]:

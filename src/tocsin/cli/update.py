@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tocsin.cli.update_background import background
 from tocsin.cli.update_consent import consent
 from tocsin.cli.update_copies import bundle, mirror
 from tocsin.cli.update_sources import sources
@@ -99,5 +100,5 @@ def command(
     run_update(current_settings(ctx), asked, named, of_sources, as_json=as_json)
 
 
-for _verb in (trust, status, verify, rollback, pin, consent, mirror, bundle, sources):
+for _verb in (trust, status, verify, rollback, pin, consent, mirror, bundle, background, sources):
     command.add_command(_verb)

@@ -14,6 +14,7 @@ from tocsin.protect.health.seen import (
     Judgement,
     Level,
     Seen,
+    Updates,
     age_words,
     database_time,
     forwarders,
@@ -26,6 +27,8 @@ FORWARD_LAG = 10_000
 _MOST_NAMED = 3
 _RESTART = "restart it: systemctl restart tocsin"
 _RELOAD = "mend that, then: systemctl reload tocsin"
+_TRY = "tocsin update"
+_MOST_FAILURES = 3
 _UPDATE = "bring in newer signatures: run freshclam, or take a newer release of tocsin"
 
 
@@ -137,6 +140,53 @@ def _database(seen: Seen) -> Iterator[Judgement]:
             text = f"its newest source is {age_words(age)} old"
             yield Judgement(level, topic, text, _UPDATE)
             return
+
+
+def _updates(seen: Seen) -> Iterator[Judgement]:
+    """Updates of a publisher, where somebody said whose are believed."""
+    topic, updates, settings = "updates", seen.updates, seen.settings.database
+    if updates.trouble:
+        yield Judgement(Level.WARNING, topic, updates.trouble, "tocsin update status")
+    if not updates.trusted:
+        if updates.version:
+            text = f"version {updates.version} is in use, and nothing says whose updates to believe"
+            yield Judgement(Level.WARNING, topic, text, "tocsin update trust --root root.json …")
+        return
+    if updates.split:
+        text = "a log signed two histories; nothing is taken from it"
+        yield Judgement(Level.ALARM, topic, text, "tocsin update status names the evidence")
+    if updates.waiting:
+        text = f"root {updates.waiting} would make another one the publisher; nothing new is taken"
+        yield Judgement(Level.WARNING, topic, text, "tocsin update consent shows who, and asks")
+    if updates.quorum_met is False:
+        text = f"version {updates.version} was not seen by enough of the witnesses you trust now"
+        yield Judgement(Level.WARNING, topic, text, "tocsin update verify")
+    since = updates.confirmed or updates.created
+    age = seen.now - since
+    for level, days in (
+        (Level.ALARM, settings.alarm_after_days),
+        (Level.WARNING, settings.warn_after_days),
+    ):
+        if since and days and age >= days * DAY:
+            text = f"for {age_words(age)} nobody confirmed that what is in use is the newest"
+            yield Judgement(level, topic, text, _why_no_update(updates))
+            return
+    if updates.outcome == "failed" and not updates.waiting:
+        level = (
+            Level.NOTE if updates.version and updates.failures < _MOST_FAILURES else Level.WARNING
+        )
+        yield Judgement(level, topic, f"the last one failed: {updates.text}", _TRY)
+    if not updates.every:
+        text = "the daemon makes none by itself: [updates] every is 0"
+        yield Judgement(Level.NOTE, topic, text)
+    elif not updates.version and updates.outcome != "failed":
+        yield Judgement(Level.NOTE, topic, "no version is here yet", _TRY)
+
+
+def _why_no_update(updates: Updates) -> str:
+    if updates.outcome == "failed":
+        return f"{_TRY}; the last one failed: {updates.text}"
+    return _TRY
 
 
 def _guard(seen: Seen) -> Iterator[Judgement]:
@@ -271,6 +321,7 @@ _TOPICS = (
     ("daemon", _daemon),
     ("clock", _clock),
     ("database", _database),
+    ("updates", _updates),
     ("guard", _guard),
     ("tasks", _tasks),
     ("findings", _happened),

@@ -106,6 +106,50 @@ class Task(NamedTuple):
     files: int = 0
 
 
+class Updates(NamedTuple):
+    """How it stands with updates that come from a publisher; moments are seconds since 1970.
+
+    Attributes:
+        trusted: whether somebody said whose updates are believed.
+        every: seconds between two that the daemon makes by itself; 0: none.
+        next: when it makes the next; 0: not planned.
+        failures: of those in a row.
+        version: in use; 0: none.
+        pinned: version that is to stay; 0: none.
+        created: when the publisher made that in use.
+        checked: when this device last asked, and `outcome` and `text` what came of it.
+        confirmed: when what is in use was last found to be the newest; 0: never.
+        outcome: `updated`, `unchanged`, `waiting` or `failed`; empty: never asked.
+        text: what happened, in words.
+        waiting: version of a root that waits for the user's consent; 0: none.
+        split: whether a log signed two histories.
+        signatures: keys of the publisher's that signed what is in use.
+        witnesses: that saw what is in use, of those whom the user trusts.
+        quorum_met: whether they are enough; None when this user cannot tell.
+        log: in which it stands.
+        trouble: why this cannot be told.
+    """
+
+    trusted: bool = False
+    every: float = 0.0
+    next: float = 0.0
+    failures: int = 0
+    version: int = 0
+    pinned: int = 0
+    created: float = 0.0
+    checked: float = 0.0
+    confirmed: float = 0.0
+    outcome: str = ""
+    text: str = ""
+    waiting: int = 0
+    split: bool = False
+    signatures: int = 0
+    witnesses: tuple[str, ...] = ()
+    quorum_met: bool | None = None
+    log: str = ""
+    trouble: str = ""
+
+
 class Seen(NamedTuple):
     """All that is known.
 
@@ -122,6 +166,7 @@ class Seen(NamedTuple):
         happened: of late; None when this user may not know.
         journal_trouble: why the journal cannot be read.
         stored: in quarantine; None when this user may not know.
+        updates: how it stands with those.
     """
 
     now: float
@@ -136,6 +181,7 @@ class Seen(NamedTuple):
     happened: Happened | None = None
     journal_trouble: str = ""
     stored: Stored | None = None
+    updates: Updates = Updates()
 
 
 def age_words(seconds: float) -> str:

@@ -1,0 +1,81 @@
+"""How it stands with this device's updates, for `status` and `doctor`: read from disk.
+
+Nothing is fetched, and no database is hashed: `tocsin update verify` does that. What vouches for
+the version in use is looked at anew by the policy as it is now.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from tocsin.app.installed import updates_folder
+from tocsin.app.update_rounds import is_trusted, read_round
+from tocsin.errors import TocsinError
+from tocsin.protect.health.seen import Updates
+from tocsin.settings import Settings
+
+
+def updates_seen(settings: Settings) -> Updates:
+    """What there is to be seen by this user.
+
+    Args:
+        settings: of the device, with its places.
+    """
+    trusted = is_trusted(settings)
+    folder = updates_folder(settings)
+    known = read_round(settings)
+    seen = Updates(
+        trusted=trusted,
+        every=settings.updates.every,
+        next=known.next if known is not None and trusted else 0.0,
+        failures=known.failures if known is not None else 0,
+    )
+    if not os.path.isdir(folder):
+        return seen
+    try:
+        return _from_state(settings, seen)
+    except (TocsinError, OSError) as error:
+        return seen._replace(trouble=str(error))
+
+
+def _from_state(settings: Settings, seen: Updates) -> Updates:
+    from tocsin.app.updates import state_of
+
+    state = state_of(settings)
+    installed, last = state.installed(), state.last_run()
+    if last is not None:
+        seen = seen._replace(
+            checked=last.at.timestamp(),
+            confirmed=last.confirmed.timestamp() if last.confirmed else 0.0,
+            outcome=last.outcome,
+            text=last.text,
+        )
+    pending = sorted(state.pending())
+    seen = seen._replace(
+        version=installed.current,
+        pinned=installed.pinned,
+        waiting=pending[-1] if pending else 0,
+        split=bool(state.evidence()),
+    )
+    if not installed.current:
+        return seen
+    received = state.received(installed.current)
+    seen = seen._replace(created=received.created.timestamp(), signatures=len(received.keyids))
+    with suppress(TocsinError, OSError):  # who is trusted may be for others to read
+        seen = _with_witnesses(settings, seen)
+    return seen
+
+
+def _with_witnesses(settings: Settings, seen: Updates) -> Updates:
+    """With the witnesses that count by the policy as it is now."""
+    from tocsin.app.updates import device_trust, state_of
+    from tocsin.transparency.proof import TlogProof
+    from tocsin.transparency.verdict import Standing, check
+    from tocsin.updates.receive.roots import agreed_logs
+
+    state, trust = state_of(settings), device_trust(settings)
+    _, proof = state.evidence_of(seen.version)
+    verdict = check(trust.policy, TlogProof.parse(proof).checkpoint, log_keys=agreed_logs(state))
+    names = [each.witness.name for each in verdict.witnesses if each.standing is Standing.COUNTS]
+    return seen._replace(witnesses=tuple(names), quorum_met=verdict.met, log=verdict.head.origin)

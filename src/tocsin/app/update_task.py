@@ -1,0 +1,118 @@
+"""One update in the background, in a process that has nothing else to do and few rights.
+
+As root it keeps only the rights that confining workers takes, so that what answers over the
+network meets no process that may write where it likes. What came of it is journalled: a version
+that was taken into use, a publisher that waits for consent, and a failure when it is another one
+than the last time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from tocsin.app.acting import write_events
+from tocsin.app.updates import Asked, state_of, update_device
+from tocsin.errors import TocsinError
+from tocsin.protect.daemon.rights import keep_capabilities
+from tocsin.protect.journal.event import Event, Kind, Severity
+from tocsin.protect.schedule.priority import lower_priority
+from tocsin.settings import Settings
+from tocsin.updates.receive.errors import ConsentNeeded, StateBusy, UpdateError
+from tocsin.updates.receive.state import LastRun
+from tocsin.updates.receive.updater import Outcome
+
+ORIGIN = "update"
+TAKEN, FAILED, WAITS = 0, 2, 3
+_NICE = 19
+
+_RIGHTS = (
+    *("SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_RESOURCE", "KILL"),
+    "DAC_READ_SEARCH",
+)
+"""What confining workers takes, and writing to the journal as the daemon's user."""
+
+
+def update_in_background(
+    settings: Settings, say: Callable[[str], None] = lambda _: None
+) -> tuple[int, list[str]]:
+    """Bring this device up to date with as little as possible.
+
+    Args:
+        settings: of the device.
+        say: told in a few words what it comes to.
+
+    Returns:
+        An exit status: 0 up to date, 2 not, 3 a new publisher waits; and what else did not go
+        as it should, in words.
+    """
+    trouble = lower_priority(_NICE, idle_io=True)
+    if os.geteuid() == 0:
+        keep_capabilities(*_RIGHTS)
+    before = _last_run(settings)
+    try:
+        outcome = update_device(settings, Asked())
+    except StateBusy as error:  # somebody updates by hand: that is no failure to tell of
+        say(str(error))
+        return FAILED, trouble
+    except (TocsinError, OSError) as error:
+        say(str(error))
+        status, event = _not_taken(error, before)
+    else:
+        say(outcome.choice.why)
+        status, event = TAKEN, _taken(outcome)
+    if event is not None and (unwritten := write_events(settings, [event])):
+        trouble.append(f"not journalled: {unwritten}")
+    return status, trouble
+
+
+def _taken(outcome: Outcome) -> Event | None:
+    """What is journalled of an update that did not fail."""
+    if not outcome.changed:
+        return None
+    verdict = outcome.vouching.verdict if outcome.vouching else None
+    seen = [w.witness.name for w in verdict.witnesses if w.timestamp] if verdict else []
+    before = f" (was {outcome.before})" if outcome.before else ""
+    by = f", seen by {', '.join(seen)}" if seen else ""
+    return _event(
+        f"version {outcome.now} of the signatures is in use{before}{by}",
+        Severity.NOTICE,
+        "updated",
+        before=outcome.before,
+        version=outcome.now,
+        way=outcome.way,
+        source=outcome.source,
+        bytes=sum(step.bytes for step in outcome.steps),
+        left_aside=dict(outcome.failures),
+    )
+
+
+def _not_taken(error: Exception, before: LastRun | None) -> tuple[int, Event | None]:
+    """Exit status, and what is journalled: nothing when it is what was said the last time."""
+    text, waits = str(error), isinstance(error, ConsentNeeded)
+    status, outcome = (WAITS, "waiting") if waits else (FAILED, "failed")
+    if before is not None and (before.outcome, before.text) == (outcome, text[:2000]):
+        return status, None
+    if waits:
+        return status, _event(f"an update waits: {text}", Severity.WARNING, outcome)
+    return status, _event(f"the update failed: {text}", Severity.WARNING, outcome)
+
+
+def _event(message: str, severity: Severity, action: str, **details: object) -> Event:
+    return Event(
+        kind=Kind.UPDATE,
+        severity=severity,
+        message=message,
+        origin=ORIGIN,
+        action=action,
+        uid=os.getuid(),
+        pid=os.getpid(),
+        details=details,
+    )
+
+
+def _last_run(settings: Settings) -> LastRun | None:
+    with suppress(UpdateError):
+        return state_of(settings).last_run()
+    return None

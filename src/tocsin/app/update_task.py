@@ -9,7 +9,7 @@ than the last time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from tocsin.app.acting import write_events
@@ -20,6 +20,7 @@ from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.schedule.priority import lower_priority
 from tocsin.settings import Settings
 from tocsin.updates.receive.errors import ConsentNeeded, StateBusy, UpdateError
+from tocsin.updates.receive.roots import Waiting
 from tocsin.updates.receive.state import LastRun
 from tocsin.updates.receive.updater import Outcome
 
@@ -50,7 +51,8 @@ def update_in_background(
     trouble = lower_priority(_NICE, idle_io=True)
     if os.geteuid() == 0:
         keep_capabilities(*_RIGHTS)
-    before = _last_run(settings)
+    before, known = _before(settings)
+    events: list[Event] = []
     try:
         outcome = update_device(settings, Asked())
     except StateBusy as error:  # somebody updates by hand: that is no failure to tell of
@@ -59,10 +61,13 @@ def update_in_background(
     except (TocsinError, OSError) as error:
         say(str(error))
         status, event = _not_taken(error, before)
+        events += [event] if event is not None else []
     else:
         say(outcome.choice.why)
-        status, event = TAKEN, _taken(outcome)
-    if event is not None and (unwritten := write_events(settings, [event])):
+        new = [each for each in outcome.waiting if each.step.version not in known]
+        status = WAITS if outcome.waiting else TAKEN
+        events += [each for each in (_taken(outcome), _waiting(new)) if each is not None]
+    if events and (unwritten := write_events(settings, events)):
         trouble.append(f"not journalled: {unwritten}")
     return status, trouble
 
@@ -86,6 +91,15 @@ def _taken(outcome: Outcome) -> Event | None:
         bytes=sum(step.bytes for step in outcome.steps),
         left_aside=dict(outcome.failures),
     )
+
+
+def _waiting(new: Sequence[Waiting]) -> Event | None:
+    """What is journalled of roots that wait since this run; the old publisher's still holds."""
+    if not new:
+        return None
+    reasons = "; ".join(new[-1].reasons())
+    message = f"root {new[-1].step.version} waits for you ({reasons}): tocsin update consent"
+    return _event(message, Severity.WARNING, "waiting", root=new[-1].step.version)
 
 
 def _not_taken(error: Exception, before: LastRun | None) -> tuple[int, Event | None]:
@@ -112,7 +126,9 @@ def _event(message: str, severity: Severity, action: str, **details: object) -> 
     )
 
 
-def _last_run(settings: Settings) -> LastRun | None:
+def _before(settings: Settings) -> tuple[LastRun | None, frozenset[int]]:
+    """What the last run did, and the roots that it left waiting."""
     with suppress(UpdateError):
-        return state_of(settings).last_run()
-    return None
+        state = state_of(settings)
+        return state.last_run(), frozenset(state.pending())
+    return None, frozenset()

@@ -79,6 +79,7 @@ def test_it_takes_what_is_new_and_drops_no_request(updating: Updating) -> None:
     def scan_all_the_time() -> None:
         while not done.is_set():
             answers.append(updating.scanned(SAMPLE))
+            done.wait(0.02)
 
     client = threading.Thread(target=scan_all_the_time)
     client.start()

@@ -205,6 +205,22 @@ def test_a_user_who_may_read_none_of_it_is_told_so(machine: Machine, closed: str
 # --- its own files ------------------------------------------------------------------------
 
 
+@as_root
+def test_a_user_is_told_of_what_updates_brought_and_is_closed(machine: Machine) -> None:
+    state = machine.top / "state"
+    state.mkdir(mode=0o700)
+    machine.settings.write_text(
+        f'[database]\nsources = ["{machine.rules}"]\nwith_default = false\n'
+        f'[daemon]\nstate = "{state}"\n'
+    )
+    done = machine.scan_as_somebody(machine.bad)
+    assert done.returncode == 1, done.stderr
+    assert f"is in {state}, which is not for this user to read" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    state.chmod(0o755)
+    assert machine.scan_as_somebody(machine.bad).stderr == ""
+
+
 def test_own_files_are_left_out_of_folders_and_never_taken(machine: Machine) -> None:
     plain = machine.rules / "plain.ndb"
     plain.write_text(f"# {PAYLOAD.decode()}\n")

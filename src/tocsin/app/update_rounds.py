@@ -18,7 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from tocsin.app.installed import installed_database
+from tocsin.app.installed import installed_database, sources_folder
 from tocsin.app.places import config_dir
 from tocsin.app.settings import state_folder
 from tocsin.errors import SettingsError
@@ -54,6 +54,15 @@ def is_trusted(settings: Settings) -> bool:
     """Whether somebody said whose updates are believed; without that there are none."""
     folder = Path(settings.updates.trust or config_dir() / "trust")
     return (folder / "root.json").is_file()
+
+
+def has_sources(settings: Settings) -> bool:
+    """Whether this device takes, or is to take, what others publish beside the signed database."""
+    if settings.updates.sources:
+        return True
+    with suppress(OSError), os.scandir(sources_folder(settings)) as found:
+        return any(each.is_dir() for each in found)
+    return False
 
 
 def read_round(settings: Settings) -> Round | None:
@@ -102,7 +111,7 @@ class UpdateRounds:
         every = self._settings.updates.every
         if self._running is not None:
             return self._look_after(self._running, every, now)
-        if not every or not is_trusted(self._settings):
+        if not every or not (is_trusted(self._settings) or has_sources(self._settings)):
             return _LOOK
         self._keep(planned(self._round, every, now))
         if self._round.next > now:

@@ -206,7 +206,8 @@ def _looked_after(
                 fetch_source(spec, place.fetched, wishes, progress=progress, say=_words(say))
             except TocsinError as error:
                 trouble = error
-            before, held = held, _put_in_use(settings, spec, place, held, trouble, asked, say)
+            said = _hinted(trouble, spec, wishes.key) if trouble else ""
+            before, held = held, _put_in_use(settings, spec, place, held, said, asked, say)
     except TocsinError as error:
         text = f"{spec.name}: {error}" if isinstance(error, SourceBusy) else str(error)
         return SourceOutcome(spec.name, State.FAILED, text, held.files if held else (), 0.0)
@@ -230,11 +231,20 @@ def _put_in_use(
     spec: SourceSpec,
     place: SourcePlace,
     held: InUse | None,
-    trouble: TocsinError | None,
+    said: str,
     asked: SourceAsked,
     say: Callable[[str], None],
 ) -> InUse | None:
     """Try what came, if it is other than what is in use, and use it.
+
+    Args:
+        settings: of the device.
+        spec: the source.
+        place: its folder.
+        held: what is known of it.
+        said: what went wrong while it was fetched, or empty.
+        asked: what differs from the settings.
+        say: told what is being done.
 
     Returns:
         What is known of the source then; None when nothing of it ever came.
@@ -244,13 +254,12 @@ def _put_in_use(
     """
     now = datetime.now(UTC)
     wanted = place.wanted()
-    said = "" if trouble is None else str(trouble)
     if not wanted:
         if held is not None:
             held = msgspec.structs.replace(held, tried=now, trouble=said)
             place.keep(held)
         return held
-    confirmed = now if trouble is None else held.confirmed if held else now
+    confirmed = held.confirmed if said and held else now
     digest = set_digest(wanted)
     if held is not None and digest == set_digest(held.files):
         held = msgspec.structs.replace(

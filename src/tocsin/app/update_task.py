@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from tocsin.app.acting import write_events
+from tocsin.app.update_rounds import has_sources, is_trusted
 from tocsin.app.updates import Asked, state_of, update_device
 from tocsin.errors import TocsinError
 from tocsin.protect.daemon.rights import keep_capabilities
@@ -51,25 +52,59 @@ def update_in_background(
     trouble = lower_priority(_NICE, idle_io=True)
     if os.geteuid() == 0:
         keep_capabilities(*_RIGHTS)
+    status, events = _signed(settings, say) if is_trusted(settings) else (TAKEN, [])
+    try:
+        failed, of_sources = _from_sources(settings, say)
+    except (TocsinError, OSError) as error:
+        say(str(error))
+        failed, of_sources = True, [_event(f"the sources: {error}", Severity.WARNING, "failed")]
+    events += of_sources
+    if events and (unwritten := write_events(settings, events)):
+        trouble.append(f"not journalled: {unwritten}")
+    return status or (FAILED if failed else TAKEN), trouble
+
+
+def _signed(settings: Settings, say: Callable[[str], None]) -> tuple[int, list[Event]]:
+    """The publisher's database: exit status, and what is to be journalled."""
     before, known = _before(settings)
-    events: list[Event] = []
     try:
         outcome = update_device(settings, Asked())
     except StateBusy as error:  # somebody updates by hand: that is no failure to tell of
         say(str(error))
-        return FAILED, trouble
+        return FAILED, []
     except (TocsinError, OSError) as error:
         say(str(error))
         status, event = _not_taken(error, before)
-        events += [event] if event is not None else []
-    else:
-        say(outcome.choice.why)
-        new = [each for each in outcome.waiting if each.step.version not in known]
-        status = WAITS if outcome.waiting else TAKEN
-        events += [each for each in (_taken(outcome), _waiting(new)) if each is not None]
-    if events and (unwritten := write_events(settings, events)):
-        trouble.append(f"not journalled: {unwritten}")
-    return status, trouble
+        return status, [] if event is None else [event]
+    say(outcome.choice.why)
+    new = [each for each in outcome.waiting if each.step.version not in known]
+    events = [each for each in (_taken(outcome), _waiting(new)) if each is not None]
+    return WAITS if outcome.waiting else TAKEN, events
+
+
+def _from_sources(settings: Settings, say: Callable[[str], None]) -> tuple[bool, list[Event]]:
+    """What others publish: whether one failed, and what is to be journalled."""
+    if not has_sources(settings):
+        return False, []
+    from tocsin.app.update_sources import (
+        SourceAsked,
+        State,
+        meant_sources,
+        sources_values,
+        update_sources,
+    )
+
+    known = {each["name"]: each["trouble"] for each in sources_values(settings)}
+    outcomes = update_sources(settings, meant_sources(settings, ()), SourceAsked(), say=say)
+    events = []
+    for each in outcomes:
+        if each.state is State.UPDATED:
+            text = f"source {each.name}: {each.text}"
+            events.append(_event(text, Severity.NOTICE, "updated", source=each.name))
+        elif each.state is State.FAILED and known.get(each.name) != each.text:  # told once
+            text = f"source {each.name} failed: {each.text}"
+            events.append(_event(text, Severity.WARNING, "failed", source=each.name))
+    return any(each.state is State.FAILED for each in outcomes), events
 
 
 def _taken(outcome: Outcome) -> Event | None:

@@ -15,7 +15,7 @@ def background(quiet: bool) -> None:
     """Update as the daemon does: at the lowest priority, with few rights, and journalled.
 
     The daemon runs this every [updates] every, at moments of this device's own, once it is known
-    whom to trust. Without a daemon a timer may run it.
+    whom to trust, or there are sources. Without a daemon a timer may run it.
 
     Exit status: 0 up to date; 2 not updated, with the reason; 3 a new publisher waits for
     'tocsin update consent'.

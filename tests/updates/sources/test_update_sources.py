@@ -280,6 +280,26 @@ def test_a_signed_database_that_cannot_come_keeps_no_source_from_coming(machine,
     assert [each["outcome"] for each in values["sources"]] == ["updated"]
 
 
+def test_the_daemons_round_brings_sources_too_and_tells_of_a_failure_once(
+    machine, site, quick, monkeypatch
+):
+    monkeypatch.setattr("tocsin.app.update_task.keep_capabilities", lambda *_: None)
+    monkeypatch.setattr("tocsin.app.update_task.lower_priority", lambda *_, **__: [])
+    told = []
+    monkeypatch.setattr(
+        "tocsin.app.update_task.write_events", lambda _, events: told.extend(events) or ""
+    )
+    machine.settle(f'sources = ["ours=digests:{site.url}/bad.csv"]')
+    assert machine.update("background").returncode == 0
+    del site.content["bad.csv"]
+    assert [machine.update("background").returncode for _ in range(2)] == [2, 2]
+    assert [(event.action, event.details["source"]) for event in told] == [
+        ("updated", "ours"),
+        ("failed", "ours"),
+    ]
+    assert machine.finds("bad")
+
+
 # --- ClamAV's -----------------------------------------------------------------------------
 
 

@@ -77,11 +77,13 @@ def _installation(named: Path | None) -> Iterator[Check]:
     from tocsin.app.doctor_daemon import examine_daemon
     from tocsin.app.doctor_installation import examine_installation, examine_settings
     from tocsin.app.doctor_machine import examine_machine
+    from tocsin.app.doctor_updates import examine_updates
 
     situation, check = examine_settings(named)
     yield check
     yield from examine_installation(situation)
     yield from examine_daemon(situation)
+    yield examine_updates(situation.settings)
     yield from examine_machine(situation.settings)
 
 

@@ -44,6 +44,11 @@ def judge(seen: Seen) -> list[Judgement]:
     return sorted(found, key=lambda judgement: -judgement.level.rank)
 
 
+def judge_updates(seen: Seen) -> list[Judgement]:
+    """What is to be said of updates alone."""
+    return list(_updates(seen))
+
+
 def worst(judgements: list[Judgement]) -> Level:
     """The state of the device: a mere note is well."""
     level = max((each.level for each in judgements), key=lambda level: level.rank, default=Level.OK)

@@ -41,6 +41,11 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         attention = []  # this device lives on what others publish
     elif not installed.current:
         attention.append("no database was installed by updates yet")
+    if reason := state.seen().in_use:
+        attention.append(
+            f"version {installed.current}, which is in use, was pulled back: {reason}; 'tocsin "
+            "update' takes another as soon as there is one"
+        )
     if last is not None and last.outcome == "failed":
         attention.append(f"the last update failed: {last.text}")
     pending = sorted(state.pending())

@@ -24,7 +24,7 @@ from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import REBUILDERS, Trust, read_trust
 from tocsin.updates.receive.updater import Outcome, Update, Wishes
-from tocsin.updates.rings import is_due
+from tocsin.updates.rings import due_at, is_due
 from tocsin.updates.throttle import Throttle
 
 MIRRORS = "mirrors"
@@ -149,6 +149,7 @@ def update_device(
         asked.at,
         asked.again,
         settings.updates.rebuilders,
+        _due_at,
     )
     if settings.updates.rebuilders > len(trust.rebuilders):
         raise UsageError(
@@ -172,6 +173,12 @@ def _due(target: DatabaseTarget, channel: str, device: bytes, now: datetime) -> 
         device=device,
         channel=channel,
         now=now,
+    )
+
+
+def _due_at(target: DatabaseTarget, channel: str, device: bytes) -> datetime | None:
+    return due_at(
+        target.channels, target.rings, version=target.version, device=device, channel=channel
     )
 
 

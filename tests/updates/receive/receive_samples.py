@@ -59,7 +59,13 @@ from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.updater import Outcome, Update, Wishes
-from tocsin.updates.statement import DatabasePredicate, RootPredicate, Statement, sign_statement
+from tocsin.updates.statement import (
+    DatabasePredicate,
+    RootPredicate,
+    Statement,
+    WithdrawalPredicate,
+    sign_statement,
+)
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 _ROLES = (("timestamp", Timestamp), ("snapshot", Snapshot), ("targets", Targets))
@@ -238,6 +244,17 @@ class Repository:
             (Withdrawn(version, reason, NOW),)
         )
 
+    def log_withdrawal(
+        self, version: int, reason: str, *, signer: CryptoSigner | None = None
+    ) -> None:
+        """Let the log say that a version is pulled back; the metadata is for `withdraw`."""
+        sha256 = hashlib.sha256(self.plain[version]).hexdigest()
+        predicate = WithdrawalPredicate(version, reason, NOW)
+        statement = Statement(database_name(version), sha256, predicate)
+        entry = sign_statement(statement, [signer or self.online["targets"]]).to_bytes()
+        self.log.integrate([entry], self.log_key)
+        self.cosign()
+
     def publish_metadata(self, **signers: CryptoSigner) -> None:
         """Sign targets, snapshot and timestamp anew and put them into the repository."""
         keys = {**self.online, **signers}
@@ -286,6 +303,16 @@ class Device:
         self.activated.append(database)
         if self.refuses:
             raise self.refuses
+
+    def forget_looks(self) -> None:
+        """As if the last look into the log and at other mirrors were long ago."""
+        seen = self.state.seen()
+        self.state.keep_seen(msgspec.structs.replace(seen, looked=None, confirmed=None))
+
+    def forget_mirrors_asked(self) -> None:
+        """As if no other mirror had been asked for long."""
+        seen = self.state.seen()
+        self.state.keep_seen(msgspec.structs.replace(seen, confirmed=None))
 
     def update(self, *, at: datetime | None = None, again: bool = False) -> Outcome:
         inner = SchemeFetcher({"file": FolderFetcher(Path("/"))})

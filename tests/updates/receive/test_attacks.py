@@ -351,7 +351,12 @@ def test_the_stolen_key_of_the_log(case: Case) -> None:
     place = case.repository.folder / proof_path(case.sha256())
     bare = place.read_bytes().split(b"\n\xe2\x80\x94 w0")[0] + b"\n"
     place.write_bytes(bare)  # the witnesses know the log and did not sign another history
+    _without_witnesses(case.repository.folder / "log" / "checkpoint")
     case.refuses(NotVouchedFor, "did not cosign")
+
+
+def _without_witnesses(place: Path) -> None:
+    place.write_bytes(place.read_bytes().split(b"\n\xe2\x80\x94 w0")[0] + b"\n")
 
 
 def test_one_stolen_key_of_a_witness(case: Case) -> None:
@@ -394,3 +399,123 @@ def test_a_lying_mirror_is_named_and_the_honest_one_updates(case: Case) -> None:
     outcome = case.device.update()
     assert outcome.now == 2
     assert list(outcome.failures) == [f"{liar.as_uri()}/"]
+
+
+# --- a withdrawal that is hidden ----------------------------------------------------------
+
+
+def _metadata_files(case: Case) -> dict[Path, bytes]:
+    folder = case.repository.folder / "metadata"
+    return {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def _withdrawn_behind_their_backs(case: Case, version: int = 1) -> None:
+    """The publisher pulls a version back, and a mirror goes on with the metadata from before."""
+    before = _metadata_files(case)
+    case.repository.withdraw(version, "flags /bin/ls")
+    case.repository.log_withdrawal(version, "flags /bin/ls")
+    case.repository.publish_metadata()
+    for path, data in before.items():
+        path.write_bytes(data)
+
+
+def test_a_withdrawal_that_a_mirror_hides_is_in_the_log(case: Case) -> None:
+    case.publish(2)
+    case.device.update()
+    _withdrawn_behind_their_backs(case, 2)
+    case.device.forget_looks()
+    outcome = case.device.update()  # the metadata is the one that it has, and offers version 2
+    assert (outcome.before, outcome.now, outcome.way) == (2, 1, "kept")
+    assert "version 2 was pulled back: flags /bin/ls" in outcome.choice.why
+
+
+def test_a_withdrawal_that_the_publishers_keys_hide_is_in_the_log(case: Case) -> None:
+    """Whoever has the targets key signs metadata without it; the log does not forget."""
+    case.publish(2)
+    case.device.update()
+    case.repository.log_withdrawal(2, "flags /bin/ls")
+    case.repository.publish_metadata()
+    outcome = case.device.update()
+    assert (outcome.before, outcome.now) == (2, 1)
+    fresh = Device(case.folder / "fresh", case.repository)
+    assert fresh.update().now == 1  # neither does a device take it that never had it
+
+
+def test_a_device_with_nothing_else_keeps_a_withdrawn_version_and_says_so(case: Case) -> None:
+    _withdrawn_behind_their_backs(case)
+    case.device.forget_looks()
+    outcome = case.device.update()
+    assert not outcome.changed
+    assert "pulled back: flags /bin/ls, and there is no other" in outcome.choice.why
+    assert case.device.state.seen().in_use == "flags /bin/ls"
+    case.publish(2)
+    assert case.device.update().now == 2
+    assert case.device.state.seen().in_use == ""
+
+
+def test_the_entries_of_the_log_that_a_mirror_hides_come_from_another(case: Case) -> None:
+    _withdrawn_behind_their_backs(case)
+    case.device.forget_looks()
+    honest = case.folder / "honest"
+    shutil.copytree(case.repository.folder, honest)
+    for place in (case.repository.folder / "log" / "tile" / "entries").rglob("*"):
+        if place.is_file():
+            place.unlink()
+    case.refuses(NotVouchedFor, "missing from the log")
+    case.device.mirrors = [str(case.repository.folder), str(honest)]
+    outcome = case.device.update()
+    assert "pulled back" in outcome.choice.why
+
+
+def test_the_logs_key_alone_withdraws_nothing(case: Case) -> None:
+    case.repository.log_withdrawal(1, "because I say so", signer=CryptoSigner.generate_ed25519())
+    case.device.forget_looks()
+    assert "newest" in case.device.update().choice.why
+
+
+# --- a mirror that stopped ----------------------------------------------------------------
+
+
+def test_a_mirror_that_is_behind_is_found_out_by_another_ones_timestamp(case: Case) -> None:
+    stopped = case.folder / "stopped"
+    shutil.copytree(case.repository.folder, stopped)
+    case.publish(2)
+    case.device.mirrors = [str(stopped), str(case.repository.folder)]
+    assert not case.device.update().changed  # one mirror's word is enough for some hours
+    case.device.forget_looks()
+    outcome = case.device.update()
+    assert outcome.now == 2
+    assert outcome.failures == {
+        f"{stopped.as_uri()}/": f"it is behind: {case.repository.folder.as_uri()}/ has later "
+        "metadata"
+    }
+
+
+def test_nothing_new_at_two_mirrors_costs_one_small_request_more(case: Case) -> None:
+    copy = case.folder / "copy"
+    shutil.copytree(case.repository.folder, copy)
+    case.device.mirrors = [str(case.repository.folder), str(copy)]
+    case.device.forget_mirrors_asked()
+    requests = []
+    for _ in range(3):
+        assert not case.device.update().changed
+        assert case.device.fetcher is not None
+        assert case.device.fetcher.received < 3000
+        requests.append(case.device.fetcher.requests)
+    assert requests == [3, 2, 2]
+
+
+@pytest.mark.parametrize("what", ["nonsense", "endless", "another's"])
+def test_what_another_mirror_says_wrongly_changes_nothing(case: Case, what: str) -> None:
+    other = case.folder / "other"
+    shutil.copytree(case.repository.folder, other)
+    timestamp = other / "metadata" / "timestamp.json"
+    if what == "another's":
+        timestamp.write_bytes(timestamp.read_bytes().replace(b'"version": 2', b'"version": 9'))
+    else:
+        timestamp.write_bytes(b"x" * (10 if what == "nonsense" else 1 << 20))
+    case.device.mirrors = [str(case.repository.folder), str(other)]
+    case.device.forget_mirrors_asked()
+    outcome = case.device.update()
+    assert not outcome.changed
+    assert not outcome.failures

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 from receive_samples import NOW
 
 from tocsin.updates.layout import DatabaseTarget, DeltaTarget, Withdrawn
-from tocsin.updates.receive.choose import Act, Delta, Offer, choose, delta_path
+from tocsin.updates.receive.choose import Act, Delta, Offer, Timing, choose, delta_path
 from tocsin.updates.receive.state import Installed
 
 numbers = st.integers(1, 12)
@@ -25,6 +27,7 @@ def database(version: int) -> DatabaseTarget:
     offered=st.sets(numbers),
     withdrawn=st.sets(numbers),
     due=st.sets(numbers),
+    begun=st.sets(numbers),
     refused=st.sets(numbers),
     used=st.lists(numbers, max_size=3, unique=True),
     ever=numbers,
@@ -34,6 +37,7 @@ def test_a_choice_is_always_one_that_may_be_used(
     offered: set[int],
     withdrawn: set[int],
     due: set[int],
+    begun: set[int],
     refused: set[int],
     used: list[int],
     ever: int,
@@ -47,7 +51,8 @@ def test_a_choice_is_always_one_that_may_be_used(
     current = used[0] if used else 0
     installed = Installed(current, tuple(used[1:]), pinned, max([ever, *used]) if used else 0)
     bad = [sha256(version) for version in refused]
-    act, version, why = choose(offer, installed, used, bad, lambda d: d.version in due)
+    timing = Timing(lambda d: d.version in due, lambda d: d.version in begun)
+    act, version, why, *_ = choose(offer, installed, used, bad, timing)
     assert why
     if act is Act.KEEP:
         assert version == current
@@ -59,10 +64,35 @@ def test_a_choice_is_always_one_that_may_be_used(
         return
     assert version not in withdrawn
     if act is Act.INSTALL:
-        assert version in due
+        assert version in due or (current == 0 and version in begun)
         assert version not in refused
     if version < installed.highest:  # never lower, but for a signed withdrawal
         assert current in withdrawn
+
+
+WAITS = Timing(
+    lambda _: False,
+    lambda d: d.channels["stable"] <= NOW,
+    lambda d: d.channels["stable"] + timedelta(hours=6),
+)
+
+
+def test_a_fresh_device_waits_for_no_ring_and_says_when_its_channel_begins() -> None:
+    offer = Offer({1: database(1), 2: database(2)}, (), {})
+    assert choose(offer, Installed(), (), (), WAITS)[:2] == (Act.INSTALL, 2)
+    later = DatabaseTarget(1, sha256(1), 100, {"stable": NOW + timedelta(hours=1)})
+    choice = choose(Offer({1: later}, (), {}), Installed(), (), (), WAITS)
+    assert choice[:2] == (Act.KEEP, 0)
+    due = NOW + timedelta(hours=7)
+    assert choice.due == due
+    assert choice.why == f"version 1 reaches this device on {due:%Y-%m-%d %H:%M} UTC"
+
+
+def test_a_device_that_has_one_waits_for_its_ring_and_says_until_when() -> None:
+    offer = Offer({1: database(1), 2: database(2)}, (), {})
+    choice = choose(offer, Installed(1, (), 0, 1), (1,), (), WAITS)
+    assert (choice.act, choice.waiting) == (Act.KEEP, 2)
+    assert choice.why.startswith("version 2 reaches this device on ")
 
 
 def delta(old: int, new: int, length: int) -> Delta:

@@ -8,6 +8,7 @@ because of a time, only because the user or a signed withdrawal says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -61,11 +62,29 @@ class Choice(NamedTuple):
         act: what is to be done.
         version: the version that is to be in use; 0 for none.
         why: in words.
+        waiting: a later version that is not due here yet; 0 for none.
+        due: when that is due here; None where that is not known.
     """
 
     act: Act
     version: int
     why: str
+    waiting: int = 0
+    due: datetime | None = None
+
+
+class Timing(NamedTuple):
+    """When a version is for a device.
+
+    Attributes:
+        is_due: whether it is yet, by channel and ring.
+        has_begun: whether the channel has begun with it, whatever the ring.
+        due_at: when it is; None for never.
+    """
+
+    is_due: Callable[[DatabaseTarget], bool]
+    has_begun: Callable[[DatabaseTarget], bool] = lambda _: False
+    due_at: Callable[[DatabaseTarget], datetime | None] = lambda _: None
 
 
 def offer_of(targets: Targets) -> Offer:
@@ -91,17 +110,21 @@ def choose(
     installed: Installed,
     kept: Collection[int],
     refused: Collection[str],
-    is_due: Callable[[DatabaseTarget], bool],
+    timing: Timing,
 ) -> Choice:
     """Decide.
+
+    Rings hold a version back where another one protects meanwhile; a device that has none yet
+    waits for its channel only.
 
     Args:
         offer: what the metadata offers.
         installed: what is in use.
         kept: versions that are on this device.
         refused: SHA-256 of databases that did not pass their test on this device.
-        is_due: whether a version is for this device yet, by channel and ring.
+        timing: when a version is for this device.
     """
+    is_due = timing.is_due
     current, withdrawn = installed.current, offer.withdrawn
     if installed.pinned:
         return _pinned(offer, installed, kept)
@@ -119,17 +142,39 @@ def choose(
         return _replacement(offer, current, usable, kept, is_due)
     if not current and not usable:
         return Choice(Act.KEEP, 0, "the publisher offers no database")
-    if current == 0:
-        return Choice(Act.KEEP, 0, "no version is for this channel and device yet")
     waiting = [version for version in usable if version > floor]
+    if current == 0:
+        begun = [version for version in waiting if timing.has_begun(usable[version])]
+        if begun:
+            why = f"version {max(begun)} is the first here, and waits for no ring"
+            return Choice(Act.INSTALL, max(begun), why)
+        return _wait(current, waiting, usable, timing, "no version is for this channel yet")
     if waiting:
-        return Choice(Act.KEEP, current, f"version {max(waiting)} is there, and not due here yet")
+        said = f"version {max(waiting)} is there, and not due here yet"
+        return _wait(current, waiting, usable, timing, said)
     if floor > current:
         return Choice(Act.KEEP, current, f"went back from version {floor}; waiting for a later one")
     bad = [v for v, target in offer.databases.items() if v > floor and target.sha256 in refused]
     if bad:
         return Choice(Act.KEEP, current, f"version {max(bad)} did not pass its test here")
     return Choice(Act.KEEP, current, f"version {current} is the newest")
+
+
+def _wait(
+    current: int,
+    waiting: Collection[int],
+    usable: Mapping[int, DatabaseTarget],
+    timing: Timing,
+    said: str,
+) -> Choice:
+    """Keep what is in use, and say when the next one comes."""
+    times = {version: timing.due_at(usable[version]) for version in waiting}
+    soonest = min(((at, -version) for version, at in times.items() if at is not None), default=None)
+    if soonest is None:
+        return Choice(Act.KEEP, current, said, max(waiting, default=0))
+    at, version = soonest[0], -soonest[1]
+    when = f"version {version} reaches this device on {at:%Y-%m-%d %H:%M} UTC"
+    return Choice(Act.KEEP, current, when, version, at)
 
 
 def _pinned(offer: Offer, installed: Installed, kept: Collection[int]) -> Choice:

@@ -18,9 +18,9 @@ from tuf.api.metadata import Root, TargetFile
 
 from tocsin.transparency.errors import TransparencyError
 from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote
-from tocsin.transparency.proof import MAX_PROOF_BYTES
+from tocsin.transparency.proof import MAX_PROOF_BYTES, TlogProof
 from tocsin.transparency.reader import LogReader
-from tocsin.transparency.tiles import ENTRIES, tiles_of
+from tocsin.transparency.tiles import ENTRIES, WIDTH, tiles_of
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.transparency.verdict import check
 from tocsin.updates.layout import (
@@ -85,7 +85,7 @@ def copy_repository(
         trust: what the user chose.
         only: with `complete` false, the database that is wanted; None for the newest that was
             not pulled back.
-        complete: everything, else one database whole, and the log without its entries.
+        complete: everything, else one database whole, and the log without most entries.
         at: time that expiry is judged by; None for now.
         progress: told how far it is.
 
@@ -131,7 +131,9 @@ class _Copy:
                 self._pair(
                     withdrawal_entry_path(sha256), withdrawal_proof_path(sha256), needed=False
                 )
-        size = self._log(client.root, complete=complete)
+        # Of a bundle's log: entries from that of its database on, for what was pulled back since.
+        since = 0 if complete else self._index_of(offer.databases[wanted].sha256)
+        size = self._log(client.root, since=since)
         self._metadata(client)
         return Copied(tuple(self._files), wanted, size, self._mirrors.received)
 
@@ -215,7 +217,13 @@ class _Copy:
 
     # --- log --------------------------------------------------------------------------------
 
-    def _log(self, root: Root, *, complete: bool) -> int:
+    def _index_of(self, sha256: str) -> int:
+        try:
+            return TlogProof.parse((self._folder / proof_path(sha256)).read_bytes()).index
+        except (OSError, TransparencyError) as error:
+            raise NotVouchedFor(f"{proof_path(sha256)}: {error}") from error
+
+    def _log(self, root: Root, *, since: int) -> int:
         checkpoint = fetch_small(self._mirrors, f"{LOG}/checkpoint", MAX_NOTE_BYTES)
         if checkpoint is None:
             raise NotVouchedFor("the repository shows no checkpoint of its log")
@@ -225,9 +233,9 @@ class _Copy:
             recording = _Recording(self._mirrors, self._folder)
             reader = LogReader(recording.fetch, head)
             for done, tile in enumerate(tiles_of(head.size)):
-                if tile.level == ENTRIES and not complete:
-                    continue
                 if tile.level == ENTRIES:
+                    if tile.place < since // WIDTH:
+                        continue
                     reader.bundle(tile.place)
                 else:
                     reader.tile(tile)

@@ -51,6 +51,37 @@ def fetch_small(mirrors: MirrorFetcher, path: str, most: int) -> bytes | None:
         raise mirrors.nothing_reached(str(error)) from error
 
 
+def fetch_part(mirrors: MirrorFetcher, path: str, offset: int, most: int) -> bytes | None:
+    """Fetch the rest of a file from a byte on.
+
+    Args:
+        mirrors: where from.
+        path: in the repository.
+        offset: bytes to leave out.
+        most: bytes that may come.
+
+    Returns:
+        None when no mirror has it.
+
+    Raises:
+        NothingReached: no mirror could be asked.
+        ContentRefused: more came, or it was cut off.
+    """
+    data = b""
+    try:
+        for chunk in mirrors.fetch_from(f"{REPOSITORY}{path}", offset):
+            data += chunk
+            if len(data) > most:
+                raise ContentRefused(f"{path}: longer than such a file may be")
+    except DownloadError as error:
+        if is_absent(error):
+            return None
+        if mirrors.standing():
+            raise ContentRefused(f"{path}: {error}") from error
+        raise mirrors.nothing_reached(str(error)) from error
+    return data
+
+
 def download_target(
     mirrors: MirrorFetcher, target: TargetFile, place: Path, progress: Progress
 ) -> None:

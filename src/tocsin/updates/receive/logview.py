@@ -8,6 +8,7 @@ by the quorum, and lately, if the user says how lately.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from tocsin.transparency.checkpoint import Checkpoint
 from tocsin.transparency.errors import LogDamaged, SplitView, TransparencyError
@@ -23,29 +24,36 @@ from tocsin.updates.receive.verify import Vouching
 Get = Callable[[str, int], bytes | None]
 
 
-def check_log(
+class OpenedLog(NamedTuple):
+    """A log that was accepted: its newest checkpoint, and what reads it."""
+
+    checkpoint: bytes
+    reader: LogReader
+
+
+def open_log(
     get: Get,
     policy: Policy,
-    vouching: Vouching,
+    vouching: Vouching | None,
     state: UpdateState,
     *,
     now: int,
     max_age: int | None,
     log_keys: Collection[VerifierKey] = (),
-) -> bytes:
+) -> OpenedLog:
     """Check the log as the repository shows it now.
 
     Args:
         get: fetches a small file of the repository.
         policy: the user's.
-        vouching: of the version, which stands.
+        vouching: of a version, which stands; None to look at the log alone.
         state: with the checkpoint that was accepted last.
         now: POSIX seconds.
         max_age: seconds that the witnesses' word may be old.
         log_keys: further logs that are believed.
 
     Returns:
-        The checkpoint to remember.
+        With the checkpoint to remember.
 
     Raises:
         NotVouchedFor: the log is behind, damaged, or not witnessed as the policy asks.
@@ -58,8 +66,10 @@ def check_log(
         verdict = check(policy, newest, now=now, max_age=max_age, log_keys=log_keys)
         verdict.require()
         head = verdict.head
-        assert vouching.proof is not None
-        earlier = [vouching.proof.checkpoint]
+        earlier = []
+        if vouching is not None:
+            assert vouching.proof is not None
+            earlier.append(vouching.proof.checkpoint)
         accepted = state.checkpoint(head.origin)
         if accepted is not None:
             earlier.append(accepted)
@@ -74,7 +84,7 @@ def check_log(
         ) from error
     except TransparencyError as error:
         raise NotVouchedFor(f"the log: {error}") from error
-    return newest
+    return OpenedLog(newest, reader)
 
 
 def _demand_grown(reader: LogReader, newest: bytes, old: bytes) -> None:

@@ -86,6 +86,26 @@ class MirrorFetcher(Fetcher):
             raise absent(path)
         raise DownloadError(self.why_none(path))
 
+    def ask(self, mirror: str, path: str, most: int) -> bytes | None:
+        """Ask one mirror for a small file; None when it has none to give, whatever the reason.
+
+        Args:
+            mirror: of those that are asked.
+            path: in the repository.
+            most: bytes; of a longer file nothing is given.
+        """
+        self.requests += 1
+        data = b""
+        try:
+            for chunk in self._inner.fetch_from(mirror + quote(path, safe="/%+!"), 0):
+                self.received += len(chunk)
+                data += chunk
+                if len(data) > most:
+                    return None
+        except DownloadError:
+            return None
+        return data
+
     def _counted(self, first: bytes, rest: Iterator[bytes], mirror: str) -> Iterator[bytes]:
         try:
             chunk: bytes | None = first

@@ -12,6 +12,7 @@
     evidence/           pairs of checkpoints that convict a log
     refused.json        databases that did not pass their test here
     last.json           what the last run did
+    seen.json           how far logs were read, what they say was pulled back, who was asked when
 
 A version is in use when `installed.json` says so, and that file is replaced whole.
 """
@@ -36,6 +37,7 @@ import msgspec
 from tocsin.durable import sync_file, sync_folder
 from tocsin.updates.receive.errors import StateBusy, StateDamaged
 from tocsin.updates.receive.files import raise_if_full, read_bounded, write_durably
+from tocsin.updates.receive.seen import Seen
 from tocsin.updates.receive.tuf_client import MAX_ROOT
 
 KEPT = 2
@@ -197,6 +199,10 @@ class UpdateState:
     def metadata(self) -> Path:
         """TUF's folder."""
         return self.folder / "metadata"
+
+    def timestamp_bytes(self) -> bytes | None:
+        """The timestamp that was trusted last, or None."""
+        return self._bytes(self.metadata / "timestamp.json", _SMALL)
 
     def root_bytes(self, version: int) -> bytes | None:
         """A root that was in force, or None."""
@@ -441,6 +447,14 @@ class UpdateState:
     def keep_last_run(self, last: LastRun) -> None:
         """Remember what this run did."""
         self._write("last.json", last)
+
+    def seen(self) -> Seen:
+        """What was looked at besides the metadata."""
+        return self._read("seen.json", Seen, Seen())
+
+    def keep_seen(self, seen: Seen) -> None:
+        """Remember what was looked at."""
+        self._write("seen.json", seen)
 
     def partial(self, sha256: str) -> Path:
         """Where a download is gathered; what is not finished for long is removed."""

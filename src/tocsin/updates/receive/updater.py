@@ -15,18 +15,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from tuf.api.exceptions import DownloadError, ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import Root, Targets
 
 from tocsin.errors import TocsinError
-from tocsin.transparency.proof import MAX_PROOF_BYTES
+from tocsin.transparency.errors import TransparencyError
+from tocsin.transparency.proof import MAX_PROOF_BYTES, TlogProof
 from tocsin.updates.errors import LayoutError
 from tocsin.updates.layout import DatabaseTarget, database_name, entry_path, proof_path
-from tocsin.updates.receive.choose import Act, Choice, Offer, choose, offer_of
+from tocsin.updates.receive.choose import Act, Choice, Offer, Timing, choose, offer_of
 from tocsin.updates.receive.download import Progress, digest_of, fetch_small
 from tocsin.updates.receive.errors import (
     ActivationFailed,
@@ -35,24 +36,27 @@ from tocsin.updates.receive.errors import (
     MetadataExpired,
     MetadataRefused,
     NotVouchedFor,
+    StateDamaged,
     UpdateError,
 )
 from tocsin.updates.receive.fetch import is_absent
 from tocsin.updates.receive.gate import ConsentGate
-from tocsin.updates.receive.logview import check_log
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
+from tocsin.updates.receive.news import News
 from tocsin.updates.receive.obtain import obtain
+from tocsin.updates.receive.outcome import Outcome, Step, Wishes
 from tocsin.updates.receive.rebuilders import (
     MOST_BYTES,
     rebuilds_path,
     rebuilt_finding,
     who_rebuilt,
 )
-from tocsin.updates.receive.roots import RootKeeper, Waiting, target_keys
+from tocsin.updates.receive.roots import RootKeeper, target_keys
 from tocsin.updates.receive.state import Installed, LastRun, Received, UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient, read_root
 from tocsin.updates.receive.verify import Expected, Vouching, examine
+from tocsin.updates.receive.withdrawals import Keys, with_logged
 from tocsin.updates.statement import MOST_ENTRY_BYTES, DatabasePredicate
 
 Activate = Callable[[Path], None]
@@ -62,72 +66,8 @@ _LIES = (MetadataRefused, NotVouchedFor, ContentRefused)
 """What another mirror may have right."""
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the user wants of an update.
-
-    Attributes:
-        channel: `stable` or `fast`.
-        max_checkpoint_age: seconds that the witnesses' word on the log's newest checkpoint may
-            be old; 0 for any.
-        at: time that everything is judged by; None for now.
-        is_due: whether a version is for this device by then, by channel and ring.
-        again: try versions again that did not pass their test here.
-        rebuilders: of the user's, how many must have rebuilt a version and got the same bytes.
-    """
-
-    is_due: Callable[[DatabaseTarget, str, bytes, datetime], bool]
-    channel: str = "stable"
-    max_checkpoint_age: int = 0
-    at: datetime | None = None
-    again: bool = False
-    rebuilders: int = 0
-
-    def moment(self) -> datetime:
-        """The time that counts."""
-        return (self.at or datetime.now(UTC)).astimezone(UTC)
-
-
-@dataclass
-class Step:
-    """One part of an update: how long it took, and what it asked for."""
-
-    name: str
-    milliseconds: float
-    bytes: int
-    requests: int
-
-
-@dataclass
-class Outcome:
-    """What an update came to.
-
-    Attributes:
-        choice: what was decided.
-        before: version that was in use.
-        now: version that is.
-        way: `delta`, `full`, `kept`, or empty when nothing changed.
-        source: mirror that the database came from.
-        vouching: who vouches for a new version.
-        steps: parts, in order.
-        failures: mirrors that were left aside, and why.
-        waiting: roots that wait for consent.
-    """
-
-    choice: Choice
-    before: int
-    now: int
-    way: str = ""
-    source: str = ""
-    vouching: Vouching | None = None
-    steps: list[Step] = field(default_factory=list)
-    failures: dict[str, str] = field(default_factory=dict)
-    waiting: list[Waiting] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        """Whether another version is in use now."""
-        return self.before != self.now
+class _PulledBack(Exception):
+    """The version that was chosen turned out to be withdrawn."""
 
 
 class Update:
@@ -160,6 +100,9 @@ class Update:
         self._moment = wishes.moment()
         self._now = int(self._moment.timestamp())
         self._keeper = RootKeeper(state, trust, self._get, self._now)
+        self._news = News(
+            state, trust, mirrors, self._keeper, self._moment, wishes.max_checkpoint_age
+        )
         self._steps: list[Step] = []
 
     def run(self) -> Outcome:
@@ -202,10 +145,29 @@ class Update:
 
     def _attempt(self) -> Outcome:
         self._keeper.waiting.clear()
+        self._news.begin()
         with self._step("metadata"):
-            client = self._refresh()
-        offer = _offer(client.targets)
+            client = self._refreshed()
         installed = self._state.installed()
+        if installed.current and self._news.log_is_due(client.timestamp.version):
+            with self._step("withdrawals"):
+                self._news.look(client, self._roots(client), self._place_of(installed.current))
+        while True:
+            try:
+                return self._carried_out(client, installed)
+            except _PulledBack:
+                continue  # the log says so, and the choice is another now
+
+    def _carried_out(self, client: TufClient, installed: Installed) -> Outcome:
+        """Decide, and do what was decided.
+
+        Raises:
+            _PulledBack: the log says so of what was chosen.
+        """
+        held = {each: self._state.received(each).sha256 for each in self._state.kept_versions()}
+        offer = with_logged(_offer(client.targets), self._state.seen().withdrawn, held)
+        pulled = offer.withdrawn.get(installed.current)
+        self._say_in_use(pulled.reason if pulled else "")
         choice = self._choose(offer, installed)
         outcome = Outcome(choice, installed.current, installed.current)
         outcome.waiting = list(self._keeper.waiting)
@@ -222,7 +184,14 @@ class Update:
             with self._step("swap"):
                 self._state.keep_installed(switched(installed, choice.version))
             outcome.now = choice.version
+            self._say_in_use("")
         return outcome
+
+    def _say_in_use(self, reason: str) -> None:
+        """Remember why what is in use is pulled back, so that the status says it."""
+        seen = self._state.seen()
+        if seen.in_use != reason:
+            self._state.keep_seen(msgspec.structs.replace(seen, in_use=reason))
 
     def _choose(self, offer: Offer, installed: Installed) -> Choice:
         device = self._state.device_id()
@@ -230,10 +199,28 @@ class Update:
         def is_due(target: DatabaseTarget) -> bool:
             return self._wishes.is_due(target, self._wishes.channel, device, self._moment)
 
+        def due_at(target: DatabaseTarget) -> datetime | None:
+            return self._wishes.due_at(target, self._wishes.channel, device)
+
+        def has_begun(target: DatabaseTarget) -> bool:
+            start = target.channels.get(self._wishes.channel)
+            return start is not None and start <= self._moment
+
         refused = [] if self._wishes.again else self._state.refused()
-        return choose(offer, installed, self._state.kept_versions(), refused, is_due)
+        timing = Timing(is_due, has_begun, due_at)
+        return choose(offer, installed, self._state.kept_versions(), refused, timing)
 
     # --- metadata ---------------------------------------------------------------------------
+
+    def _refreshed(self) -> TufClient:
+        """The metadata, of another mirror if the first turns out to be behind."""
+        before = self._state.timestamp_bytes()
+        client = self._refresh()
+        if before != self._state.timestamp_bytes():
+            self._news.heard()
+        elif self._news.mirror_is_behind(client):
+            client = self._refresh()
+        return client
 
     def _refresh(self) -> TufClient:
         gate = ConsentGate(self._mirrors, self._keeper.lets_pass)
@@ -308,16 +295,10 @@ class Update:
             entry, proof, vouching, root_version = self._prove(client, target)
         outcome.vouching = vouching
         with self._step("log"):
-            checkpoint = check_log(
-                self._get,
-                self._trust.policy,
-                vouching,
-                self._state,
-                now=self._now,
-                max_age=self._wishes.max_checkpoint_age or None,
-                log_keys=self._keeper.agreed_logs(),
-            )
-            self._state.keep_checkpoint(checkpoint)  # from now on nothing else is believed
+            assert vouching.proof is not None
+            pulled = self._news.look(client, self._roots(client), vouching.proof.index, vouching)
+        if any(one.sha256 == target.sha256 for one in pulled):
+            raise _PulledBack
         rebuilds = self._demand_rebuilt(target)
         with self._step("database"):
             database, outcome.way = self._database(client, offer, target)
@@ -360,11 +341,7 @@ class Update:
         proof = self._get(proof_path(target.sha256), MAX_PROOF_BYTES)
         expected = database_expected(target)
         first: Vouching | None = None
-        # The entry was signed when the database was made; the keys may have been changed since.
-        for version in range(client.root.version, self._trust.root_version - 1, -1):
-            root = client.root if version == client.root.version else self._old_root(version)
-            if root is None:
-                continue
+        for version, root in self._signing_roots(client):
             vouching = examine(
                 expected,
                 entry,
@@ -394,6 +371,24 @@ class Update:
         if not finding.stands:
             raise NotVouchedFor(f"{database_name(target.version)} is not used: {finding.detail}")
         return said
+
+    def _signing_roots(self, client: TufClient) -> Iterator[tuple[int, Root]]:
+        """Roots by version, the newest first: keys may have changed since an entry was signed."""
+        for version in range(client.root.version, self._trust.root_version - 1, -1):
+            root = client.root if version == client.root.version else self._old_root(version)
+            if root is not None:
+                yield version, root
+
+    def _roots(self, client: TufClient) -> Iterator[Keys]:
+        for _, root in self._signing_roots(client):
+            yield target_keys(root)
+
+    def _place_of(self, version: int) -> int:
+        """Place in the log of a version that is here; 0 where that cannot be read."""
+        try:
+            return TlogProof.parse(self._state.evidence_of(version)[1]).index
+        except (TransparencyError, StateDamaged):
+            return 0
 
     def _old_root(self, version: int) -> Root | None:
         held = self._state.root_bytes(version)
@@ -451,3 +446,6 @@ def _offer(targets: Targets) -> Offer:
         return offer_of(targets)
     except LayoutError as error:
         raise MetadataRefused(f"the signed metadata cannot be read: {error}") from error
+
+
+__all__ = ["Activate", "Outcome", "Step", "Update", "Wishes", "database_expected", "switched"]

@@ -28,6 +28,7 @@ from tocsin.cli.publish_options import (
     waiting_said,
 )
 from tocsin.cli.publish_rebuilds import rebuilds
+from tocsin.cli.publish_rings import rings as spread
 from tocsin.cli.sizes import counted, human_size
 from tocsin.cli.table import format_table
 from tocsin.errors import UsageError
@@ -54,7 +55,7 @@ def command() -> None:
     """
 
 
-for _each in (*COMMANDS, rebuilds):
+for _each in (*COMMANDS, rebuilds, spread):
     command.add_command(_each)
 
 

@@ -78,25 +78,40 @@ def read_spread(
     Raises:
         UsageError: a delay or ring that cannot be read.
     """
-    from tocsin.updates.layout import demand_rings
-
     channels = dict(session.settings.channels)
     for name, text in (("fast", fast), ("stable", stable)):
         if text is not None:
-            channels[name] = _delay(text)
+            channels[name] = read_delay(text)
+    return channels, read_rings(rings)
+
+
+def read_rings(rings: Sequence[str]) -> tuple[tuple[int, int], ...] | None:
+    """Rings as they were given, None where none were.
+
+    Raises:
+        UsageError: one that cannot be read.
+        LayoutError: they do not grow, or leave some devices out.
+    """
+    from tocsin.updates.layout import demand_rings
+
     if not rings:
-        return channels, None
+        return None
     read = []
     for ring in rings:
         percent, colon, delay = ring.partition(":")
         if not colon or not percent.isdecimal():
             raise UsageError(f"{ring!r} is no ring; write PERCENT:DELAY, as 25:2h")
-        read.append((int(percent), _delay(delay)))
+        read.append((int(percent), read_delay(delay)))
     demand_rings(tuple(read))
-    return channels, tuple(read)
+    return tuple(read)
 
 
-def _delay(text: str) -> int:
+def read_delay(text: str) -> int:
+    """Seconds that a delay is, as `2h`.
+
+    Raises:
+        UsageError: it is none.
+    """
     from tocsin.protect.configuration.forms import read_duration
 
     seconds = read_duration(text)

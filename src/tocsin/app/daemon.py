@@ -23,9 +23,10 @@ from tocsin.app.settings_changes import changed_settings
 from tocsin.app.state_lock import take_state
 from tocsin.errors import SettingsError
 from tocsin.protect.account import Account
-from tocsin.protect.daemon.built import say_built
-from tocsin.protect.daemon.daemon import Daemon, Excepted
+from tocsin.protect.daemon.built import say_built, say_ready
+from tocsin.protect.daemon.daemon import Daemon
 from tocsin.protect.daemon.listening import Listeners, listen_tcp, listen_unix
+from tocsin.protect.daemon.lives import Excepted
 from tocsin.protect.daemon.peer import Peer
 from tocsin.protect.daemon.rights import (
     drop_to,
@@ -142,7 +143,6 @@ class Composition:
 
     def host(self, end: socket.socket, ports: list[list[socket.socket]], identity: str) -> None:
         """Hold the index, answer ports."""
-        del end
         from tocsin.engine.host import run_host
         from tocsin.engine.host_port import HostEnd
 
@@ -157,7 +157,7 @@ class Composition:
             options = scan_options(self._settings)
         except SettingsError:  # the exceptions cannot be read; `exceptions_now` says so
             options = scan_options(self._settings, excepted=False)
-        run_host(opened, options, self._jobs, ends)
+        run_host(opened, options, self._jobs, ends, lambda: say_ready(end))
 
 
 def _import_for_front(settings: Settings, *, unreadable: bool) -> None:

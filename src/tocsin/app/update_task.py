@@ -124,6 +124,7 @@ def _taken(outcome: Outcome) -> Event | None:
         way=outcome.way,
         source=outcome.source,
         bytes=sum(step.bytes for step in outcome.steps),
+        milliseconds={step.name: round(step.milliseconds, 1) for step in outcome.steps},
         left_aside=dict(outcome.failures),
     )
 

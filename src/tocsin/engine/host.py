@@ -8,6 +8,7 @@ answered; its index and its workers go with it, and another takes over.
 
 from __future__ import annotations
 
+import select
 import selectors
 import signal
 from collections.abc import Callable, Sequence
@@ -52,8 +53,11 @@ class EngineHost:
         self._turn = 0
         self._stopping = False
 
-    def serve(self) -> None:
+    def serve(self, loaded: Callable[[], None] = lambda: None) -> None:
         """Until every port was closed and everything answered.
+
+        Args:
+            loaded: told when workers are there to answer, or the first request is.
 
         Raises:
             SandboxUnavailable: workers cannot be confined as the options demand.
@@ -65,11 +69,21 @@ class EngineHost:
         for port in self._ports:
             selector.register(port.answers, selectors.EVENT_READ, port)
         try:
+            while not self._is_asked() and self._pool.prestart():
+                pass
+            loaded()
             while self._ports or self._pool.busy:
                 self._round()
         finally:
             self._pool.close()
             selector.close()
+
+    def _is_asked(self) -> bool:
+        """Whether a request waits."""
+        poll = select.poll()
+        for port in self._ports:
+            poll.register(port.requests, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -186,7 +200,11 @@ class EngineHost:
 
 
 def run_host(
-    open_index: Callable[[], Index], options: Options, jobs: int, ports: Sequence[HostEnd]
+    open_index: Callable[[], Index],
+    options: Options,
+    jobs: int,
+    ports: Sequence[HostEnd],
+    loaded: Callable[[], None] = lambda: None,
 ) -> None:
     """The life of a host's process.
 
@@ -195,6 +213,7 @@ def run_host(
         options: how to scan.
         jobs: worker processes.
         ports: where requests come from.
+        loaded: told when it is there to answer.
 
     Raises:
         DatabaseError: the index cannot be opened.
@@ -203,4 +222,4 @@ def run_host(
     database = open_index()
     database.load_for_sharing()
     let_go()
-    EngineHost(database, options, jobs, ports).serve()
+    EngineHost(database, options, jobs, ports).serve(loaded)

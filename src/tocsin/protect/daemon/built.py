@@ -1,8 +1,9 @@
-"""What a builder tells the supervisor of the index that it made."""
+"""What a builder tells the supervisor of the index that it made, and a host that it loaded one."""
 
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tocsin.errors import ChannelClosed
@@ -11,6 +12,7 @@ from tocsin.protect.daemon.control_messages import (
     ChildStateWish,
     DatabaseFacts,
     FromChild,
+    ReadyWish,
     ToChild,
     to_child,
 )
@@ -28,6 +30,13 @@ class Built(NamedTuple):
     facts: DatabaseFacts
     unchanged: bool = False
     trouble: str = ""
+
+
+def say_ready(end: socket.socket) -> None:
+    """In a host: say that the index is loaded."""
+    channel: Channel[ToChild, FromChild] = Channel(end, to_child)
+    with suppress(ChannelClosed):
+        channel.send(ReadyWish())
 
 
 def say_built(end: socket.socket, built: Built) -> None:

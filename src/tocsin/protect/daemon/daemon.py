@@ -7,10 +7,10 @@
                └─ host     holds the index ── workers, confined
 
 A new database takes over like this. A builder makes its index, loads it and tries it, while all
-goes on. Then front and guard are told to hold what they have not asked yet, the old host
-answers what it has taken and ends, and the new one is forked and asked what was held. So no
-request is lost, and the two indexes are never in memory together, unless an object of the old
-one takes longer than `DRAIN_SECONDS`.
+goes on. The next host is forked and loads it, while the old one still answers, if there is memory
+for both. Then front and guard are told to hold what they have not asked yet, the old host answers
+what it has taken and ends, and the next one is asked what was held: no request is lost. Without
+that memory the next one is forked only then, and what is held waits until it has loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import msgspec
 
@@ -31,7 +31,6 @@ from tocsin.protect.daemon.control_messages import (
     DatabaseNote,
     HappenedWish,
     HoldNote,
-    HostNote,
     JournalNote,
     KeeperNote,
     ReadyWish,
@@ -42,6 +41,8 @@ from tocsin.protect.daemon.control_messages import (
     TakeNote,
     TakeWish,
 )
+from tocsin.protect.daemon.lives import Excepted, Lives
+from tocsin.protect.daemon.ports import Ports, has_room_for_two
 from tocsin.protect.daemon.service_manager import ServiceManager
 from tocsin.protect.daemon.supervisor import Backoff, Child, Ended, Said, Supervisor
 from tocsin.protect.journal.event import Event, Kind, Severity
@@ -53,38 +54,8 @@ STOP_SECONDS = 15.0
 """How long children have to end in good order."""
 
 _STATE_SECONDS = 1.0
+_LOOK_SECONDS = 0.005
 _MOST_HELD_EVENTS = 1000
-
-
-class Excepted(NamedTuple):
-    """The user's exceptions that hold.
-
-    Attributes:
-        identity: other when they are others; never empty.
-        message: in words, for the journal.
-    """
-
-    identity: str
-    message: str
-
-
-class Lives(Protocol):
-    """What the daemon's processes do; `app.daemon` composes it."""
-
-    def front(self, end: socket.socket, listeners: list[int]) -> None:
-        """Talk to clients."""
-
-    def keeper(self, end: socket.socket, front: socket.socket) -> None:
-        """Open files, act."""
-
-    def guard(self, end: socket.socket, session: int) -> None:
-        """Answer the kernel."""
-
-    def build(self, end: socket.socket, in_use: str, *, fall_back: bool) -> None:
-        """Make the index of what the settings name; says a `Built` to `end`."""
-
-    def host(self, end: socket.socket, ports: list[list[socket.socket]], identity: str) -> None:
-        """Hold the index, answer ports: first the front's, then the guard's, which is urgent."""
 
 
 class Daemon:
@@ -99,9 +70,7 @@ class Daemon:
         exceptions: the user's exceptions that hold now; quick.
         serves: where, in words.
         news: what is to be journalled first.
-        read_built: reads what a builder said.
         notify: the service manager.
-        unprivileged: whether everything runs as the user that started it.
     """
 
     def __init__(
@@ -131,6 +100,8 @@ class Daemon:
         self._backoff: dict[str, Backoff] = {}
         self._facts = DatabaseFacts()
         self._next: DatabaseFacts | None = None
+        self._warming: Child | None = None
+        self._warm_ports = Ports(())
         self._retiring: list[Child] = []
         self._builder: Child | None = None
         self._build_again = False
@@ -220,36 +191,46 @@ class Daemon:
         )
 
     def _start_host(self) -> None:
-        """Fork a host for the next database, and give everybody a port to it."""
-        facts = self._next
-        assert facts is not None
-        self._next = None
-        self._facts = facts
-        self._give_ports()
+        """Have a host for the next database, the one that has loaded it if there is one."""
+        assert self._next is not None
+        self._facts, self._next = self._next, None
+        warm, self._warming = self._warming, None
+        if warm is None or self._warm_ports.askers != self._askers():
+            self._let_go(warm)
+            self._give_ports()
+            return
+        self._children["host"] = warm
+        self._warm_ports.give(self._children, self._facts)
+        self._tell_keeper()
+
+    def _askers(self) -> tuple[str, ...]:
+        return tuple(name for name in ("front", "guard") if name in self._children)
+
+    def _fork_host(self, ports: Ports, identity: str) -> Child:
+        child = self._supervisor.fork(
+            "host", lambda end: self._lives.host(end, ports.theirs, identity), ports.descriptors()
+        )
+        ports.host_has_them()
+        return child
+
+    def _let_go(self, warm: Child | None) -> None:
+        """Do without a host that was to take over."""
+        self._warm_ports.close()
+        if warm is not None:
+            self._retiring.append(warm)
+            self._supervisor.end(warm)
 
     def _give_ports(self) -> None:
         """Fork a host anew, with ports to whoever asks hosts; the old one ends by that."""
         old = self._children.pop("host", None)
         if old is not None:
             self._retiring.append(old)
-        askers = [name for name in ("front", "guard") if name in self._children]
-        pairs = []
-        for _ in askers:
-            requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            pairs.append((requests, answers))
-        theirs = [[requests[1], answers[1]] for requests, answers in pairs]
-        keep = [end.fileno() for ends in theirs for end in ends]
-        identity = self._facts.identity
-        self._children["host"] = self._supervisor.fork(
-            "host", lambda end: self._lives.host(end, theirs, identity), keep
-        )
-        for name, (requests, answers) in zip(askers, pairs, strict=True):
-            ends = (requests[0].fileno(), answers[0].fileno())
-            self._children[name].send(HostNote(self._facts), ends)
-        for requests, answers in pairs:
-            for end in (*requests, *answers):
-                end.close()
+        ports = Ports(self._askers())
+        self._children["host"] = self._fork_host(ports, self._facts.identity)
+        ports.give(self._children, self._facts)
+        self._tell_keeper()
+
+    def _tell_keeper(self) -> None:
         if "keeper" in self._children:
             self._children["keeper"].send(DatabaseNote(self._facts))
 
@@ -278,6 +259,11 @@ class Daemon:
             self._retiring.remove(child)
             return
         if self._stopping_since:
+            return
+        if child is self._warming:  # it was too much after all: one after the other
+            self._warming = None
+            self._warm_ports.close()
+            self._replace()
             return
         if child is self._builder:
             self._builder = None
@@ -345,16 +331,28 @@ class Daemon:
         self._change_over()
 
     def _change_over(self) -> None:
-        """Let the old host finish, then start the new one."""
+        """Have the next host load its index, beside the old one where there is room."""
+        warm, self._warming = self._warming, None
+        if warm is not None:
+            self._let_go(warm)
+        old = self._children.get("host")
+        if old is None or not has_room_for_two(old.pid):
+            self._replace()
+            return
+        assert self._next is not None
+        self._warm_ports = Ports(self._askers())
+        self._warming = self._fork_host(self._warm_ports, self._next.identity)
+
+    def _replace(self) -> None:
+        """Let the old host finish, then go on with the next one."""
         old = self._children.pop("host", None)
         if old is None:
             self._start_host()
             self._changed()
             return
         self._retiring.append(old)
-        for name in ("front", "guard"):
-            if name in self._children:
-                self._children[name].send(HoldNote())
+        for name in self._askers():
+            self._children[name].send(HoldNote())
         self._drain_until = time.monotonic() + DRAIN_SECONDS
         self._drained(old)
 
@@ -363,7 +361,7 @@ class Daemon:
         if self._next is None:
             return
         if old in self._retiring and time.monotonic() < self._drain_until:
-            self._supervisor.later(0.02, lambda: self._drained(old))
+            self._supervisor.later(_LOOK_SECONDS, lambda: self._drained(old))
             return
         self._start_host()
         self._changed()
@@ -391,6 +389,8 @@ class Daemon:
         if isinstance(message, ReadyWish):
             if child.name == "front":
                 self._ready = True
+            elif child is self._warming and self._next is not None and not self._stopping_since:
+                self._replace()
         elif isinstance(message, ReloadWish):
             self._reload(message.who)
         elif isinstance(message, ShutdownWish):
@@ -476,8 +476,9 @@ class Daemon:
         for name in ("guard", "front"):
             if name in self._children:
                 self._children[name].send(StopNote())
-        if self._builder is not None:
-            self._supervisor.end(self._builder)
+        for child in (self._builder, self._warming):
+            if child is not None:
+                self._supervisor.end(child)
 
     def _stopped(self) -> bool:
         """Whether all have ended; those that take too long are ended."""

@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -275,9 +275,9 @@ def _run(folder: Path, made: Path, scale: float, rate: float) -> dict[str, objec
         clients, watch = Clients(f"{folder}/clamd.sock", rate), Watch(process.pid, folder / "state")
         parts = []
         try:
-            parts.append(_until(clients, "before", lambda since: _updating(process.pid)))
+            parts.append(_until(clients, "before", lambda _: _updating(process.pid)))
             _say("the daemon updates")
-            swapped = _until(clients, "during", lambda since: _in_use(folder, environment) == 2)
+            swapped = _until(clients, "during", lambda _: _in_use(folder) == 2)
             parts.append(swapped)
             _say("the daemon has changed over")
             parts.append(_until(clients, "after", lambda since: since > _BEFORE))
@@ -287,7 +287,7 @@ def _run(folder: Path, made: Path, scale: float, rate: float) -> dict[str, objec
         waits = [clients.waits(name, seconds) for name, seconds in parts]
     last = _steps_of(folder)
     return {
-        "signatures": (made / "new").stat().st_size,
+        "database_bytes": (made / "new").stat().st_size,
         "rate": rate,
         "first_seconds": round(first_seconds, 1),
         "first_steps": first["steps"],
@@ -298,7 +298,7 @@ def _run(folder: Path, made: Path, scale: float, rate: float) -> dict[str, objec
     }
 
 
-def _until(clients: Clients, part: str, ends) -> tuple[str, float]:  # noqa: ANN001
+def _until(clients: Clients, part: str, ends: Callable[[float], bool]) -> tuple[str, float]:
     clients.part, began = part, time.monotonic()
     while not ends(time.monotonic() - began):
         if time.monotonic() - began > _LONGEST:
@@ -315,14 +315,14 @@ def _updating(pid: int) -> bool:
     return False
 
 
-def _in_use(folder: Path, environment: dict[str, str]) -> int:
+def _in_use(folder: Path) -> int:
     """Which version the daemon scans with: 2 once it has changed over."""
-    del environment
     from tocsin.app.api_client import ApiClient
+    from tocsin.errors import TocsinError
 
     try:
         status = ApiClient(f"{folder}/api.sock", timeout=30).get("/v1/status")
-    except Exception:  # noqa: BLE001 - it is asked again
+    except TocsinError:  # it is asked again
         return 0
     return 2 if status["database"]["generation"] > 1 else 1
 
@@ -345,10 +345,11 @@ def _say(text: str) -> None:
 
 
 def _show(result: dict) -> None:
-    print(f"{'part':<8}{'requests':>9}{'failed':>8}{'seconds':>9}{'p50 ms':>9}{'p99 ms':>9}{'max':>9}")
+    heads = ("requests", "failed", "seconds", "p50 ms", "p99 ms", "max ms")
+    print("part    " + "".join(f"{head:>9}" for head in heads))
     for each in result["waits"]:
         print(
-            f"{each['part']:<8}{each['requests']:>9}{each['failed']:>8}{each['seconds']:>9}"
+            f"{each['part']:<8}{each['requests']:>9}{each['failed']:>9}{each['seconds']:>9}"
             f"{each['p50']:>9}{each['p99']:>9}{each['worst']:>9}"
         )
     before, during, *_ = result["waits"]

@@ -223,7 +223,7 @@ def test_malformed_records_are_refused(tmp_path, line):
     }
     header["sha256"] = portable._digest(header, body)
     path = tmp_path / "a.tdb"
-    path.write_bytes(b"tocsin-database 1\n" + portable._packed(header) + b"\n" + body)
+    path.write_bytes(b"tocsin-database 1\n" + portable.packed_header(header) + b"\n" + body)
     with pytest.raises(TocsinError):
         list(read_portable(path))
 

@@ -60,7 +60,7 @@ def test_not_in_canonical_order(portable):
     turned = b"".join(reversed(lines))
     stated = json.loads(header)
     stated["sha256"] = portable_format._digest(stated, turned)
-    packed = portable_format._packed(stated)
+    packed = portable_format.packed_header(stated)
     refuse(portable, MAGIC + packed + b"\n" + turned)
 
 

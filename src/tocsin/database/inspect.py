@@ -148,6 +148,40 @@ def gather(
     return Gathered(files, list(records), census, problems)
 
 
+def each_record(
+    paths: Iterable[Path],
+    problems: list[SignatureError],
+    *,
+    lenient: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Record]:
+    """Read and check every signature as `gather` does, one after the other.
+
+    Args:
+        paths: files and folders.
+        problems: gets what was malformed and left out, when lenient.
+        lenient: leave out what is malformed instead of raising.
+        progress: told in a few words how far it is.
+
+    Yields:
+        Records without their line's number, some maybe twice.
+
+    Raises:
+        DatabaseError: a source is missing, damaged or altered.
+        SignatureError: something is malformed, unless lenient.
+    """
+    yara: dict[Record, None] = {}
+    for parsed in _parsed(_each_once(source_files(paths)), problems, lenient, progress):
+        record = parsed.record._replace(line=0)
+        if record.kind is Kind.YARA:
+            yara[record] = None
+        else:
+            yield record
+    if yara and progress:
+        progress(f"compiling {len(yara):,} YARA files")
+    yield from _compilable(list(yara), problems, lenient)
+
+
 def _parsed(
     files: Iterable[Path],
     problems: list[SignatureError],

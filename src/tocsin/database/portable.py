@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tocsin.errors import DatabaseError, SignatureError
 from tocsin.signatures.clamav.numbers import natural
@@ -36,6 +37,7 @@ _ESCAPED = re.compile(r"[\\\t\n\r]")
 _UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 _UNESCAPED = re.compile(r"\\.")
 _PUA = "u"
+_BLOCK = 1 << 20
 _MADE_UP = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What a header that nobody wrote in good faith may raise while it is read."""
 
@@ -74,17 +76,18 @@ def build_portable(records: Iterable[Record]) -> bytes:
         "sources": [source._asdict() for source in sources],
     }
     header["sha256"] = _digest(header, body)
-    return MAGIC + _packed(header) + b"\n" + body
+    return MAGIC + packed_header(header) + b"\n" + body
 
 
-def _packed(header: dict[str, Any]) -> bytes:
+def packed_header(header: dict[str, Any]) -> bytes:
+    """A header's line without its newline."""
     return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def _digest(header: dict[str, Any], body: bytes) -> str:
     """Digest of a whole database, from its header (with or without the digest) and body."""
     undigested = {key: value for key, value in header.items() if key != "sha256"}
-    state = hashlib.sha256(_packed(undigested))
+    state = hashlib.sha256(packed_header(undigested))
     state.update(b"\n")
     state.update(body)
     return state.hexdigest()
@@ -117,18 +120,52 @@ def read_portable(path: Path) -> Iterator[Parsed]:
         SignatureError: a record is malformed.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            yield from _read(file, path)
     except OSError as error:
         raise DatabaseError(f"{path}: {error.strerror}") from error
-    header, body = verified_body(data, str(path))
-    lines = body.split(b"\n")[:-1]
+
+
+def _read(file: BinaryIO, path: Path) -> Iterator[Parsed]:
+    """Read a file twice: before anything of it counts its digest is checked.
+
+    What comes the second time is hashed again, so that a file that is changed meanwhile is
+    refused at the latest at its end.
+    """
+    stated = file.readline()
+    second = file.readline()
+    header = _header(stated, second, os.fstat(file.fileno()).st_size, str(path))
+    begin = file.tell()
     first = f"{Kind.IGNORE}\t".encode()
-    exceptions = [line for line in lines if line.startswith(first)]
-    for line in exceptions:
-        yield _parsed(line, header.sources, path.name)
-    for line in lines:
-        if not line.startswith(first):
-            yield _parsed(line, header.sources, path.name)
+    state = hashlib.sha256(packed_header(_undigested(second)) + b"\n")
+    excepted: list[bytes] = []
+    while lines := file.readlines(_BLOCK):
+        block = b"".join(lines)
+        state.update(block)
+        if block.startswith(first) or b"\n" + first in block:
+            excepted += [line for line in lines if line.startswith(first)]
+    if state.hexdigest() != header.sha256:
+        raise _altered(path)
+    for line in excepted:
+        yield _parsed(line.rstrip(b"\n"), header.sources, path.name)
+    file.seek(begin)
+    state = hashlib.sha256(packed_header(_undigested(second)) + b"\n")
+    while lines := file.readlines(_BLOCK):
+        state.update(b"".join(lines))
+        for line in lines:
+            if not line.startswith(first):
+                yield _parsed(line.rstrip(b"\n"), header.sources, path.name)
+    if state.hexdigest() != header.sha256:
+        raise _altered(path)
+
+
+def _undigested(line: bytes) -> dict[str, Any]:
+    """A header as its digest covers it."""
+    return {key: value for key, value in json.loads(line).items() if key != "sha256"}
+
+
+def _altered(name: object) -> DatabaseError:
+    return DatabaseError(f"{name}: the content does not have the digest in the header; altered")
 
 
 def verified_body(data: bytes, name: str) -> tuple[Header, bytes]:
@@ -141,7 +178,7 @@ def verified_body(data: bytes, name: str) -> tuple[Header, bytes]:
     second, _, body = rest.partition(b"\n")
     header = _header(first + b"\n", second, len(data), name)
     if _digest(json.loads(second), body) != header.sha256:
-        raise DatabaseError(f"{name}: the content does not have the digest in the header; altered")
+        raise _altered(name)
     return header, body
 
 
@@ -156,7 +193,7 @@ def _header(first: bytes, second: bytes, size: int, name: str) -> Header:
             int(stated["body_bytes"]),
             str(stated["sha256"]),
         )
-        if _packed(stated) != second.rstrip(b"\n"):
+        if packed_header(stated) != second.rstrip(b"\n"):
             raise ValueError("it is not written canonically")
     except _MADE_UP as error:
         raise DatabaseError(f"{name}: the header is damaged: {error}") from None
@@ -178,10 +215,14 @@ def _source(fields: dict[str, Any]) -> Source:
 
 
 def _line(record: Record, source: int) -> bytes:
+    return f"{record.kind.value}\t{source}\t".encode() + record_line(record)
+
+
+def record_line(record: Record) -> bytes:
+    """A record's line behind its kind and the number of its source."""
     flags = (_PUA if record.pua else "") + (f"={record.detail}" if record.detail else "")
     text = _ESCAPED.sub(lambda match: _ESCAPES[match[0]], record.text)
-    line = f"{record.kind.value}\t{source}\t{flags}\t{text}\n"
-    return line.encode("utf-8", "surrogateescape")
+    return f"{flags}\t{text}\n".encode("utf-8", "surrogateescape")
 
 
 def split_line(line: bytes, sources: list[Source]) -> Record:

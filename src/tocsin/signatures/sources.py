@@ -36,6 +36,7 @@ _STATED = re.compile(
     r"#+\s*(?P<key>author|licen[cs]e|spdx-license-identifier)\s*[:=]\s*(?P<value>.+)", re.I
 )
 _HEAD_LINES = 40
+_PIECE = 1 << 18
 
 
 Rewrite = Callable[[str], str]
@@ -171,7 +172,7 @@ class SourceReader:
     def _read_lines(
         self, text: str, language: Language, source: Source, rewrite: Rewrite | None
     ) -> Iterator[Parsed]:
-        for number, raw in enumerate(text.split("\n"), 1):
+        for number, raw in enumerate(_lines(text), 1):
             line = raw.rstrip("\r\n")
             if not line or line.startswith("#"):
                 continue
@@ -187,6 +188,15 @@ class SourceReader:
                 continue
             record = Record(language.kind, line, source, language.pua, number, language.detail)
             yield Parsed(record, value)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines between newlines, a piece at a time: a list of all takes as much as the text."""
+    at = 0
+    while (end := text.find("\n", at + _PIECE)) >= 0:
+        yield from text[at:end].split("\n")
+        at = end + 1
+    yield from text[at:].split("\n")
 
 
 def _text(data: bytes) -> str:

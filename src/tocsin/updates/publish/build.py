@@ -7,16 +7,15 @@ order in which they are given plays no part.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tocsin.database.inspect import gather
-from tocsin.database.portable import build_portable, read_header
+from tocsin.database.inspect import each_record
+from tocsin.database.portable_write import write_portable
+from tocsin.errors import SignatureError
 from tocsin.updates.publish.errors import SourceRefused
-from tocsin.updates.publish.files import write_file
 
 Progress = Callable[[str], None]
 
@@ -65,17 +64,10 @@ def build_from_sources(
             named = Path(folder) / name
             named.symlink_to(path.resolve())
             paths.append(named)
-        gathered = gather(paths, lenient=lenient, progress=progress)
-    if not gathered.records:
+        problems: list[SignatureError] = []
+        records = each_record(paths, problems, lenient=lenient, progress=progress)
+        written = write_portable(records, output)
+    if not written.counts:
+        output.unlink()
         raise SourceRefused("there is no signature in the sources")
-    if progress:
-        progress(f"sorting {len(gathered.records):,} records")
-    data = build_portable(gathered.records)
-    write_file(output, data)
-    return BuiltDatabase(
-        output,
-        hashlib.sha256(data).hexdigest(),
-        len(data),
-        dict(sorted(read_header(output).counts.items())),
-        len(gathered.problems),
-    )
+    return BuiltDatabase(output, written.sha256, written.size, written.counts, len(problems))

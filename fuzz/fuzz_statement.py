@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 import fuzz_support
 
 from tocsin.errors import TocsinError
+from tocsin.transparency.keys import SigningKey
+from tocsin.updates.attestation import attest, attested_by, lines_of, rebuild_of, with_line
 from tocsin.updates.layout import (
     DatabaseTarget,
     parse_custom,
@@ -48,11 +50,23 @@ _ENVELOPE = Envelope(
     parse_statement(_STATEMENTS[0]), _STATEMENTS[0], (EnvelopeSignature("aa", b"123"),)
 ).to_bytes()
 _FIELDS = write_field(DatabaseTarget(2, _HASH, 5, {"fast": _NOW}, ((100, 0),)))
+_REBUILDER = SigningKey.generate("rebuilder.example")
+_ATTESTATION = attest(_REBUILDER, 2, _HASH, _HASH, "tocsin", _NOW)
 SEEDS = [
+    b"\3" + _ATTESTATION + _ATTESTATION,
     b"\0" + _ENVELOPE,
     *(b"\1" + one for one in _STATEMENTS),
     b"\2" + json.dumps(_FIELDS).encode(),
 ]
+
+
+def _attestations(data: bytes) -> None:
+    """What anybody put into a file of attestations takes no word from the others."""
+    for line in lines_of(data):
+        read = rebuild_of(line)
+        if read is not None and attested_by(read[0], [_REBUILDER.verifier]):
+            assert read[0].payload == rebuild_of(_ATTESTATION.rstrip())[0].payload
+    assert _ATTESTATION.rstrip() in lines_of(with_line(data, _ATTESTATION))
 
 
 def check(data: bytes) -> None:
@@ -63,6 +77,8 @@ def check(data: bytes) -> None:
             assert parse_envelope(rest).to_bytes() == rest
         elif kind == b"\1":
             assert parse_statement(rest).to_bytes() == rest
+        elif kind == b"\3":
+            _attestations(rest)
         else:
             _fields(rest)
     except TocsinError as error:

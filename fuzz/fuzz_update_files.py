@@ -22,7 +22,7 @@ from tocsin.updates.receive.consent import examine
 from tocsin.updates.receive.state import UpdateState
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="tocsin-fuzz-update-"))
-_RECORDS = ("installed.json", "consent.json", "last.json", "refused.json")
+_RECORDS = ("installed.json", "consent.json", "last.json", "refused.json", "seen.json")
 
 
 def _root(version: int, signers: list[CryptoSigner]) -> bytes:
@@ -50,6 +50,7 @@ SEEDS = [
     _root(2, _SIGNERS),
     _FIRST,
     b'{"current": 3, "previous": [2, 1], "pinned": 0, "highest": 3}',
+    b'{"timestamp": 3, "read": {"log.example": {"size": 2, "offset": 90}}, "in_use": "bad"}',
     b'{"roots": [{"version": 2, "sha256": "aa", "at": "2026-01-01T00:00:00Z"}]}',
 ]
 
@@ -74,7 +75,7 @@ def check(data: bytes) -> None:
         fuzz_support.require_words(error)
     for name in _RECORDS:
         (_STATE.folder / name).write_bytes(data)
-    for read in (_STATE.installed, _STATE.consent, _STATE.last_run, _STATE.refused):
+    for read in (_STATE.installed, _STATE.consent, _STATE.last_run, _STATE.refused, _STATE.seen):
         try:
             read()
         except TocsinError as error:

@@ -8,9 +8,9 @@
 
 A new database takes over like this. A builder makes its index, loads it and tries it, while all
 goes on. The next host is forked and loads it, while the old one still answers, if there is memory
-for both. Then front and guard are told to hold what they have not asked yet, the old host answers
-what it has taken and ends, and the next one is asked what was held: no request is lost. Without
-that memory the next one is forked only then, and what is held waits until it has loaded.
+for both. When it is ready, front and guard ask it from then on, and the old one answers what it has
+taken and ends: nobody waits. Without that memory front and guard are told to hold what they have
+not asked yet, the old host answers and ends, and only then the next is forked and asked.
 """
 
 from __future__ import annotations
@@ -346,11 +346,12 @@ class Daemon:
     def _replace(self) -> None:
         """Let the old host finish, then go on with the next one."""
         old = self._children.pop("host", None)
-        if old is None:
+        if old is not None:
+            self._retiring.append(old)
+        if old is None or self._warming is not None:  # its answers still come
             self._start_host()
             self._changed()
             return
-        self._retiring.append(old)
         for name in self._askers():
             self._children[name].send(HoldNote())
         self._drain_until = time.monotonic() + DRAIN_SECONDS

@@ -14,16 +14,18 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin.database.index import Index
-from tocsin.engine.host import EngineHost
-from tocsin.engine.host_port import ScanPort, port_pair
-from tocsin.engine.options import Options
 from tocsin.engine.report import Report
 from tocsin.errors import HostGone
 from tocsin.protect.actions import Action, Outcome
+
+if TYPE_CHECKING:  # the daemon's keeper acts and never scans: the engine would be 1 MiB of it
+    from tocsin.database.index import Index
+    from tocsin.engine.host_port import ScanPort
+    from tocsin.engine.options import Options
 
 Scan = Callable[[str, int], Report]
 
@@ -60,6 +62,9 @@ def scanner_apart(database: Index, options: Options) -> Iterator[Scan]:
     Raises:
         HostGone: by the function, when that process has ended.
     """
+    from tocsin.engine.host import EngineHost
+    from tocsin.engine.host_port import port_pair
+
     port, end = port_pair()
     pid = os.fork()
     if pid == 0:

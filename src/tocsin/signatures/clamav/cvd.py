@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import io
-import tarfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -188,6 +187,8 @@ def read_unsigned(data: bytes, name: str) -> tuple[Header, list[Member]]:
 
 
 def _members(archive: bytes, name: str) -> Iterator[Member]:
+    import tarfile  # the daemon asks for headers alone, and need not keep this
+
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as tar:
             for entry in tar:

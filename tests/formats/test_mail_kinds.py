@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -88,17 +89,18 @@ def test_what_hides_in_a_text_is_looked_for_all_the_same() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"\nMIME-Version: x" * 400_000 + b"ontent-",
-        b"a: b\n" + b"e-Version: " * 500_000 + b"ontent-",
-        b"a: b" + b"\nContent-Type: " * 300_000,
-        b"a: b\n" + b"content-" * 700_000,
-        b"a: " + b"\nFrom: " * 700_000,
-        b"\n" * 5_000_000,
-        b"a" * 5_000_000,
+        lambda: b"\nMIME-Version: x" * 400_000 + b"ontent-",
+        lambda: b"a: b\n" + b"e-Version: " * 500_000 + b"ontent-",
+        lambda: b"a: b" + b"\nContent-Type: " * 300_000,
+        lambda: b"a: b\n" + b"content-" * 700_000,
+        lambda: b"a: " + b"\nFrom: " * 700_000,
+        lambda: b"\n" * 5_000_000,
+        lambda: b"a" * 5_000_000,
     ],
     ids=range(7),
 )
-def test_time_stays_short(data: bytes) -> None:
+def test_time_stays_short(data: Callable[[], bytes]) -> None:
+    text = data()
     start = time.process_time()
-    mail_kinds(data)
+    mail_kinds(text)
     assert time.process_time() - start < 2

@@ -145,8 +145,7 @@ class News:
             NotVouchedFor: the log is behind, damaged, incomplete, or not witnessed as asked.
             SplitLog: it signed two histories.
         """
-        opened = self._open(vouching)
-        self._state.keep_checkpoint(opened.checkpoint)  # from now on nothing else is believed
+        opened = self.demand_grown(vouching)
         head, seen = opened.reader.head, self._state.seen()
         begin = seen.read.get(head.origin)
         first = begin_of_bundle(index)
@@ -174,8 +173,17 @@ class News:
         )
         return withdrawn
 
-    def _open(self, vouching: Vouching | None) -> OpenedLog:
-        return open_log(
+    def demand_grown(self, vouching: Vouching | None) -> OpenedLog:
+        """Check the log as it is shown now, and remember its checkpoint.
+
+        Args:
+            vouching: of something that is to be used, which stands.
+
+        Raises:
+            NotVouchedFor: the log is behind, damaged, or not witnessed as asked.
+            SplitLog: it signed two histories.
+        """
+        opened = open_log(
             self._get,
             self._trust.policy,
             vouching,
@@ -184,6 +192,8 @@ class News:
             max_age=self._max_age or None,
             log_keys=self._keeper.agreed_logs(),
         )
+        self._state.keep_checkpoint(opened.checkpoint)  # from now on nothing else is believed
+        return opened
 
     def _get(self, path: str, most: int) -> bytes | None:
         if path not in self._files:

@@ -1,0 +1,248 @@
+"""What every run over a repository has in common: metadata, proofs, and whom else to ask.
+
+`updater` brings databases, `software` brings releases. Both go the same way to what is signed
+and logged: TUF's metadata behind the consent gate, the log entry and its proof under a root that
+was in force, and the next mirror where one lied.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from tuf.api.exceptions import DownloadError, ExpiredMetadataError, RepositoryError
+from tuf.api.metadata import Root
+
+from tocsin.transparency.proof import MAX_PROOF_BYTES
+from tocsin.updates.layout import entry_path, proof_path
+from tocsin.updates.receive.download import Progress, fetch_small
+from tocsin.updates.receive.errors import (
+    ConsentNeeded,
+    ContentRefused,
+    MetadataExpired,
+    MetadataRefused,
+    NotVouchedFor,
+    UpdateError,
+)
+from tocsin.updates.receive.fetch import is_absent
+from tocsin.updates.receive.gate import ConsentGate
+from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
+from tocsin.updates.receive.news import News
+from tocsin.updates.receive.outcome import Step
+from tocsin.updates.receive.roots import RootKeeper, target_keys
+from tocsin.updates.receive.state import UpdateState
+from tocsin.updates.receive.trust import Trust
+from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient, read_root
+from tocsin.updates.receive.verify import Expected, Vouching, examine
+from tocsin.updates.receive.withdrawals import Keys
+from tocsin.updates.statement import MOST_ENTRY_BYTES
+
+_LIES = (MetadataRefused, NotVouchedFor, ContentRefused)
+"""What another mirror may have right."""
+
+_Result = TypeVar("_Result")
+
+
+class Run:
+    """One run over a repository.
+
+    Args:
+        state: of the device.
+        trust: what the user chose.
+        mirrors: where everything comes from.
+        at: time that was stated; None for now.
+        moment: time that everything is judged by.
+        max_checkpoint_age: seconds that the witnesses' word on the log may be old; 0 for any.
+        progress: told how far it is.
+    """
+
+    def __init__(
+        self,
+        state: UpdateState,
+        trust: Trust,
+        mirrors: MirrorFetcher,
+        *,
+        at: datetime | None,
+        moment: datetime,
+        max_checkpoint_age: int,
+        progress: Progress,
+    ) -> None:
+        self._state = state
+        self._trust = trust
+        self._mirrors = mirrors
+        self._progress = progress
+        self._at = at
+        self._moment = moment
+        self._now = int(moment.timestamp())
+        self._keeper = RootKeeper(state, trust, self._get, self._now)
+        self._news = News(state, trust, mirrors, self._keeper, moment, max_checkpoint_age)
+        self._steps: list[Step] = []
+
+    def _stays(self) -> str:
+        """What stays in use when nothing comes, in words."""
+        raise NotImplementedError
+
+    def _with_any_mirror(self, attempt: Callable[[], _Result]) -> _Result:
+        """Attempt it with one mirror after the other until none is left that was not caught lying.
+
+        Raises:
+            UpdateError: none of them could do it; the first reason.
+        """
+        first: UpdateError | None = None
+        while True:
+            try:
+                self._keeper.waiting.clear()
+                self._news.begin()
+                return attempt()
+            except _LIES as error:
+                first = first or error
+                self._mirrors.set_aside(self._mirrors.last, str(error))
+                if self._keeper.waiting:
+                    raise self._consent_needed() from error
+                if not self._mirrors.standing():
+                    raise first from None
+
+    # --- metadata ---------------------------------------------------------------------------
+
+    def _refreshed(self) -> TufClient:
+        """The metadata, of another mirror if the first turns out to be behind."""
+        before = self._state.timestamp_bytes()
+        client = self._refresh()
+        if before != self._state.timestamp_bytes():
+            self._news.heard()
+        elif self._news.mirror_is_behind(client):
+            client = self._refresh()
+        return client
+
+    def _refresh(self) -> TufClient:
+        gate = ConsentGate(self._mirrors, self._keeper.lets_pass)
+        try:
+            client = TufClient(
+                self._state.metadata,
+                f"{REPOSITORY}metadata/",
+                gate,
+                trusted_root=self._trust.root,
+                at=self._at,
+            )
+            client.refresh()
+        except ExpiredMetadataError as error:
+            raise self._refused(MetadataExpired(self._expired(str(error)))) from error
+        except RepositoryError as error:
+            raise self._refused(
+                MetadataRefused(f"{self._mirrors.last or 'the metadata'}: {error}")
+            ) from error
+        except DownloadError as error:
+            if self._mirrors.standing():  # one that answers has not what is needed, or too much
+                raise self._refused(
+                    MetadataRefused(f"{self._mirrors.last}: the metadata is not whole: {error}")
+                ) from error
+            raise self._refused(self._mirrors.nothing_reached(str(error))) from error
+        self._follow_up()
+        return client
+
+    def _refused(self, error: UpdateError) -> UpdateError:
+        """The error itself, or that consent is what is missing."""
+        if not self._keeper.waiting:
+            return error
+        self._follow_up()
+        return self._consent_needed()
+
+    def _expired(self, said: str) -> str:
+        return (
+            f"{said} (judged at {self._moment:%Y-%m-%d %H:%M} UTC). Either the publisher has "
+            f"stopped, or every mirror is behind, or this machine's clock is wrong; "
+            f"{self._stays()}, and scanning goes on"
+        )
+
+    def _consent_needed(self) -> ConsentNeeded:
+        last = self._keeper.waiting[-1].step
+        name = repr(last.publisher.name) if last.publisher else "nobody by name"
+        return ConsentNeeded(
+            f"root {last.version} would make {name} the publisher and waits for you: 'tocsin "
+            "update consent' shows who signed it. What is in use stays in use, and scanning goes "
+            "on",
+            last.version,
+            last.sha256,
+        )
+
+    def _follow_up(self) -> None:
+        def fetch_root(version: int) -> bytes | None:
+            try:
+                url = f"{REPOSITORY}metadata/{version}.root.json"
+                return self._mirrors.download_bytes(url, MAX_ROOT)
+            except DownloadError as error:
+                if is_absent(error):
+                    return None
+                raise
+
+        self._keeper.follow_up(fetch_root)
+
+    # --- what is vouched for ----------------------------------------------------------------
+
+    def _prove(self, client: TufClient, expected: Expected) -> tuple[bytes, bytes, Vouching, int]:
+        """Find an entry in the log that is about something, signed under a root that was in force.
+
+        Returns:
+            The entry, its proof, what is true of it, and the version of the root.
+
+        Raises:
+            NotVouchedFor: a point does not stand.
+        """
+        entry = self._get(entry_path(expected.sha256), MOST_ENTRY_BYTES)
+        proof = self._get(proof_path(expected.sha256), MAX_PROOF_BYTES)
+        first: Vouching | None = None
+        for version, root in self._signing_roots(client):
+            vouching = examine(
+                expected,
+                entry,
+                proof,
+                *target_keys(root),
+                self._trust.policy,
+                now=self._now,
+                log_keys=self._keeper.agreed_logs(),
+            )
+            if vouching.stands:
+                assert entry is not None
+                assert proof is not None
+                return entry, proof, vouching, version
+            first = first or vouching
+        assert first is not None
+        first.require()
+        raise AssertionError
+
+    def _signing_roots(self, client: TufClient) -> Iterator[tuple[int, Root]]:
+        """Roots by version, the newest first: keys may have changed since an entry was signed."""
+        for version in range(client.root.version, self._trust.root_version - 1, -1):
+            root = client.root if version == client.root.version else self._old_root(version)
+            if root is not None:
+                yield version, root
+
+    def _roots(self, client: TufClient) -> Iterator[Keys]:
+        for _, root in self._signing_roots(client):
+            yield target_keys(root)
+
+    def _old_root(self, version: int) -> Root | None:
+        held = self._state.root_bytes(version)
+        return None if held is None else read_root(held).signed
+
+    def _get(self, path: str, most: int) -> bytes | None:
+        return fetch_small(self._mirrors, path, most)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        received, requests = self._mirrors.received, self._mirrors.requests
+        try:
+            yield
+        finally:
+            self._steps.append(
+                Step(
+                    name,
+                    (time.perf_counter() - started) * 1000,
+                    self._mirrors.received - received,
+                    self._mirrors.requests - requests,
+                )
+            )

@@ -22,7 +22,11 @@ def updates_seen(settings: Settings) -> Updates:
     Args:
         settings: of the device, with its places.
     """
-    trusted = is_trusted(settings)
+    try:
+        trusted = is_trusted(settings)
+    except OSError as error:
+        closed = f"whose updates are believed is not known: {error.filename}: {error.strerror}"
+        return Updates(every=settings.updates.every, trouble=closed)
     folder = updates_folder(settings)
     known = read_round(settings)
     seen = Updates(

@@ -204,8 +204,9 @@ def release(
 ) -> None:
     """Publish a release of tocsin: its wheel and every wheel that it needs, from one folder.
 
-    Whoever installs it asks no registry, so the set must be whole; each wheel is opened and
-    looked at first.
+    Whoever installs it asks no registry, so the set must be whole for every Python and platform
+    that it has compiled wheels for; each wheel is opened and looked at first. A set without
+    compiled wheels is looked at for this machine.
 
     Exit status: 0 published, 1 waiting for witnesses, 2 something is wrong.
 
@@ -230,6 +231,7 @@ def release(
                 "version": released.version,
                 "sha256": released.sha256,
                 "wheels": [wheel.name for wheel in released.wheels],
+                "machines": list(released.machines),
                 **completed_values(released.completed),
             }
         )
@@ -238,6 +240,8 @@ def release(
         f"Release {printable(released.version)}: {counted(len(released.wheels), 'wheel')}, "
         f"{human_size(sum(wheel.size for wheel in released.wheels))}"
     )
+    for machine in released.machines:
+        click.echo(f"  whole for {printable(machine)}")
     click.echo(f"SHA-256 of the manifest {released.sha256}")
     say_completed(released.completed)
 

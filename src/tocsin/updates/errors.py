@@ -19,3 +19,7 @@ class LayoutError(UpdatesError):
 
 class DeltaError(UpdatesError):
     """A delta that cannot be made or does not lead where it should; nothing was written."""
+
+
+class WheelError(UpdatesError):
+    """A wheel that is damaged or not what its name says, or a set of them that is not whole."""

@@ -1,16 +1,13 @@
 """A release of the software: every wheel it needs, as targets, with one manifest that is logged.
 
-Whoever installs it asks no registry, so the set must be whole: each wheel is opened, its name
-must be the one in its metadata, and what it always needs must be in the set.
-
-Formats: wheel file names and METADATA (PyPA, binary distribution format; core metadata 2.1).
+Whoever installs it asks no registry, so the set must be whole for every machine that it is made
+for: each wheel is opened, its name must be the one in its metadata, and what it needs must be in
+the set in a version that it takes. `tocsin.updates.wheels` decides, here as on the devices.
 """
 
 from __future__ import annotations
 
-import email.parser
 import hashlib
-import re
 import zipfile
 from collections.abc import Iterable
 from datetime import timedelta
@@ -19,6 +16,7 @@ from typing import NamedTuple
 
 from tuf.api.metadata import TargetFile
 
+from tocsin.updates.errors import WheelError
 from tocsin.updates.layout import (
     ReleaseTarget,
     Ring,
@@ -44,16 +42,20 @@ from tocsin.updates.statement import (
     canonical_json,
     sign_statement,
 )
+from tocsin.updates.wheels import (
+    MOST_WHEEL_BYTES,
+    Machine,
+    WheelFacts,
+    choose_wheels,
+    demand_whole,
+    machines_of,
+    parse_name,
+    read_facts,
+    this_machine,
+)
 
 SOFTWARE = "tocsin"
 KEPT_RELEASES = 3
-_MOST_METADATA_BYTES = 1 << 20
-_MOST_WHEEL_BYTES = 1 << 30
-_WHEEL = re.compile(
-    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-(?P<version>[A-Za-z0-9._!+]+)(-[0-9][A-Za-z0-9._]*)?"
-    r"-[A-Za-z0-9._]+-[A-Za-z0-9._]+-[A-Za-z0-9._]+\.whl"
-)
-_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 class Wheel(NamedTuple):
@@ -61,25 +63,30 @@ class Wheel(NamedTuple):
 
     Attributes:
         path: where it is.
-        name: of the project, normalised.
-        version: of the project.
-        requires: projects that it needs wherever it is installed, normalised.
+        facts: what is in it.
         entry: how it stands in the manifest.
     """
 
     path: Path
-    name: str
-    version: str
-    requires: frozenset[str]
+    facts: WheelFacts
     entry: WheelEntry
 
 
 class Released(NamedTuple):
-    """A release that was published: its version, its wheels, its manifest's digest."""
+    """A release that was published.
+
+    Attributes:
+        version: of the software.
+        wheels: that it has.
+        sha256: of its manifest.
+        machines: that it is whole for, in words.
+        completed: what readers see now.
+    """
 
     version: str
     wheels: tuple[WheelEntry, ...]
     sha256: str
+    machines: tuple[str, ...]
     completed: Completed
 
 
@@ -105,30 +112,26 @@ def publish_release(
     complete(session)
     published = read_published(session.workspace.repository)
     wheels = read_wheels(sorted(folder.glob("*.whl")))
-    software = demand_whole(wheels)
+    version, machines = demand_installable(wheels)
     entries = tuple(sorted((one.entry for one in wheels), key=lambda one: one.name))
-    predicate = ReleasePredicate(software.version, entries)
+    predicate = ReleasePredicate(version, entries)
     manifest = canonical_json(predicate)
     digest = hashlib.sha256(manifest).hexdigest()
-    name = release_manifest_target(software.version)
+    name = release_manifest_target(version)
     if name in published.target_files:
-        raise PublishError(
-            f"release {software.version} was published already; count its version up"
-        )
-    session.progress(f"staging release {software.version}")
+        raise PublishError(f"release {version} was published already; count its version up")
+    session.progress(f"staging release {version}")
     root = published.root.signed
     role = root.roles["targets"]
     signers = session.keys.demand("targets", role.keyids, role.threshold)
-    staged = Staging(
-        session.workspace, f"release {software.version}", session.log().newest().head.size
-    )
+    staged = Staging(session.workspace, f"release {version}", session.log().newest().head.size)
     staged.add_entry(
         sign_statement(Statement(name, digest, predicate), signers).to_bytes(),
         entry_path(digest),
         proof_path(digest),
     )
     target = ReleaseTarget(
-        software.version,
+        version,
         digest,
         {
             channel: session.now + timedelta(seconds=delay)
@@ -141,16 +144,16 @@ def publish_release(
     write_file(written, manifest)
     files[name] = stage_target(staged, name, written, write_field(target))
     for wheel in wheels:
-        one = wheel_target(software.version, wheel.path.name)
+        one = wheel_target(version, wheel.path.name)
         held = staged.folder / "wheel"
         copy_file(wheel.path, held)
-        files[one] = stage_target(staged, one, held, write_field(WheelTarget(software.version)))
+        files[one] = stage_target(staged, one, held, write_field(WheelTarget(version)))
         held.unlink()
     following = next_targets(published, files, session.settings, session.now)
     staged.commit(signed_for(following, "targets", [root], session.keys), following.version)
     done = complete(session)
     assert done is not None
-    return Released(software.version, entries, digest, done)
+    return Released(version, entries, digest, machines, done)
 
 
 def read_wheels(paths: Iterable[Path]) -> list[Wheel]:
@@ -162,69 +165,50 @@ def read_wheels(paths: Iterable[Path]) -> list[Wheel]:
     return [_read_wheel(path) for path in paths]
 
 
-def demand_whole(wheels: list[Wheel]) -> Wheel:
-    """Check that a set has the software and everything that its wheels always need.
-
-    Requirements with a condition (`; python_version < "3.12"`) are not looked at: whether they
-    hold is for the machine that installs.
+def demand_installable(wheels: list[Wheel]) -> tuple[str, tuple[str, ...]]:
+    """Check that a set has the software and all that it needs, on every machine it is made for.
 
     Returns:
-        The software's wheel.
+        The software's version, and the machines in words.
 
     Raises:
         PublishError: it has not.
     """
-    own = [one for one in wheels if one.name == SOFTWARE]
+    own = [one.facts.name for one in wheels if one.facts.name.project == SOFTWARE]
     if len(own) != 1:
         raise PublishError(f"the folder must have one wheel of {SOFTWARE}; it has {len(own)}")
-    names = {one.name for one in wheels}
-    for one in wheels:
-        if missing := one.requires - names:
-            raise PublishError(
-                f"{one.path.name} needs {', '.join(sorted(missing))}, and there is no wheel of "
-                "that; gather them with 'pip download'"
-            )
-    return own[0]
+    names = [one.facts.name for one in wheels]
+    machines = machines_of(names, this_machine())
+    try:
+        for machine in machines:
+            _demand_whole_for(wheels, machine)
+    except WheelError as error:
+        raise PublishError(f"{error}; gather them with 'pip download'") from error
+    return str(own[0].version), tuple(machine.name for machine in machines)
+
+
+def _demand_whole_for(wheels: list[Wheel], machine: Machine) -> None:
+    by_file = {one.facts.name.file: one.facts for one in wheels}
+    chosen = choose_wheels((one.facts.name for one in wheels), machine)
+    facts = {project: by_file[name.file] for project, name in chosen.items()}
+    demand_whole(facts, SOFTWARE, machine)
 
 
 def _read_wheel(path: Path) -> Wheel:
-    stated = _WHEEL.fullmatch(path.name)
-    if stated is None:
-        raise PublishError(f"{path.name}: this is no name of a wheel")
-    digest, size = sha256_of(path)
-    if size > _MOST_WHEEL_BYTES:
-        raise PublishError(f"{path.name}: larger than {_MOST_WHEEL_BYTES:,} bytes")
     try:
-        with zipfile.ZipFile(path) as archive:
-            found = [
-                item
-                for item in archive.infolist()
-                if item.filename.count("/") == 1
-                and item.filename.endswith(".dist-info/METADATA")
-                and item.file_size <= _MOST_METADATA_BYTES
-            ]
-            if len(found) != 1:
-                raise PublishError(f"{path.name}: it has no metadata")
-            headers = email.parser.BytesHeaderParser().parsebytes(archive.read(found[0]))
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise PublishError(f"{path.name}: this is no wheel: {error}") from error
+        name = parse_name(path.name)
+        digest, size = sha256_of(path)
+        if size > MOST_WHEEL_BYTES:
+            raise PublishError(f"{path.name}: larger than {MOST_WHEEL_BYTES:,} bytes")
+        with path.open("rb") as file:
+            facts = read_facts(file, name)
+            with zipfile.ZipFile(file) as archive:
+                damaged = archive.testzip()
+    except (WheelError, zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise PublishError(f"{path.name}: {error}") from error
     if damaged is not None:
         raise PublishError(f"{path.name}: {damaged} in it is damaged")
-    name, version = normalised(str(headers["Name"])), str(headers["Version"]).strip()
-    if (name, version) != (normalised(stated["name"]), stated["version"]):
-        raise PublishError(f"{path.name}: in it is {name} {version}")
-    requires = {
-        normalised(found_name[1])
-        for line in headers.get_all("Requires-Dist", [])
-        if ";" not in line and (found_name := _REQUIREMENT.match(line))
-    }
-    return Wheel(path, name, version, frozenset(requires), WheelEntry(path.name, digest, size))
-
-
-def normalised(name: str) -> str:
-    """A project's name as PyPA compares it."""
-    return re.sub("[-_.]+", "-", name).lower()
+    return Wheel(path, facts, WheelEntry(path.name, digest, size))
 
 
 def _kept(published: Published) -> dict[str, TargetFile]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import tocsin
 from tocsin.app.places import config_dir, state_dir
 from tocsin.app.settings import quarantine_folder
+from tocsin.app.software_place import launcher
 from tocsin.errors import InstallError, InvalidSettings, QuarantineError
 from tocsin.protect.configuration.describe import template, toml_value
 from tocsin.protect.configuration.load import load_file
@@ -124,7 +125,7 @@ def install(
     if not os.path.isdir(_SYSTEMD_RUNS):
         notes.append("systemd does not run here; the daemon starts with the next start of it")
         return Installed(done, tuple(notes), started=False)
-    _systemctl(target, "daemon-reload")
+    systemctl(target, "daemon-reload")
     if not start:
         notes.append(f"not started; 'systemctl {_scope(target)}start tocsin' does")
         return Installed(done, tuple(notes), started=False)
@@ -171,7 +172,13 @@ def _own_settings() -> str:
 
 
 def this_executable() -> tuple[str, ...]:
-    """How this very program is started, whatever the working directory and the path."""
+    """How this very program is started, whatever the working directory and the path.
+
+    Where releases are side by side, that is the command which starts the one in use, so that a
+    service follows when another is switched to.
+    """
+    if (place := launcher()) is not None:
+        return (str(place),)
     script = Path(sys.executable).parent / "tocsin"
     if os.access(script, os.X_OK):
         return (str(script),)
@@ -196,14 +203,38 @@ def _require_trusted(command: list[str]) -> None:
     """
     package = str(Path(tocsin.__file__).parent)
     for place in (*(word for word in command if word.startswith("/")), package):
-        for name in (place, os.path.realpath(place)):
-            for path in (Path(name), *Path(name).parents):
-                if why := _changeable(path):
-                    raise InstallError(
-                        f"{path} {why}, and root would run what is in it; install tocsin where "
-                        "only root can write ('pipx install --global', or a virtual environment "
-                        "in /opt), and run that one's 'tocsin install'"
-                    )
+        if found := _changeable_on_the_way(place):
+            raise InstallError(
+                f"{found}, and root would run what is in it; install tocsin where only root can "
+                "write ('pipx install --global', or a virtual environment in /opt), and run that "
+                "one's 'tocsin install'"
+            )
+
+
+def demand_only_root_writes(folder: Path) -> None:
+    """Refuse to put what root runs where others can change it.
+
+    Args:
+        folder: that is there, or is to be made.
+
+    Raises:
+        InstallError: somebody else can change it.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if found := _changeable_on_the_way(str(there)):
+        raise InstallError(
+            f"{found}, and root would run what is put there; name a folder that only root can "
+            "write, as /opt/tocsin"
+        )
+
+
+def _changeable_on_the_way(place: str) -> str:
+    """What of a path, links followed, others than root can change; empty for nothing."""
+    for name in (place, os.path.realpath(place)):
+        for path in (Path(name), *Path(name).parents):
+            if why := _changeable(path):
+                return f"{path} {why}"
+    return ""
 
 
 def _changeable(path: Path) -> str:
@@ -239,7 +270,7 @@ def _start(target: Target, notes: list[str], *, renewed: bool) -> bool:
         notes += [*error.lines(), "not started: set the settings right, then start it"]
         return False
     holder = settings.daemon.socket
-    active = _systemctl(target, "is-active", UNIT, may_fail=True) == 0
+    active = systemctl(target, "is-active", UNIT, may_fail=True) == 0
     if not active and holder and is_answered(holder):
         notes.append(
             f"another program serves {holder}: end it ('tocsin doctor' says more), then "
@@ -247,7 +278,7 @@ def _start(target: Target, notes: list[str], *, renewed: bool) -> bool:
         )
         return False
     try:
-        _systemctl(target, "restart" if renewed or not active else "reload", UNIT)
+        systemctl(target, "restart" if renewed or not active else "reload", UNIT)
     except InstallError as error:
         notes.append(f"{error}; 'journalctl {_scope(target)}-u tocsin' says why")
         return False
@@ -281,7 +312,7 @@ def uninstall(
     undone = tuple(uninstaller.uninstall())
     if target.is_live and not dry_run and os.path.isdir(_SYSTEMD_RUNS):
         with suppress(InstallError):
-            _systemctl(target, "daemon-reload")
+            systemctl(target, "daemon-reload")
     if purge:
         notes += _elsewhere(settings)
     elif any(each.fate.value == "kept" for each in undone):
@@ -358,8 +389,8 @@ def _stop(target: Target, settings: Settings) -> None:
         InstallError: it goes on.
     """
     if os.path.isdir(_SYSTEMD_RUNS):
-        _systemctl(target, "stop", UNIT, may_fail=True)
-        _systemctl(target, "reset-failed", UNIT, may_fail=True)
+        systemctl(target, "stop", UNIT, may_fail=True)
+        systemctl(target, "reset-failed", UNIT, may_fail=True)
     if is_answered(settings.daemon.api_socket):
         raise InstallError(
             f"a daemon still serves {settings.daemon.api_socket}, though not as a service; end "
@@ -374,7 +405,7 @@ def _scope(target: Target) -> str:
     return "--user " if target.own else ""
 
 
-def _systemctl(target: Target, *arguments: str, may_fail: bool = False) -> int:
+def systemctl(target: Target, *arguments: str, may_fail: bool = False) -> int:
     """Tell systemd something.
 
     Returns:

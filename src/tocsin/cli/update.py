@@ -9,6 +9,7 @@ import click
 from tocsin.cli.update_background import background
 from tocsin.cli.update_consent import consent
 from tocsin.cli.update_copies import bundle, mirror
+from tocsin.cli.update_software import software
 from tocsin.cli.update_sources import sources
 from tocsin.cli.update_trust import trust
 from tocsin.cli.update_versions import pin, rollback, status, verify
@@ -100,5 +101,8 @@ def command(
     run_update(current_settings(ctx), asked, named, of_sources, as_json=as_json)
 
 
-for _verb in (trust, status, verify, rollback, pin, consent, mirror, bundle, background, sources):
+for _verb in (
+    *(trust, status, verify, rollback, pin, consent),
+    *(mirror, bundle, background, sources, software),
+):
     command.add_command(_verb)

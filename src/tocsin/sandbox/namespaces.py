@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from pathlib import Path
 from typing import Final
 
 from tocsin.sandbox import syscalls
@@ -30,6 +31,7 @@ _AT_FDCWD: Final = -100
 _AT_RECURSIVE: Final = 0x8000
 _RDONLY_NOSUID: Final = 0x01 | 0x02
 _MS_RDONLY_NOSUID_NODEV_NOEXEC: Final = 0x01 | 0x02 | 0x04 | 0x08
+_MS_NOSUID_NODEV: Final = 0x02 | 0x04
 _MS_PRIVATE_ALL: Final = (1 << 18) | (1 << 14)
 
 _COVERED: Final = b"/usr"
@@ -60,6 +62,15 @@ def make_read_only() -> None:
     buffer = ctypes.create_string_buffer(attributes, len(attributes))
     here = ctypes.create_string_buffer(b"/")
     syscalls.call("mount_setattr", _AT_FDCWD, here, _AT_RECURSIVE, buffer, len(attributes))
+
+
+def cover(folder: Path) -> None:
+    """Put an empty file system that can be written over a folder, in this mount namespace.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    _mount(b"tmpfs", os.fsencode(folder), b"tmpfs", _MS_NOSUID_NODEV)
 
 
 def leave_file_systems() -> None:

@@ -15,14 +15,14 @@ PLACES = 10_000
 """Places there are; a ring's percent is so many hundred of them."""
 
 
-def place(device: bytes, version: int) -> int:
+def place(device: bytes, version: int | str) -> int:
     """A device's place in the roll-out of a version, from 0 to `PLACES` - 1, the same for ever.
 
     Args:
         device: its own number; any bytes that other devices do not have.
-        version: the database's.
+        version: the database's, or the software's.
     """
-    hashed = hashlib.sha256(b"%b %d" % (device, version)).digest()
+    hashed = hashlib.sha256(b"%b %b" % (device, str(version).encode())).digest()
     return int.from_bytes(hashed[:8], "big") % PLACES
 
 
@@ -30,7 +30,7 @@ def due_at(
     channels: Mapping[str, datetime],
     rings: Sequence[tuple[int, int]],
     *,
-    version: int,
+    version: int | str,
     device: bytes,
     channel: str,
 ) -> datetime | None:
@@ -40,7 +40,7 @@ def due_at(
         channels: from when on it is for those on each channel.
         rings: percent of devices, counted from the first, and seconds after the channel's
             instant, as `layout.DatabaseTarget` has them; none: all at once.
-        version: the database's.
+        version: the database's, or the software's.
         device: its own number.
         channel: the device's.
     """
@@ -61,7 +61,7 @@ def is_due(
     channels: Mapping[str, datetime],
     rings: Sequence[tuple[int, int]],
     *,
-    version: int,
+    version: int | str,
     device: bytes,
     channel: str,
     now: datetime,
@@ -71,7 +71,7 @@ def is_due(
     Args:
         channels: with time zones.
         rings: as for `due_at`.
-        version: the database's.
+        version: the database's, or the software's.
         device: its own number.
         channel: the device's.
         now: with a time zone.

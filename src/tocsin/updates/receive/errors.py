@@ -86,3 +86,7 @@ class ConsentNeeded(UpdateError):
 
 class ActivationFailed(UpdateError):
     """A version that verified but did not pass its test on this device."""
+
+
+class NothingFits(UpdateError):
+    """A release without wheels for this machine."""

@@ -14,7 +14,7 @@ from tocsin.app.places import config_dir
 from tocsin.app.update_test import try_out
 from tocsin.errors import UsageError
 from tocsin.settings import Settings
-from tocsin.updates.layout import DatabaseTarget
+from tocsin.updates.layout import DatabaseTarget, ReleaseTarget
 from tocsin.updates.receive.bundle import URL as BUNDLE_URL
 from tocsin.updates.receive.bundle import BundleFetcher
 from tocsin.updates.receive.download import Progress
@@ -26,6 +26,7 @@ from tocsin.updates.receive.trust import REBUILDERS, Trust, read_trust
 from tocsin.updates.receive.updater import Outcome, Update, Wishes
 from tocsin.updates.rings import due_at, is_due
 from tocsin.updates.throttle import Throttle
+from tocsin.version import VERSION
 
 MIRRORS = "mirrors"
 """File in the trust folder with the mirrors that `tocsin update trust` was given, one a line."""
@@ -150,6 +151,7 @@ def update_device(
         asked.again,
         settings.updates.rebuilders,
         _due_at,
+        VERSION,
     )
     if settings.updates.rebuilders > len(trust.rebuilders):
         raise UsageError(
@@ -176,7 +178,7 @@ def _due(target: DatabaseTarget, channel: str, device: bytes, now: datetime) -> 
     )
 
 
-def _due_at(target: DatabaseTarget, channel: str, device: bytes) -> datetime | None:
+def _due_at(target: DatabaseTarget | ReleaseTarget, channel: str, device: bytes) -> datetime | None:
     return due_at(
         target.channels, target.rings, version=target.version, device=device, channel=channel
     )

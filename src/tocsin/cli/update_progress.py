@@ -71,6 +71,7 @@ def outcome_values(outcome: Outcome) -> dict[str, Any]:
             for finding in (outcome.vouching.findings if outcome.vouching else ())
         ],
         "left_aside": outcome.failures,
+        "software": outcome.software,
         "waiting_roots": [waiting.step.version for waiting in outcome.waiting],
         "steps": [
             {
@@ -108,6 +109,10 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
             for step in outcome.steps
         ]
         click.echo(format_table(rows, ("step", "time", "bytes", ""), indent=2))
+    if outcome.software:
+        click.echo(
+            printable(f"version {outcome.software} of tocsin is there: tocsin update software")
+        )
     for waiting in outcome.waiting:
         click.echo(
             printable(f"root {waiting.step.version} waits: {'; '.join(waiting.reasons())}"),

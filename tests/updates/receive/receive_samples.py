@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,6 +110,16 @@ class Repository:
         self.root = self._first_root(name)
         self.write_root(self.root, self.root_keys[:2])
         self.publish_metadata()
+
+    def copied(self, folder: Path) -> Repository:
+        """The same publisher, going on in another folder."""
+        shutil.copytree(self.folder, folder)
+        made = Repository.__new__(Repository)
+        made.__dict__ = {**self.__dict__}
+        made.folder, made.log = folder, Log(folder / "log", self.log.verifier)
+        made.plain, made.versions = dict(self.plain), dict(self.versions)
+        made.targets = copy.deepcopy(self.targets)
+        return made
 
     # --- root -------------------------------------------------------------------------------
 

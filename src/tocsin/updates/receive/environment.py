@@ -148,9 +148,7 @@ def _install(wheel: Wheel, folder: Path, final: Path) -> None:
                 source.validate_record(validate_contents=False)
                 install(source, destination, {"INSTALLER": b"tocsin\n"})
         except FileExistsError as error:
-            raise WheelError(
-                f"{wheel.name.file}: it would replace what is there: {error}"
-            ) from None
+            raise WheelError(f"{wheel.name.file}: it would replace a file: {error}") from None
         except (
             *(InstallerError, zipfile.BadZipFile, ValueError, AssertionError, KeyError),
             *(NotImplementedError, EOFError, RuntimeError),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tocsin.updates.layout import DatabaseTarget
+from tocsin.updates.layout import DatabaseTarget, ReleaseTarget
 from tocsin.updates.receive.choose import Choice
 from tocsin.updates.receive.roots import Waiting
 from tocsin.updates.receive.verify import Vouching
@@ -25,6 +25,7 @@ class Wishes:
         again: try versions again that did not pass their test here.
         rebuilders: of the user's, how many must have rebuilt a version and got the same bytes.
         due_at: when a version is for this device, by channel and ring; None for never.
+        running: version of the software, so that a later one is said; empty: that is not asked.
     """
 
     is_due: Callable[[DatabaseTarget, str, bytes, datetime], bool]
@@ -33,7 +34,10 @@ class Wishes:
     at: datetime | None = None
     again: bool = False
     rebuilders: int = 0
-    due_at: Callable[[DatabaseTarget, str, bytes], datetime | None] = lambda *_: None
+    due_at: Callable[[DatabaseTarget | ReleaseTarget, str, bytes], datetime | None] = lambda *_: (
+        None
+    )
+    running: str = ""
 
     def moment(self) -> datetime:
         """The time that counts."""
@@ -64,6 +68,7 @@ class Outcome:
         steps: parts, in order.
         failures: mirrors that were left aside, and why.
         waiting: roots that wait for consent.
+        software: later version of the software that is there for this device; empty for none.
     """
 
     choice: Choice
@@ -75,6 +80,7 @@ class Outcome:
     steps: list[Step] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
+    software: str = ""
 
     @property
     def changed(self) -> bool:

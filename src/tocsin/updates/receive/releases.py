@@ -121,6 +121,23 @@ def choose_release(
     )
 
 
+def newest_due(
+    targets: Targets,
+    running: str,
+    due_at: Callable[[ReleaseTarget], datetime | None],
+    now: datetime,
+) -> str:
+    """The version that could be installed in the place of one that runs; empty for none.
+
+    Nothing is verified but the metadata: it is said, not used.
+
+    Raises:
+        LayoutError: a release is described in a way that cannot be read.
+    """
+    choice = choose_release(releases_of(targets), Version(running), (), due_at, now)
+    return str(choice.candidates[0].version) if choice.candidates else ""
+
+
 def release_expected(target: ReleaseTarget) -> Expected:
     """What the log entry of a release must be about."""
     return Expected(

@@ -23,7 +23,7 @@ from tocsin.errors import TocsinError
 from tocsin.transparency.errors import TransparencyError
 from tocsin.transparency.proof import TlogProof
 from tocsin.updates.errors import LayoutError
-from tocsin.updates.layout import DatabaseTarget, database_name
+from tocsin.updates.layout import DatabaseTarget, ReleaseTarget, database_name
 from tocsin.updates.receive.choose import Act, Choice, Offer, Timing, choose, offer_of
 from tocsin.updates.receive.download import Progress, digest_of
 from tocsin.updates.receive.errors import (
@@ -42,6 +42,7 @@ from tocsin.updates.receive.rebuilders import (
     rebuilt_finding,
     who_rebuilt,
 )
+from tocsin.updates.receive.releases import newest_due
 from tocsin.updates.receive.run import Run
 from tocsin.updates.receive.state import Installed, LastRun, Received, UpdateState
 from tocsin.updates.receive.trust import Trust
@@ -147,6 +148,7 @@ class Update(Run):
         outcome = Outcome(choice, installed.current, installed.current)
         outcome.waiting = list(self._keeper.waiting)
         outcome.steps, outcome.failures = self._steps, self._mirrors.failures
+        outcome.software = self._later_software(client)
         if not self._keeper.waiting:
             self._state.drop_pending()
         if choice.act is Act.INSTALL:
@@ -161,6 +163,17 @@ class Update(Run):
             outcome.now = choice.version
             self._say_in_use("")
         return outcome
+
+    def _later_software(self, client: TufClient) -> str:
+        """A later release of the software that the metadata has for this device."""
+        if not self._wishes.running:
+            return ""
+        device, channel = self._state.device_id(), self._wishes.channel
+
+        def due_at(target: ReleaseTarget) -> datetime | None:
+            return self._wishes.due_at(target, channel, device)
+
+        return newest_due(client.targets, self._wishes.running, due_at, self._moment)
 
     def _say_in_use(self, reason: str) -> None:
         """Remember why what is in use is pulled back, so that the status says it."""

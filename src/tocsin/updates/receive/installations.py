@@ -86,7 +86,8 @@ class Record(msgspec.Struct, frozen=True):
     """What is remembered besides what is here.
 
     Attributes:
-        previous: folders of releases that were in use before, the latest first.
+        previous: folders of releases that were in use before, the latest first; one of them may
+            be the one in use again, or still: this is written before the link is replaced.
         highest: the highest version that was in use before the one that is.
         refused: SHA-256 of manifests whose release did not pass its test here, and why.
     """
@@ -244,7 +245,8 @@ class Installations:
     def previous(self) -> list[str]:
         """Folder names of releases that were in use before and are still here, the latest first."""
         current, here = self.current(), set(self.kept())
-        return [name for name in self.record().previous if name != current and name in here]
+        found = [name for name in self.record().previous if name != current and name in here]
+        return found[:KEPT]
 
     def highest(self) -> Version | None:
         """The highest version that is or was in use here; None for none."""
@@ -295,11 +297,11 @@ class Installations:
         """
         current, record = self.current(), self.record()
         before = [current, *record.previous] if current else list(record.previous)
-        previous = [each for each in dict.fromkeys(before) if each != name]
+        previous = list(dict.fromkeys(before))
         highest = self.highest()
         kept = msgspec.structs.replace(
             record,
-            previous=tuple(previous[:KEPT]),
+            previous=tuple(previous[: KEPT + 1]),
             highest="" if highest is None else str(highest),
         )
         half = self.folder / f".{CURRENT}.{secrets.token_hex(6)}"
@@ -337,7 +339,7 @@ class Installations:
         Returns:
             Those that stay only because a process runs them.
         """
-        wanted = {self.current(), *self.previous()[:KEPT]}
+        wanted = {self.current(), *self.previous()}
         running = []
         for name in self.kept():
             if name in wanted:

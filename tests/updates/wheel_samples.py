@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,8 @@ def make_wheel(
     lines = ["Metadata-Version: 2.1", f"Name: {stated or name}", f"Version: {version}"]
     lines += [f"Requires-Python: {python}"] * bool(python)
     lines += [f"Requires-Dist: {one}" for one in requires]
+    extras = sorted(set(re.findall(r"""extra == ["'](\w+)""", " ".join(requires))))
+    lines += [f"Provides-Extra: {one}" for one in extras]
     held = dict(files if files is not None else {f"{name}/__init__.py": "x = 1\n" * 100})
     held[f"{info}/METADATA"] = "\n".join(lines) + "\n\n"
     pure = "true" if tag.endswith("-any") else "false"

@@ -216,6 +216,7 @@ def _begun(folder: Path, values: dict[str, Any]) -> Any:
     from contextlib import contextmanager
 
     from tocsin.transparency.policy import Policy
+    from tocsin.updates.publish.beginning import left_as_it_was
     from tocsin.updates.publish.ceremony import make_log_key, write_policy
     from tocsin.updates.publish.workspace import PublisherSettings, Workspace
 
@@ -226,20 +227,22 @@ def _begun(folder: Path, values: dict[str, Any]) -> Any:
         settings = PublisherSettings(
             values["origin"], str(values["keys"].absolute()), log_url=values["log_url"]
         )
-        Workspace(folder).create(settings, b"quorum none\n")
-        values["keys"].mkdir(mode=0o700, parents=True, exist_ok=True)
-        with publishing(
-            folder,
-            None,
-            values["passphrase_files"],
-            values["pkcs11_module"],
-            no_progress=values["no_progress"],
-            new=True,
-        ) as session:
-            session.progress("making keys")
-            make_log_key(session)
-            write_policy(session, policy)
-            yield session
+        workspace, keys = Workspace(folder), values["keys"]
+        with left_as_it_was(workspace, keys):
+            workspace.create(settings, b"quorum none\n")
+            keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with publishing(
+                folder,
+                None,
+                values["passphrase_files"],
+                values["pkcs11_module"],
+                no_progress=values["no_progress"],
+                new=True,
+            ) as session:
+                session.progress("making keys")
+                make_log_key(session)
+                write_policy(session, policy)
+                yield session
 
     return begun()
 

@@ -14,7 +14,9 @@ from __future__ import annotations
 import email.parser
 import email.policy
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple, cast
@@ -37,6 +39,12 @@ from tocsin.updates.errors import WheelError
 MOST_WHEEL_BYTES = 1 << 30
 MOST_UNPACKED_BYTES = 4 << 30
 """Bytes of all files of one wheel, unpacked."""
+
+ARCHIVE_ERRORS = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError),
+    *(RuntimeError, NotImplementedError, ValueError, OverflowError, KeyError),
+)
+"""What reading a damaged archive may raise, besides `OSError`."""
 
 _MOST_METADATA_BYTES = 1 << 20
 _MOST_MEMBERS = 100_000
@@ -173,9 +181,7 @@ def read_facts(file: IO[bytes], name: WheelName) -> WheelFacts:
         with zipfile.ZipFile(file) as archive:
             _demand_members(archive, name)
             data = archive.read(_metadata_of(archive, name))
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise WheelError(f"{name.file}: this is no wheel: {error}") from error
-    except (ValueError, zipfile.LargeZipFile) as error:
+    except (*ARCHIVE_ERRORS, OSError) as error:
         raise WheelError(f"{name.file}: this is no wheel: {error}") from error
     return _facts(data, name)
 
@@ -193,6 +199,8 @@ def _demand_members(archive: zipfile.ZipFile, name: WheelName) -> None:
         if outside or "\\" in path or "\0" in member.orig_filename:
             raise WheelError(f"{name.file}: {path[:80]!r} in it is no path inside of a wheel")
         mode = member.external_attr >> 16
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise WheelError(f"{name.file}: {path[:80]!r} in it is packed in an unknown way")
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise WheelError(f"{name.file}: {path[:80]!r} in it is no file")
         if parts in seen:

@@ -43,6 +43,7 @@ from tocsin.updates.statement import (
     sign_statement,
 )
 from tocsin.updates.wheels import (
+    ARCHIVE_ERRORS,
     MOST_WHEEL_BYTES,
     Machine,
     WheelFacts,
@@ -204,7 +205,7 @@ def _read_wheel(path: Path) -> Wheel:
             facts = read_facts(file, name)
             with zipfile.ZipFile(file) as archive:
                 damaged = archive.testzip()
-    except (WheelError, zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+    except (WheelError, *ARCHIVE_ERRORS, OSError) as error:
         raise PublishError(f"{path.name}: {error}") from error
     if damaged is not None:
         raise PublishError(f"{path.name}: {damaged} in it is damaged")

@@ -27,7 +27,7 @@ from tocsin.updates.receive.download import Progress
 from tocsin.updates.receive.errors import ContentRefused, UpdateError
 from tocsin.updates.receive.files import raise_if_full
 from tocsin.updates.statement import WheelEntry
-from tocsin.updates.wheels import WheelFacts, WheelName, read_facts
+from tocsin.updates.wheels import ARCHIVE_ERRORS, WheelFacts, WheelName, read_facts
 
 _UMASK = 0o022
 _LONGEST_COMPILING = 600.0
@@ -149,10 +149,7 @@ def _install(wheel: Wheel, folder: Path, final: Path) -> None:
                 install(source, destination, {"INSTALLER": b"tocsin\n"})
         except FileExistsError as error:
             raise WheelError(f"{wheel.name.file}: it would replace a file: {error}") from None
-        except (
-            *(InstallerError, zipfile.BadZipFile, ValueError, AssertionError, KeyError),
-            *(NotImplementedError, EOFError, RuntimeError),
-        ) as error:
+        except (InstallerError, AssertionError, *ARCHIVE_ERRORS) as error:
             raise WheelError(f"{wheel.name.file}: it cannot be installed: {error}") from error
 
 

@@ -54,6 +54,15 @@ def make_wheel(
             data = content.encode() if isinstance(content, str) else content
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             record.append(f"{member},sha256={digest},{len(data)}")
-            archive.writestr(member, data)
-        archive.writestr(f"{info}/RECORD", "\n".join([*record, f"{info}/RECORD,,", ""]))
+            archive.writestr(_at_no_time(member), data)
+        archive.writestr(
+            _at_no_time(f"{info}/RECORD"), "\n".join([*record, f"{info}/RECORD,,", ""])
+        )
     return path
+
+
+def _at_no_time(member: str) -> zipfile.ZipInfo:
+    """So that the same wheel has the same bytes whenever it is made."""
+    made = zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0))
+    made.compress_type = zipfile.ZIP_DEFLATED
+    return made

@@ -29,7 +29,9 @@ _STEPS = (
 
 def release(version: str) -> Release:
     digest = f"{int(version.replace('.', '')):064x}"[::-1]
-    return Release(version, digest, datetime.now(UTC), "file:///mirror/", "3.11", ("a.whl",), 1)
+    return Release(
+        version, digest, datetime.now(UTC), "file:///mirror/", "3.11", {"a.whl": digest}, 1
+    )
 
 
 def environment(place: Path, version: str) -> Path:

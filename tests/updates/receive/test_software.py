@@ -95,7 +95,7 @@ def test_a_release_is_installed_and_runs(begun: Scene) -> None:
     folder = store.place(store.current())
     release = store.release(store.current())
     assert release.version == "1.0"
-    assert release.wheels == ("helper-1.0-py3-none-any.whl", "tocsin-1.0-py3-none-any.whl")
+    assert list(release.wheels) == ["helper-1.0-py3-none-any.whl", "tocsin-1.0-py3-none-any.whl"]
     assert os.readlink(begun.device.prefix / "current") == f"versions/{store.current()}"
     assert (folder / "share/doc/tocsin/README").read_text() == "read me\n"
     assert outcome.vouching is not None
@@ -140,7 +140,7 @@ def test_a_later_one_is_switched_to_and_gone_back_from(scene: Scene) -> None:
     assert device.versions() == ["1.0", "1.1"]
     outcome = device.install()  # not the same again: somebody went back from it
     assert not outcome.changed
-    assert outcome.why == "version 1.1 is the newest"
+    assert outcome.why == "went back from version 1.1; waiting for a later one"
     scene.publish("1.2")
     assert device.install().changed
     assert device.versions() == ["1.2", "1.0", "1.1"]
@@ -216,8 +216,34 @@ def test_a_download_that_was_cut_off_goes_on(scene: Scene) -> None:
     scene.device.state.partial(sha256(data).hexdigest()).write_bytes(data[:300])
     outcome = scene.device.install()
     step = next(step for step in outcome.steps if step.name == "wheels")
-    everything = sum(path.stat().st_size for path in wheel.parent.iterdir())
-    assert step.bytes == everything - 300
+    assert step.bytes == wheel.stat().st_size - 300
+
+
+@pytest.mark.parametrize("damage", ["", "flip", "cut", "grow"])
+def test_a_wheel_that_is_here_is_not_fetched_again(scene: Scene, damage: str) -> None:
+    """Only if it still is what was signed; another release has the same helper."""
+    (own, helper) = scene.publish("1.1")
+    held = scene.device.store.wheels
+    kept = next(each for each in held.iterdir() if each.read_bytes() == helper.read_bytes())
+    data = bytearray(kept.read_bytes())
+    if damage == "flip":
+        data[50] ^= 1
+    elif damage:
+        data = data[:-9] if damage == "cut" else data + b"more"
+    kept.write_bytes(data)
+    outcome = scene.device.install()
+    step = next(step for step in outcome.steps if step.name == "wheels")
+    again = {"": 0, "flip": len(data), "cut": 9, "grow": len(data) - 4}[damage]
+    assert step.bytes == own.stat().st_size + again
+    assert scene.device.says() == "hello 1.1"
+    assert helper.read_bytes() in [each.read_bytes() for each in held.iterdir()]
+
+
+def test_wheels_of_releases_that_are_gone_go(scene: Scene) -> None:
+    for number in range(1, 4):
+        scene.publish(f"1.{number}")
+        scene.device.install()
+    assert len(list(scene.device.store.wheels.iterdir())) == 4  # three programs, one helper
 
 
 def test_a_folder_of_something_else_is_not_touched(scene: Scene, tmp_path: Path) -> None:
@@ -233,18 +259,18 @@ def test_a_folder_of_something_else_is_not_touched(scene: Scene, tmp_path: Path)
 
 
 def tampered(scene: Scene) -> None:
-    place = scene.stored("1.1", "helper-1.0-py3-none-any.whl")
+    place = scene.stored("1.1", "tocsin-1.1-py3-none-any.whl")
     data = bytearray(place.read_bytes())
     data[100] ^= 1
     place.write_bytes(data)
 
 
 def missing_file(scene: Scene) -> None:
-    scene.stored("1.1", "helper-1.0-py3-none-any.whl").unlink()
+    scene.stored("1.1", "tocsin-1.1-py3-none-any.whl").unlink()
 
 
 def endless(scene: Scene) -> None:
-    place = scene.stored("1.1", "helper-1.0-py3-none-any.whl")
+    place = scene.stored("1.1", "tocsin-1.1-py3-none-any.whl")
     place.write_bytes(place.read_bytes() + b"\0" * 10_000_000)
 
 
@@ -272,7 +298,7 @@ def old_metadata(scene: Scene) -> None:
     ("attack", "kind", "match"),
     [
         (tampered, ContentRefused, "gave something else than was signed"),
-        (missing_file, NothingReached, "helper-1.0"),
+        (missing_file, NothingReached, "tocsin-1.1"),
         (endless, NothingReached, "more bytes than were signed"),
         (unlogged, NotVouchedFor, "never announced"),
         (unproven, NotVouchedFor, "no proof that the entry is logged"),

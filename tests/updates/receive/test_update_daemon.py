@@ -20,6 +20,7 @@ from tocsin.database.portable import build_portable
 from tocsin.signatures.records import Kind, Record, Source
 from tocsin.updates.layout import PUBLISHER_FIELD
 
+KNOWN = b"something of yesterday"
 SAMPLE = b"a sample that becomes known while the daemon runs"
 
 
@@ -34,8 +35,8 @@ class Updating:
 
     def __init__(self, folder: Path) -> None:
         self.repository = Repository(folder / "repository")
-        self.repository.add(1, data=detects(b"something of yesterday"))
-        self.repository.publish_metadata()
+        self.newest = 0
+        self.publish(KNOWN)
         self.daemon = RunningDaemon(
             folder,
             database={"with_default": False},
@@ -45,6 +46,11 @@ class Updating:
         trust.mkdir(parents=True)
         (trust / "root.json").write_bytes(self.repository.root_bytes(1))
         (trust / "policy").write_bytes(self.repository.policy_text())
+
+    def publish(self, *samples: bytes) -> None:
+        self.newest += 1
+        self.repository.add(self.newest, data=detects(*samples))
+        self.repository.publish_metadata()
 
     def scanned(self, data: bytes) -> bytes:
         piece = struct.pack(">I", len(data)) + data + struct.pack(">I", 0)
@@ -84,8 +90,7 @@ def test_it_takes_what_is_new_and_drops_no_request(updating: Updating) -> None:
     client = threading.Thread(target=scan_all_the_time)
     client.start()
     try:
-        updating.repository.add(2, data=detects(b"something of yesterday", SAMPLE))
-        updating.repository.publish_metadata()
+        updating.publish(KNOWN, SAMPLE)
         updating.daemon.wait_until(lambda: b"FOUND" in answers[-1], 60)
     finally:
         done.set()
@@ -109,9 +114,9 @@ def test_the_process_that_updates_is_none_of_the_daemons(updating: Updating) -> 
 
 
 def test_status_says_which_version_how_old_and_who_vouches(updating: Updating) -> None:
-    updating.daemon.wait_until(lambda: len(updating.told("updated")) == 2, 60)
+    updating.daemon.wait_until(lambda: len(updating.told("updated")) == updating.newest, 60)
     values = status(updating.daemon)["updates"]
-    assert values["version"] == 2
+    assert values["version"] == updating.newest
     assert values["witnesses"] == ["w0", "w1", "w2"]
     assert values["every"] == 2.0
     assert values["next"] > values["checked"] - 60
@@ -129,7 +134,7 @@ def test_a_failure_is_journalled_once_not_at_each_try(updating: Updating) -> Non
         )
         (event,) = updating.told("failed")
         assert "the update failed" in event["message"]
-        assert b"FOUND" in updating.scanned(SAMPLE)  # what was in use still is
+        assert b"FOUND" in updating.scanned(KNOWN)  # what was in use still is
     finally:
         place.write_bytes(kept)
 
@@ -154,7 +159,7 @@ def test_a_new_publisher_waits_and_status_says_so(updating: Updating) -> None:
         each["topic"] == "updates" and "tocsin update consent" in each["advice"]
         for each in said["judgements"]
     )
-    assert b"FOUND" in updating.scanned(SAMPLE)
+    assert b"FOUND" in updating.scanned(KNOWN)
 
 
 def status(daemon: RunningDaemon) -> dict:

@@ -4,6 +4,7 @@
                      a Python environment; in it release.json, entry and tlog-proof
     current          link to the one in use; replaced in one step, which is the switch
     bin/<command>    links to `current/bin/<command>`: what belongs into a search path
+    wheels/<SHA-256> what releases here were installed from, for those of the next that are the same
     software.json    which were in use before, and which did not pass their test here
     lock
 
@@ -38,6 +39,7 @@ KEPT = 2
 CURRENT = "current"
 VERSIONS = "versions"
 LAUNCHERS = "bin"
+WHEELS = "wheels"
 ENTRY = "entry"
 PROOF = "tlog-proof"
 RELEASE = "release.json"
@@ -62,7 +64,7 @@ class Release(msgspec.Struct, frozen=True):
         received: when it came.
         source: mirror that the last part of it came from.
         python: version of Python that it was installed for.
-        wheels: names of the wheels that are installed.
+        wheels: that are installed: SHA-256 by name.
         root_version: of the root in force then.
         keyids: of the publisher's that signed the log entry.
     """
@@ -72,7 +74,7 @@ class Release(msgspec.Struct, frozen=True):
     received: datetime
     source: str
     python: str
-    wheels: tuple[str, ...]
+    wheels: dict[str, str]
     root_version: int
     keyids: tuple[str, ...] = ()
 
@@ -123,7 +125,7 @@ class Installations:
         umask = os.umask(0o022)  # everybody starts the commands
         try:
             self._demand_own()
-            for place in (self.folder, self.versions, self.folder / LAUNCHERS):
+            for place in (self.folder, self.versions, self.wheels, self.folder / LAUNCHERS):
                 place.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             lock = os.open(self.folder / _LOCK, flags, 0o600)
@@ -160,7 +162,7 @@ class Installations:
         """
         with suppress(FileNotFoundError):
             strange = {each.name for each in self.folder.iterdir() if not _HALF.match(each.name)}
-            strange -= {CURRENT, VERSIONS, LAUNCHERS, _RECORD, _LOCK}
+            strange -= {CURRENT, VERSIONS, WHEELS, LAUNCHERS, _RECORD, _LOCK}
             if strange:
                 raise StateDamaged(
                     f"{self.folder} is used for something else ({min(strange)!r} is in it); name "
@@ -168,7 +170,7 @@ class Installations:
                 )
 
     def _recover(self) -> None:
-        for folder in (self.versions, self.folder, self.folder / LAUNCHERS):
+        for folder in (self.versions, self.folder, self.wheels, self.folder / LAUNCHERS):
             for place in folder.iterdir():
                 if _HALF.match(place.name):
                     _remove(place)
@@ -181,6 +183,11 @@ class Installations:
     def versions(self) -> Path:
         """Where releases are."""
         return self.folder / VERSIONS
+
+    @property
+    def wheels(self) -> Path:
+        """Where wheels are, by their SHA-256; whoever takes one checks it again."""
+        return self.folder / WHEELS
 
     def place(self, name: str) -> Path:
         """Where a release is."""
@@ -350,7 +357,24 @@ class Installations:
             gone = self.half()
             os.rename(self.place(name), gone)
             _remove(gone)
+        self._prune_wheels()
         return running
+
+    def keep_wheel(self, wheel: Path, sha256: str) -> None:
+        """Keep a wheel for the next release; that it cannot be kept is no failure."""
+        with suppress(OSError):
+            half = self.wheels / f".wheel.{secrets.token_hex(6)}"
+            shutil.move(wheel, half)
+            os.replace(half, self.wheels / sha256)
+
+    def _prune_wheels(self) -> None:
+        wanted: set[str] = set()
+        with suppress(StateDamaged):
+            for name in self.kept():
+                wanted.update(self.release(name).wheels.values())
+        for place in self.wheels.iterdir():
+            if place.name not in wanted:
+                _remove(place)
 
     def _keep(self, record: Record) -> None:
         data = msgspec.json.format(msgspec.json.encode(record)) + b"\n"

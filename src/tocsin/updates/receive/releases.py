@@ -83,6 +83,7 @@ def choose_release(
     due_at: Callable[[ReleaseTarget], datetime | None],
     now: datetime,
     *,
+    in_use: Version | None = None,
     with_floor: bool = False,
 ) -> ReleaseChoice:
     """Decide.
@@ -93,11 +94,14 @@ def choose_release(
         refused: SHA-256 of manifests whose release did not pass its test on this device.
         due_at: when a release is for this device, by channel and ring; None for never.
         now: time that everything is judged by.
+        in_use: the version that is, where somebody may have gone back from the highest.
         with_floor: whether that very version is taken too: there is none in this place yet.
     """
     later = [
         each for each in offers if each.version > floor or (with_floor and each.version == floor)
     ]
+    if not later and in_use is not None and in_use < floor:
+        return ReleaseChoice((), f"went back from version {floor}; waiting for a later one")
     if not later:
         return ReleaseChoice((), f"version {floor} is the newest")
     usable = [each for each in later if each.target.sha256 not in refused]

@@ -204,6 +204,7 @@ class SoftwareUpdate(Run):
             () if self._wishes.again else self._installations.record().refused,
             lambda target: self._wishes.due_at(target, device),
             self._moment,
+            in_use=Version(self._in_use()),
             with_floor=highest is None and not self._wishes.check_only,
         )
 
@@ -255,7 +256,7 @@ class SoftwareUpdate(Run):
             datetime.now(UTC),
             self._mirrors.last,
             self._wishes.machine.markers["python_full_version"],
-            tuple(wheel.name.file for wheel in wheels),
+            {wheel.name.file: wheel.entry.sha256 for wheel in wheels},
             root_version,
             tuple(sorted(outcome.vouching.signed_by)),
         )
@@ -276,8 +277,7 @@ class SoftwareUpdate(Run):
         outcome.now, outcome.wheels = name, len(wheels)
         outcome.why = f"version {release.version} is in use"
         for wheel in wheels:
-            with suppress(OSError):
-                wheel.place.unlink()
+            store.keep_wheel(wheel.place, wheel.entry.sha256)
 
     def _fetched(self, client: TufClient, version: str, picked: Sequence[Picked]) -> list[Wheel]:
         """The wheels on this device, each with the signed digest.
@@ -300,6 +300,10 @@ class SoftwareUpdate(Run):
                     "different files"
                 )
             place = self._state.partial(each.entry.sha256)
+            held = self._installations.wheels / each.entry.sha256
+            if held.is_file() and not place.exists():  # as in the release before; checked below
+                with suppress(OSError):
+                    shutil.copyfile(held, place)
             download_target(self._mirrors, target, place, self._progress)
             found.append(Wheel(each.name, each.entry, place))
         return found

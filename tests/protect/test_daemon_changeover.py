@@ -22,16 +22,16 @@ ADDED = b"what the next database knows"
 
 
 def hosts(daemon: RunningDaemon) -> list[int]:
-    """Processes of the daemon that hold an index, or are to hold one."""
+    """Processes of the daemon that hold an index, or are to hold one.
+
+    Its own children alone: what a host forks has the host's name for a moment.
+    """
     assert daemon.process is not None
-    found, left = [], [daemon.process.pid]
-    while left:
-        pid = left.pop()
+    pid, found = daemon.process.pid, []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         with contextlib.suppress(OSError):
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            left += [int(child) for child in children]
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "tocsin host":
-                found.append(pid)
+            if Path(f"/proc/{child}/comm").read_text().strip() == "tocsin host":
+                found.append(int(child))
     return sorted(found)
 
 

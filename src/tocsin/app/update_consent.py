@@ -65,20 +65,21 @@ def give_consent(settings: Settings, named: Path | None, sha256: str) -> list[in
     Raises:
         UsageError: nothing waits, or the last root has another digest.
         MetadataRefused: one of them must not be agreed to.
+        NotVouchedFor: one of them was not logged as the policy asks.
     """
     state, trust = state_of(settings), device_trust(settings, named)
     with state.locked():
-        steps = [waiting.step for _, waiting in waiting_roots(state, trust)]
-        if not steps:
+        shown = [waiting for _, waiting in waiting_roots(state, trust)]
+        if not shown:
             raise UsageError("nothing waits; 'tocsin update' asks for what is new")
         wanted = sha256.strip().lower()
-        if not _DIGEST.match(wanted) or not hmac.compare_digest(wanted, steps[-1].sha256):
+        if not _DIGEST.match(wanted) or not hmac.compare_digest(wanted, shown[-1].step.sha256):
             raise UsageError(
-                f"the root that waits has the digest {steps[-1].sha256}, not {sha256}; "
+                f"the root that waits has the digest {shown[-1].step.sha256}, not {sha256}; "
                 "look at it with 'tocsin update consent'"
             )
-        agree(state, steps)
-        return [step.version for step in steps]
+        agree(state, shown)
+        return [waiting.step.version for waiting in shown]
 
 
 def refuse_pending(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from tocsin.app.installed import sources_folder
 from tocsin.app.update_test import try_out_source
 from tocsin.errors import TocsinError, UsageError
 from tocsin.settings import Settings
+from tocsin.updates.receive.errors import NotTriedOut
 from tocsin.updates.sources.catalogue import SourceSpec, is_named, parse_source, source_text
 from tocsin.updates.sources.clamav import Options, Trust
 from tocsin.updates.sources.errors import (
@@ -277,6 +278,11 @@ def _put_in_use(
         try:
             paths = [place.path(each) for each in wanted]
             try_out_source(settings, place.name, paths, lambda text: say(f"{place.name}: {text}"))
+        except NotTriedOut as error:
+            failed = f"what came could not be tried out here: {error}"
+            if held is None:
+                raise SourceUntested(f"{failed}; nothing of it is used") from error
+            held = msgspec.structs.replace(held, tried=now, trouble=failed)
         except TocsinError as error:
             failed = f"what came does not pass its trial here: {error}"
             if held is None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.errors import HostGone, TocsinError
 from tocsin.settings import Settings
+from tocsin.updates.receive.errors import NotTriedOut
 
 if TYPE_CHECKING:
     from tocsin.app.apart import Scan
@@ -48,13 +49,12 @@ def try_out(
     The index that is made is the one that is used afterwards.
 
     Raises:
-        SelfTestFailed: it found something, or a worker ended.
-        DatabaseError: it cannot be compiled.
-        SignatureError: a signature in it cannot be read.
+        SelfTestFailed: it found something, a worker ended, or it cannot be compiled.
+        NotTriedOut: this device's own settings or disk are in the way.
     """
     from tocsin.app.installed import fetched_sources
 
-    _try_with(settings, [database, *fetched_sources(settings)], say)
+    _try_with(settings, [database, *fetched_sources(settings)], {database}, say)
 
 
 def try_out_source(
@@ -70,16 +70,22 @@ def try_out_source(
         name: of the source.
         files: that are to be used.
         say: told what is being done.
+
+    Raises:
+        SelfTestFailed: it found something, a worker ended, or it cannot be compiled.
+        NotTriedOut: this device's own settings or disk are in the way.
     """
     from tocsin.app.installed import fetched_places, installed_update
 
     by_source = dict(fetched_places(settings))
     by_source[name] = list(files)
     fetched = [file for each in sorted(by_source) for file in by_source[each]]
-    _try_with(settings, [*installed_update(settings), *fetched], say)
+    _try_with(settings, [*installed_update(settings), *fetched], set(files), say)
 
 
-def _try_with(settings: Settings, installed: list[Path], say: Callable[[str], None]) -> None:
+def _try_with(
+    settings: Settings, installed: list[Path], new: set[Path], say: Callable[[str], None]
+) -> None:
     from tocsin.app.apart import scanner_apart
     from tocsin.app.device_index import database_sources, scan_options
     from tocsin.database.cache import default_sources, open_database
@@ -89,7 +95,11 @@ def _try_with(settings: Settings, installed: list[Path], say: Callable[[str], No
     sources = [*map(Path, settings.database.sources), *installed, *own]
     options = scan_options(settings, excepted=False)
     say("indexing the new signatures")
-    index = open_database(sources, lenient=settings.database.lenient)
+    try:
+        index = open_database(sources, lenient=settings.database.lenient)
+    except (TocsinError, OSError) as error:
+        others = [each for each in sources if each not in new]
+        raise _whose_fault(error, others, lenient=settings.database.lenient) from error
     say("scanning what is known to be good")
     with scanner_apart(index, options) as scan:
         found = _found(known_good(), scan)
@@ -100,8 +110,22 @@ def _try_with(settings: Settings, installed: list[Path], say: Callable[[str], No
     with scanner_apart(before, options) as scan:
         known = _found(list(found), scan)
     for file, names in found.items():
-        if new := [name for name in names if name not in known.get(file, [])]:
-            raise SelfTestFailed(f"it finds {', '.join(new[:3])} in {file}")
+        if more := [name for name in names if name not in known.get(file, [])]:
+            raise SelfTestFailed(f"it finds {', '.join(more[:3])} in {file}")
+
+
+def _whose_fault(error: Exception, others: list[Path], *, lenient: bool) -> TocsinError:
+    """Whether what is new cannot be compiled, or this device cannot compile even without it."""
+    from tocsin.database.cache import open_database
+
+    if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
+        return NotTriedOut(str(error))
+    try:
+        if others:
+            open_database(others, lenient=lenient)
+    except (TocsinError, OSError) as also:
+        return NotTriedOut(str(also))
+    return SelfTestFailed(str(error))
 
 
 def _found(files: list[Path], scan: Scan) -> dict[Path, list[str]]:

@@ -13,13 +13,15 @@ from tocsin.errors import UsageError
 from tocsin.settings import Settings
 from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.policy import MAX_POLICY_BYTES
-from tocsin.updates.receive.consent import keys_of
-from tocsin.updates.receive.errors import NoTrust
+from tocsin.updates.errors import LayoutError
+from tocsin.updates.receive.consent import keys_of, same_publisher
+from tocsin.updates.receive.errors import MetadataRefused, NoTrust
 from tocsin.updates.receive.files import read_bounded, write_durably
+from tocsin.updates.receive.former import begin_with_another
 from tocsin.updates.receive.mirrors import mirror_url
 from tocsin.updates.receive.rebuilders import parse_rebuilders
 from tocsin.updates.receive.trust import REBUILDERS, choose_trust
-from tocsin.updates.receive.tuf_client import MAX_ROOT
+from tocsin.updates.receive.tuf_client import MAX_ROOT, read_root
 
 
 def chosen(
@@ -40,18 +42,33 @@ def chosen(
     for mirror in mirrors:
         if "\n" in mirror or not mirror.strip():
             raise UsageError(f"{mirror!r} is no address of a mirror")
-    before = None
+    if root_bytes is not None:
+        read_root(root_bytes)
     with suppress(NoTrust):
         before = device_trust(settings, named).root
+        if root_bytes is not None and root_bytes != before:
+            _begin(settings, before, root_bytes)
     choose_trust(folder, root_bytes, policy_bytes)
     if mirrors:
         text = "".join(f"{mirror_url(mirror)}\n" for mirror in mirrors)
         write_durably(folder / MIRRORS, text.encode())
-    if root_bytes is not None and before is not None and root_bytes != before:
-        state = state_of(settings)
-        with state.locked():
-            state.set_metadata_aside()
-            state.drop_pending()
+
+
+def _begin(settings: Settings, before: bytes, chosen_root: bytes) -> None:
+    """Set the old publisher's word aside, unless it is the same publisher's root.
+
+    First this, then the choice is written: after a loss of power the device asks the old one anew.
+    """
+    state = state_of(settings)
+    with state.locked():
+        held = state.newest_root() or before
+        try:
+            if any(same_publisher(each, chosen_root) for each in (held, before)):
+                state.drop_pending()
+                return
+        except (LayoutError, MetadataRefused):
+            pass  # what cannot be read is nobody's
+        begin_with_another(state)
 
 
 def add_rebuilders(settings: Settings, named: Path | None, keys: Sequence[VerifierKey]) -> None:

@@ -17,6 +17,7 @@ from tocsin.transparency.errors import TransparencyError
 from tocsin.transparency.note import SignedNote
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.updates.receive.errors import UpdateError
+from tocsin.updates.receive.former import former_in_use
 from tocsin.updates.receive.recheck import recheck
 from tocsin.updates.receive.state import Installed, UpdateState
 
@@ -39,6 +40,11 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
     held = sources_values(settings)
     if held and not is_trust_stated(settings, Asked(named)):
         attention = []  # this device lives on what others publish
+    elif former_in_use(state):
+        attention.append(
+            "what protects is the database of the publisher before; 'tocsin update' brings the "
+            "first of the one that you chose"
+        )
     elif not installed.current:
         attention.append("no database was installed by updates yet")
     if reason := state.seen().in_use:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+from tuf.api.exceptions import DownloadError
 
 from tocsin.app.installed import updates_folder
 from tocsin.app.places import config_dir
@@ -20,7 +22,7 @@ from tocsin.updates.receive.bundle import BundleFetcher
 from tocsin.updates.receive.download import Progress
 from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher
 from tocsin.updates.receive.http import HttpFetcher
-from tocsin.updates.receive.mirrors import MirrorFetcher
+from tocsin.updates.receive.mirrors import MirrorFetcher, mirror_folders
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import REBUILDERS, Trust, read_trust
 from tocsin.updates.receive.updater import Outcome, Update, Wishes
@@ -113,15 +115,23 @@ def fetcher_of(settings: Settings, asked: Asked) -> Iterator[MirrorFetcher]:
             "nothing says where updates come from; name a mirror: 'tocsin update trust --mirror "
             "URL', or [updates] mirrors in the settings"
         )
-    yield MirrorFetcher(mirrors, network(settings))
+    yield MirrorFetcher(mirrors, network(settings, mirrors))
 
 
-def network(settings: Settings) -> Fetcher:
-    """Fetches from the network and from folders, as the settings say."""
+def network(settings: Settings, mirrors: Iterable[str]) -> Fetcher:
+    """Fetches from the network and from those of the mirrors that are folders.
+
+    Raises:
+        UsageError: a mirror names no folder of this machine.
+    """
+    try:
+        folders = mirror_folders(mirrors)
+    except DownloadError as error:
+        raise UsageError(str(error)) from error
     updates = settings.updates
     proxies = {"http": updates.proxy, "https": updates.proxy} if updates.proxy else None
     http = HttpFetcher(proxies=proxies, throttle=Throttle(updates.bandwidth))
-    return SchemeFetcher({"http": http, "https": http, "file": FolderFetcher(Path("/"))})
+    return SchemeFetcher({"http": http, "https": http, "file": FolderFetcher(folders)})
 
 
 def update_device(

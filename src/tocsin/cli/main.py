@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from pathlib import Path
 
 import click
@@ -95,7 +96,12 @@ def main(ctx: click.Context, config: Path | None) -> None:
 
 
 def run() -> None:
-    """Entry point. Whatever ends the command early ends it with exit status 2, never 1."""
+    """Entry point. Whatever ends the command early ends it with exit status 2, never 1.
+
+    Whatever the umask of who calls it, nothing that it makes can be written by everybody, and
+    what root makes by nobody else: it would decide what is trusted, and what is found.
+    """
+    os.umask(os.umask(0o077) | (0o022 if os.geteuid() == 0 else 0o002))
     end_well(lambda: main(standalone_mode=False))
 
 

@@ -97,6 +97,8 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     else:
         before = f" (was {outcome.before})" if outcome.before else ""
         click.echo(printable(f"version {outcome.now} is in use{before}, {outcome.way}"))
+        if outcome.now < outcome.before:
+            click.echo(printable(f"  {outcome.choice.why}"))
         for finding in outcome.vouching.findings if outcome.vouching else ():
             click.echo(printable(f"  {finding.point}: {finding.detail}"))
         rows = [

@@ -91,7 +91,7 @@ def _signed(
         return 2, {"outcome": "failed", "error": str(error)}
     if not as_json:
         print_outcome(outcome, as_json=False)
-    return 0, outcome_values(outcome)
+    return 2 if outcome.choice.failed else 0, outcome_values(outcome)
 
 
 def _say_error(error: Exception, *, as_json: bool) -> None:

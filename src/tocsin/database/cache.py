@@ -8,11 +8,13 @@ code in effect, so root uses none that somebody else owns or could write to.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +26,10 @@ from tocsin.signatures.languages import list_files
 
 KEPT_INDEXES = 8
 """Older ones are removed when a new one is written."""
+
+_HALF = ".building-"
+_GIVEN_UP = 86_400
+"""Seconds after which nobody goes on with an index that is not whole."""
 
 LAYOUT = 5
 """Counts up when what is in the sections changes."""
@@ -211,15 +217,20 @@ def _build(files: Sequence[Path], place: Path, lenient: bool) -> None:
 
     from tocsin.database.index_build import build_index
 
-    handle, temporary = tempfile.mkstemp(prefix=".building-", dir=place.parent)
+    handle, temporary = tempfile.mkstemp(prefix=_HALF, dir=place.parent)
     try:
         with open(handle, "w+b") as file:
             build_index(files, file, lenient=lenient)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, place)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DatabaseError(
+                f"{place.parent}: {error.strerror}: the index cannot be kept; make room, or name "
+                "another folder in TOCSIN_CACHE_DIR"
+            ) from error
         raise
 
 
@@ -241,3 +252,6 @@ def _remove_old(folder: Path, keep: Path) -> None:
         for old in indexes[KEPT_INDEXES:]:
             if old != keep:
                 old.unlink(missing_ok=True)
+        for half in folder.glob(f"{_HALF}*"):
+            if time.time() - half.stat().st_mtime > _GIVEN_UP:  # who made it was ended
+                half.unlink(missing_ok=True)

@@ -39,6 +39,8 @@ CHANNELS = ("fast", "stable")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+!-]{0,199}")
+_PART = re.compile(r"(?!\.)[0-9A-Za-z._+!@~=, -]{1,200}")
+_MOST_PARTS = 16
 _Text = Annotated[str, msgspec.Meta(max_length=1_024)]
 _Channel = Annotated[str, msgspec.Meta(pattern="^[a-z]{1,16}$", max_length=16)]
 _Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
@@ -195,7 +197,11 @@ def stored_target(target: str, sha256: str) -> str:
     """Path of a target in the repository: `targets/databases/<sha256>.12.tdb.zst`.
 
     TUF 1.0, section 6.2 (consistent snapshots).
+
+    Raises:
+        LayoutError: the target's path could lead out of the repository, or this is no SHA-256.
     """
+    demand_inside(target)
     folder, slash, name = target.rpartition("/")
     return f"{TARGETS}/{folder}{slash}{_demand_sha256(sha256)}.{name}"
 
@@ -234,6 +240,17 @@ def withdrawal_proof_path(sha256: str) -> str:
 def source_path(sha256: str) -> str:
     """Path of a copy of a source, for whoever rebuilds a database."""
     return f"{SOURCES}/{_demand_sha256(sha256)}"
+
+
+def demand_inside(path: str) -> None:
+    """Check that a path stays inside of a folder, on every system: plain names between slashes.
+
+    Raises:
+        LayoutError: it does not.
+    """
+    parts = path.split("/")
+    if len(parts) > _MOST_PARTS or not all(map(_PART.fullmatch, parts)):
+        raise LayoutError(f"{path[:80]!r} is no path that a repository may have")
 
 
 def _demand_sha256(text: str) -> str:

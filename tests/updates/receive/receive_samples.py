@@ -326,7 +326,7 @@ class Device:
         self.state.keep_seen(msgspec.structs.replace(seen, confirmed=None))
 
     def update(self, *, at: datetime | None = None, again: bool = False) -> Outcome:
-        inner = SchemeFetcher({"file": FolderFetcher(Path("/"))})
+        inner = SchemeFetcher({"file": FolderFetcher([Path("/")])})
         self.fetcher = MirrorFetcher(self.mirrors, inner)
         wishes = Wishes(
             lambda target, channel, device, now: channel in target.channels,

@@ -158,7 +158,7 @@ class SoftwareDevice(Device):
         check_only: bool = False,
         prune: bool = True,
     ) -> SoftwareOutcome:
-        inner = SchemeFetcher({"file": FolderFetcher(Path("/"))})
+        inner = SchemeFetcher({"file": FolderFetcher([Path("/")])})
         self.fetcher = MirrorFetcher(self.mirrors, inner)
         wishes = SoftwareWishes(
             lambda target, _device: target.channels.get(self.channel),

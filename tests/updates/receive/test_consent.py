@@ -15,7 +15,7 @@ from tuf.api.serialization.json import JSONSerializer
 
 from tocsin.updates.layout import PUBLISHER_FIELD
 from tocsin.updates.receive.consent import Step, examine, examine_chain
-from tocsin.updates.receive.errors import ConsentNeeded, MetadataRefused
+from tocsin.updates.receive.errors import ConsentNeeded, MetadataRefused, NotVouchedFor
 from tocsin.updates.receive.roots import agree, waiting_roots
 from tocsin.updates.receive.state import UpdateState
 
@@ -109,6 +109,24 @@ def test_who_may_appoint(published: Repository) -> None:
     assert step(0, 1).appointed
     assert step(3, 4).appointed
     assert not step(0, 3).appointed  # TUF counts two; neither side has enough
+
+
+def test_nobody_becomes_a_custodian_by_their_own_root(
+    published: Repository, fresh: list[CryptoSigner]
+) -> None:
+    """One key of each side was stolen; the thief's root calls the thief's own key a custodian's."""
+    first = published.root_bytes(1)
+
+    def change(root: Root) -> None:
+        root.add_key(fresh[0].public_key, "root")
+        named = root.unrecognized_fields[PUBLISHER_FIELD]["custodians"]
+        named["keyids"] = [published.custodians[0].public_key.keyid, fresh[0].public_key.keyid]
+
+    thief = signed(published, change, [keys(published)[0], keys(published)[3], fresh[0]])
+    step = examine(first, first, thief)
+    assert not step.appointed
+    assert len(step.signed_custodians) == 1
+    assert "only it calls custodian" in "; ".join(step.reasons)
 
 
 def test_a_publisher_cannot_be_swapped_in_small_steps(
@@ -215,7 +233,7 @@ def test_a_successor_waits_and_one_device_agrees(tmp_path: Path) -> None:
     assert waiting.vouching.stands
     assert waiting.step.appointed
     assert len(waiting.step.signed_custodians) == 2
-    agree(state, [waiting.step])
+    agree(state, [waiting])
     outcome = agrees.update()
     assert outcome.now == 2
     assert not state.pending()
@@ -232,7 +250,7 @@ def test_consent_is_to_one_root_and_no_other(tmp_path: Path) -> None:
         device.update()
     state = UpdateState(device.folder)
     ((_, waiting),) = waiting_roots(state, device.trust)
-    agree(state, [waiting.step])
+    agree(state, [waiting])
     # The custodians sign yet another successor under the same number.
     repository = handover.repository
     other = repository.root
@@ -275,6 +293,21 @@ def test_a_root_that_was_not_logged_is_not_used(tmp_path: Path) -> None:
     assert "never announced" in "; ".join(outcome.waiting[0].reasons())
 
 
+def test_nobody_agrees_to_what_was_not_logged(tmp_path: Path) -> None:
+    """It may be shown to this device alone."""
+    handover = Handover(tmp_path)
+    repository, device = handover.repository, handover.devices[0]
+    root = repository.next_root(rename)
+    repository.write_root(root, repository.custodians[:2], logged=False)
+    repository.publish_metadata()
+    device.update()
+    ((_, waiting),) = waiting_roots(device.state, device.trust)
+    assert waiting.step.appointed
+    with pytest.raises(NotVouchedFor, match="never announced"):
+        agree(device.state, [waiting])
+    assert not device.state.consent().roots
+
+
 def test_nobody_agrees_to_what_neither_side_signed(tmp_path: Path) -> None:
     handover = Handover(tmp_path)
     repository, device = handover.repository, handover.devices[0]
@@ -289,4 +322,4 @@ def test_nobody_agrees_to_what_neither_side_signed(tmp_path: Path) -> None:
     state = UpdateState(device.folder)
     ((_, waiting),) = waiting_roots(state, device.trust)
     with pytest.raises(MetadataRefused, match="neither"):
-        agree(state, [waiting.step])
+        agree(state, [waiting])

@@ -11,10 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from receive_samples import Device, Repository
 from tuf.api.exceptions import DownloadError
+from tuf.api.metadata import TargetFile
 
 from tocsin.updates.receive.bundle import URL, BundleFetcher, write_bundle
 from tocsin.updates.receive.copies import OWN, Copied, copy_repository
-from tocsin.updates.receive.errors import BundleDamaged, MetadataRefused, NotVouchedFor
+from tocsin.updates.receive.errors import (
+    BundleDamaged,
+    MetadataRefused,
+    NothingReached,
+    NotVouchedFor,
+)
 from tocsin.updates.receive.fetch import FolderFetcher, SchemeFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.updater import Outcome
@@ -31,7 +37,7 @@ def repository(tmp_path: Path) -> Repository:
 
 def copied(repository: Repository, folder: Path, **how: object) -> Copied:
     device = Device(folder, repository)
-    inner = SchemeFetcher({"file": FolderFetcher(Path("/"))})
+    inner = SchemeFetcher({"file": FolderFetcher([Path("/")])})
     return copy_repository(
         MirrorFetcher([str(repository.folder)], inner), folder, device.trust, **how
     )
@@ -98,6 +104,83 @@ def test_a_mirror_takes_no_log_that_was_rewritten(repository: Repository, tmp_pa
     shutil.copytree(old, repository.folder / "log")
     with pytest.raises(NotVouchedFor, match="not what followed"):
         copied(repository, tmp_path / "mirror")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../out/evil.pth",
+        "/etc/evil",
+        "a/../../evil",
+        "a//b",
+        ".hidden/x",
+        "a\\..\\b",
+        "a\nb",
+        "",
+    ],
+)
+def test_no_signed_name_leads_out_of_the_copy(
+    repository: Repository, tmp_path: Path, path: str
+) -> None:
+    """Whoever has the keys that are on line writes into no other folder of who makes a mirror."""
+    data = b"import os"
+    target = TargetFile.from_data(path, data, ["sha256"])
+    repository.targets.signed.targets[path] = target
+    repository.publish_metadata()
+    folder = tmp_path / "above" / "mirror"
+    before = {p for p in tmp_path.rglob("*") if folder not in (p, *p.parents)}
+    with pytest.raises(MetadataRefused, match="no path that a repository may have"):
+        copied(repository, folder)
+    after = {p for p in tmp_path.rglob("*") if folder not in (p, *p.parents)}
+    assert after - before == {tmp_path / "above"}
+
+
+def test_a_device_takes_nothing_from_such_metadata_either(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.targets.signed.targets["../x"] = TargetFile.from_data("../x", b"x", ["sha512"])
+    repository.publish_metadata()
+    device = Device(tmp_path / "state", repository)
+    with pytest.raises(MetadataRefused, match="cannot be used"):
+        device.update()
+    assert device.version == 0
+
+
+def test_a_stick_cannot_have_other_files_of_the_machine_copied(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """A link to what only root may read would lie in a mirror for everybody."""
+    secret = tmp_path / "shadow"
+    secret.write_text("root:secret")
+    for place in (repository.folder / "proofs").glob("*.entry"):
+        rebuilds = place.with_suffix(".rebuilds")
+        rebuilds.symlink_to(secret)
+    folder = tmp_path / "mirror"
+    device = Device(folder, repository)
+    inner = SchemeFetcher({"file": FolderFetcher([repository.folder])})
+    with pytest.raises(NothingReached, match="leads out of"):
+        copy_repository(MirrorFetcher([str(repository.folder)], inner), folder, device.trust)
+    assert b"root:secret" not in files_of(folder).values()
+
+
+@pytest.mark.parametrize("ending", ["entry", "tlog-proof"])
+def test_a_mirror_takes_no_proof_that_proves_nothing(
+    repository: Repository, tmp_path: Path, ending: str
+) -> None:
+    for place in (repository.folder / "proofs").glob(f"*.{ending}"):
+        place.write_bytes(b"root:secret\n")
+    with pytest.raises(NotVouchedFor, match="tlog-proof"):
+        copied(repository, tmp_path / "mirror")
+    assert b"root:secret\n" not in files_of(tmp_path / "mirror").values()
+
+
+def test_a_mirror_takes_nothing_as_rebuilders_words_that_is_none(
+    repository: Repository, tmp_path: Path
+) -> None:
+    for place in (repository.folder / "proofs").glob("*.entry"):
+        place.with_suffix(".rebuilds").write_bytes(b"root:secret\n")
+    copied(repository, tmp_path / "mirror")
+    assert b"root:secret\n" not in files_of(tmp_path / "mirror").values()
 
 
 def test_a_bundle_updates_a_device_without_a_network(

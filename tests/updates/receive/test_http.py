@@ -128,6 +128,24 @@ def test_slow_data_is_given_up() -> None:
     assert time.monotonic() - started < 3
 
 
+def test_a_body_that_would_take_days_is_given_up_after_a_while() -> None:
+    """Fast enough for a small file, and never at the end of a large one."""
+
+    def answer(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(200):
+            connection.sendall(bytes(100))
+            time.sleep(0.02)
+
+    limits = Limits(timeout=1, least_speed=1_000, patience=0.2, long=0.5, speed_for_long=50_000)
+    with server(answer) as url:
+        body = HttpFetcher(limits, proxies={}).fetch_from(url, 0)
+        came = len(next(body))
+        with pytest.raises(SlowRetrievalError, match="bytes a second"):
+            came += sum(map(len, body))
+        assert came >= 100
+
+
 def test_headers_that_drip_are_given_up() -> None:
     def answer(connection: socket.socket, request: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")

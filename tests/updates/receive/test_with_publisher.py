@@ -122,7 +122,7 @@ def test_the_publisher_vanishes_and_one_device_consents(tmp_path: Path) -> None:
     assert len(waiting.step.signed_custodians) == 2
     assert waiting.vouching.stands  # in the successor's log, seen by the witnesses of the policy
     assert any("new.example/log" in reason for reason in waiting.step.reasons)
-    agree(state, [waiting.step])
+    agree(state, [waiting])
     outcome = agrees.update(at=new.now)
     assert (outcome.now, outcome.way) == (2, "delta")
     assert all(each.stands for each in recheck(agrees.state, agrees.trust))

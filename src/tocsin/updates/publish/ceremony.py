@@ -305,8 +305,13 @@ def _draft(session: Session, root: Root) -> Drafted:
     also = before.roles["root"].keyids if before else ()
     at_hand = {public.keyid for public in session.keys.public_keys() if public.at_hand}
     signed: tuple[str, ...] = ()
-    if at_hand & {*also, *root.roles["root"].keyids}:
-        signed = roots.sign_draft(path, session.keys, also=also)
+    wanted = {*also, *root.roles["root"].keyids}
+    if before is not None:
+        theirs = {*roots.custodians_of(before), *roots.custodians_of(root)}
+        if at_hand & (set(also) - theirs):
+            wanted -= theirs  # a custodian's signature would make a rotation a succession
+    if at_hand & wanted:
+        signed = roots.sign_draft(path, session.keys, wanted=wanted)
     return Drafted(path, root.version, signed)
 
 

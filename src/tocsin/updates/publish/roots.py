@@ -142,6 +142,12 @@ def roles_of(root: Root) -> Roles:
     return Roles(of("root"), of("targets"), of("snapshot"), of("timestamp"), custodians)
 
 
+def custodians_of(root: Root) -> frozenset[str]:
+    """Key ids that a root says are custodians'."""
+    claim = parse_publisher(root.unrecognized_fields)
+    return frozenset(claim.custodians.keyids if claim and claim.custodians else ())
+
+
 def with_role(roles: Roles, role: str, keys: RoleKeys) -> Roles:
     """The same with another set of keys for one role."""
     return replace(roles, **{role: keys})
@@ -182,15 +188,16 @@ def write_draft(session: Session, root: Root) -> Path:
 
 
 def sign_draft(
-    path: Path, keys: KeyFolder, *, names: tuple[str, ...] = (), also: Iterable[str] = ()
+    path: Path, keys: KeyFolder, *, names: tuple[str, ...] = (), wanted: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """Sign a root with the keys at hand.
 
     Args:
         path: of the draft.
         keys: those at hand.
-        names: of the keys to sign with; without any, all that the draft names as root keys.
-        also: key ids that sign as well then: those of the root before.
+        names: of the keys to sign with.
+        wanted: key ids to sign with where no names are given; without any, those of all root
+            keys that the draft names.
 
     Returns:
         Key ids that signed now.
@@ -204,9 +211,7 @@ def sign_draft(
         if unknown := [name for name in names if name not in named]:
             raise PublishError(f"{keys.folder}: there is no key {', '.join(unknown)} here")
         wanted = {named[name] for name in names}
-    else:
-        wanted = {*metadata.signed.roles["root"].keyids, *also}
-    signers = keys.signers(wanted)
+    signers = keys.signers(set(wanted) or set(metadata.signed.roles["root"].keyids))
     if not signers:
         raise PublishError(f"{keys.folder}: there is no key here that this root asks for")
     for signer in signers:
@@ -302,7 +307,7 @@ def _needed(root: Root, signed: frozenset[str]) -> tuple[int, str]:
     """How many signatures a root still asks for: by the publisher's own keys, or custodians'."""
     claim = parse_publisher(root.unrecognized_fields)
     custodians = claim.custodians if claim else None
-    theirs = frozenset(custodians.keyids if custodians else ())
+    theirs = custodians_of(root)
     threshold = root.roles["root"].threshold
     own = threshold - len(signed - theirs)
     if custodians is None:

@@ -64,6 +64,7 @@ class Choice(NamedTuple):
         why: in words.
         waiting: a later version that is not due here yet; 0 for none.
         due: when that is due here; None where that is not known.
+        failed: a later version that did not pass its test here; 0 for none.
     """
 
     act: Act
@@ -71,6 +72,7 @@ class Choice(NamedTuple):
     why: str
     waiting: int = 0
     due: datetime | None = None
+    failed: int = 0
 
 
 class Timing(NamedTuple):
@@ -156,7 +158,8 @@ def choose(
         return Choice(Act.KEEP, current, f"went back from version {floor}; waiting for a later one")
     bad = [v for v, target in offer.databases.items() if v > floor and target.sha256 in refused]
     if bad:
-        return Choice(Act.KEEP, current, f"version {max(bad)} did not pass its test here")
+        why = f"version {max(bad)} did not pass its test here; 'tocsin update --again' tries it"
+        return Choice(Act.KEEP, current, why, failed=max(bad))
     return Choice(Act.KEEP, current, f"version {current} is the newest")
 
 

@@ -64,7 +64,7 @@ class Step:
         publisher: whom it claims to be from; None when it says nothing.
         reasons: why it is a succession, in words; empty when it is routine.
         signed_own: of the publisher's own old keys, those that signed.
-        signed_custodians: custodians that signed.
+        signed_custodians: custodians that signed, by the roots before it.
         kept: own root keys that stay.
         added: that are new.
         removed: that are gone.
@@ -141,18 +141,25 @@ def examine(agreed: bytes, old: bytes, new: bytes) -> Step:
         )
     signers = _signers(before.signed, after) | _signers(after.signed, after)
     own = signers & was.own
-    custodians = signers & (was.custodians | anchor.custodians | is_now.custodians) - own
+    # Whom the new root itself calls custodians have no say in whether they are.
+    custodians = signers & (was.custodians | anchor.custodians) - own
+    self_named = signers & is_now.custodians - custodians - own
+    reasons = _reasons(was, is_now, anchor, own, custodians)
+    if self_named:
+        reasons.append(f"{len(self_named)} that only it calls custodian(s) signed it")
+    appointing = custodians & (was.custodians or anchor.custodians)
+    needed = _custodians_needed(anchor, was)
     return Step(
         after.signed.version,
         sha256,
         is_now.publisher,
-        tuple(_reasons(was, is_now, anchor, own, custodians)),
+        tuple(reasons),
         own,
         custodians,
         was.own & is_now.own,
         is_now.own - was.own,
         was.own - is_now.own,
-        len(own) >= was.needed or 0 < _custodians_needed(anchor, was) <= len(custodians),
+        len(own) >= was.needed or 0 < needed <= len(appointing),
     )
 
 
@@ -172,6 +179,15 @@ def examine_chain(agreed: bytes, old: bytes, chain: Sequence[bytes]) -> tuple[St
         steps.append(examine(agreed, old, new))
         old = new
     return tuple(steps)
+
+
+def same_publisher(one: bytes, other: bytes) -> bool:
+    """Whether enough of one root's own keys are the other's, both ways, for either to sign alone.
+
+    For a root that the user names: what the publisher said before then goes on to count.
+    """
+    first, second = _keys_in(one), _keys_in(other)
+    return len(first.own & second.own) >= max(first.needed, second.needed)
 
 
 def _keys_in(data: bytes) -> Keys:
@@ -213,8 +229,8 @@ def log_name(vkey: str) -> str:
 
 
 def _custodians_needed(anchor: Keys, was: Keys) -> int:
-    """Custodians that a succession takes, by the root that was agreed to, if it says so."""
-    return anchor.custodians_needed or was.custodians_needed
+    """Custodians that a succession takes: the more of what the two roots before it say."""
+    return max(anchor.custodians_needed, was.custodians_needed)
 
 
 def _reasons(

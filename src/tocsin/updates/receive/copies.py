@@ -17,12 +17,13 @@ from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError, Reposit
 from tuf.api.metadata import Root, TargetFile
 
 from tocsin.transparency.errors import TransparencyError
-from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote
+from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
 from tocsin.transparency.proof import MAX_PROOF_BYTES, TlogProof
 from tocsin.transparency.reader import LogReader
 from tocsin.transparency.tiles import ENTRIES, WIDTH, tiles_of
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.transparency.verdict import check
+from tocsin.updates.attestation import lines_of, rebuild_of
 from tocsin.updates.layout import (
     LOG,
     DatabaseTarget,
@@ -44,7 +45,7 @@ from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
 from tocsin.updates.receive.rebuilders import MOST_BYTES, rebuilds_path
 from tocsin.updates.receive.roots import claimed_logs
 from tocsin.updates.receive.trust import Trust
-from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient
+from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient, read_root
 from tocsin.updates.statement import MOST_ENTRY_BYTES
 
 OWN = ".tocsin-mirror"
@@ -124,12 +125,16 @@ class _Copy:
         for path, target in client.targets.targets.items():
             if complete or path == database_target(wanted):
                 self._target(path, target)
+        logs = self._logs(client)
         for sha256 in self._vouched(client, None if complete else wanted):
-            self._pair(entry_path(sha256), proof_path(sha256), needed=complete)
-            self._small(rebuilds_path(sha256), MOST_BYTES)
+            self._pair(entry_path(sha256), proof_path(sha256), logs, needed=complete)
+            self._rebuilds(rebuilds_path(sha256))
             if complete:
                 self._pair(
-                    withdrawal_entry_path(sha256), withdrawal_proof_path(sha256), needed=False
+                    withdrawal_entry_path(sha256),
+                    withdrawal_proof_path(sha256),
+                    logs,
+                    needed=False,
                 )
         # Of a bundle's log: entries from that of its database on, for what was pulled back since.
         since = 0 if complete else self._index_of(offer.databases[wanted].sha256)
@@ -194,19 +199,47 @@ class _Copy:
             elif isinstance(custom, ReleaseTarget) and version is None:
                 yield custom.sha256
 
-    def _pair(self, entry: str, proof: str, *, needed: bool) -> None:
-        held = [
-            self._small(path, most)
-            for path, most in ((entry, MOST_ENTRY_BYTES), (proof, MAX_PROOF_BYTES))
-        ]
-        if needed and None in held:
-            raise NotVouchedFor(f"{entry}: no mirror has it; the copy would not be complete")
+    def _logs(self, client: TufClient) -> tuple[VerifierKey, ...]:
+        """Logs that roots name, besides those of the policy: a succession may change the log."""
+        found: list[VerifierKey] = []
+        for number in range(self._trust.root_version, client.root.version + 1):
+            if (held := self._root(number)) is not None:
+                found += claimed_logs(read_root(held).signed)
+        return tuple(dict.fromkeys(found))
 
-    def _small(self, path: str, most: int) -> bytes | None:
-        data = fetch_small(self._mirrors, path, most)
-        if data is not None:
+    def _pair(
+        self, entry_at: str, proof_at: str, logs: tuple[VerifierKey, ...], *, needed: bool
+    ) -> None:
+        """A log entry and the proof that it is logged, from a mirror whose two fit together.
+
+        Who may read the copy may not be made to read what somebody put into its source instead.
+        """
+        while True:
+            entry = fetch_small(self._mirrors, entry_at, MOST_ENTRY_BYTES)
+            proof = fetch_small(self._mirrors, proof_at, MAX_PROOF_BYTES)
+            if entry is None or proof is None:
+                if needed:
+                    raise NotVouchedFor(
+                        f"{entry_at}: no mirror has it with its proof; the copy would not be "
+                        "complete"
+                    )
+                return
+            try:
+                TlogProof.parse(proof).check(entry, self._trust.policy, log_keys=logs)
+            except TransparencyError as error:
+                self._mirrors.set_aside(self._mirrors.last, f"{proof_at}: {error}")
+                if not self._mirrors.standing():
+                    raise NotVouchedFor(f"{proof_at}: {error}") from error
+                continue
+            self._write(entry_at, entry)
+            self._write(proof_at, proof)
+            return
+
+    def _rebuilds(self, path: str) -> None:
+        """What rebuilders say; each who reads it decides whose word counts."""
+        data = fetch_small(self._mirrors, path, MOST_BYTES)
+        if data is not None and all(map(rebuild_of, lines_of(data))):
             self._write(path, data)
-        return data
 
     def _write(self, path: str, data: bytes) -> None:
         place = self._folder / path

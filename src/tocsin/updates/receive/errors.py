@@ -88,5 +88,9 @@ class ActivationFailed(UpdateError):
     """A version that verified but did not pass its test on this device."""
 
 
+class NotTriedOut(UpdateError):
+    """A version could not be tried out, for a reason that lies in this device and not in it."""
+
+
 class NothingFits(UpdateError):
     """A release without wheels for this machine."""

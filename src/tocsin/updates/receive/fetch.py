@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -55,21 +55,23 @@ def is_absent(error: BaseException) -> bool:
 
 
 class FolderFetcher(Fetcher):
-    """Reads `file:` URLs: a folder, a share, a stick. Follows no link out of its folder.
+    """Reads `file:` URLs: a folder, a share, a stick. Follows no link out of a folder.
+
+    A stick may hold a link to a file that only root may read; what is read may become public.
 
     Args:
-        folder: which nothing outside of is read.
+        folders: which nothing outside of is read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = tuple(folders)
 
     def fetch_from(self, url: str, offset: int) -> Iterator[bytes]:
         """See `Fetcher`."""
         place = file_path(url)
-        real, above = os.path.realpath(place), os.path.realpath(self._folder)
-        if os.path.commonpath([real, above]) != above:
-            raise DownloadError(f"{place}: outside of {self._folder}")
+        real = os.path.realpath(place)
+        if not any(_is_below(real, os.path.realpath(each)) for each in self._folders):
+            raise DownloadError(f"{place}: leads out of {', '.join(map(str, self._folders))}")
         try:
             # Not waiting, so that a pipe somebody put there does not hold the update up.
             descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -81,6 +83,10 @@ class FolderFetcher(Fetcher):
             os.close(descriptor)
             raise DownloadError(f"{place}: not a file")
         return _chunks_of(descriptor, offset, place)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder
 
 
 def _chunks_of(descriptor: int, offset: int, place: Path) -> Iterator[bytes]:

@@ -32,12 +32,17 @@ class Limits(NamedTuple):
         timeout: seconds for connecting, for all headers, and between two pieces of the body.
         least_speed: bytes a second, below which a body is given up.
         patience: seconds before the speed is judged, and over which it is.
+        long: seconds of one body after which more is asked for.
+        speed_for_long: bytes a second then. The largest file at the least speed would take days,
+            and the next mirror goes on where this one was.
         redirects: most of them for one file.
     """
 
     timeout: float = 20.0
     least_speed: float = 500.0
     patience: float = 20.0
+    long: float = 120.0
+    speed_for_long: float = 8_000.0
     redirects: int = 5
 
 
@@ -163,6 +168,7 @@ class _Speed:
         self._url = url
         self._since = self._mark = time.monotonic()
         self._spent = 0.0
+        self._in_all = 0.0
         self._bytes = 0
 
     def passed(self, count: int) -> None:
@@ -172,7 +178,10 @@ class _Speed:
         self._bytes += count
         if self._spent < self._limits.patience:
             return
-        if self._bytes < self._limits.least_speed * self._spent:
+        self._in_all += self._spent
+        is_long = self._in_all >= self._limits.long
+        least = self._limits.speed_for_long if is_long else self._limits.least_speed
+        if self._bytes < least * self._spent:
             raise SlowRetrievalError(
                 f"{self._url}: {self._bytes / self._spent:.0f} bytes a second, given up"
             )

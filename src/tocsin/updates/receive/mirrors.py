@@ -7,16 +7,18 @@ that whoever checks it can say which mirror gave a wrong one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from urllib.request import url2pathname
 
 from tuf.api.exceptions import DownloadError
 
 from tocsin.updates.receive.errors import NothingReached
-from tocsin.updates.receive.fetch import Fetcher, absent, is_absent
+from tocsin.updates.receive.fetch import Fetcher, absent, file_path, is_absent
 
 REPOSITORY = "repository:/"
+BUNDLE = "bundle:/"
 _NEXT_ROOT = re.compile(r"metadata/\d{1,10}\.root\.json\Z")
 
 
@@ -31,6 +33,23 @@ def mirror_url(text: str) -> str:
     return Path(text).absolute().as_uri().rstrip("/") + "/"
 
 
+def shown_mirror(url: str) -> str:
+    """A mirror as a person names it: folders by their path, and a bundle by that word."""
+    if url.startswith(BUNDLE):
+        return "the bundle: "
+    return url2pathname(urlsplit(url).path) if url.startswith("file:") else url
+
+
+def mirror_folders(mirrors: Iterable[str]) -> list[Path]:
+    """Folders among the mirrors: all that may be read of this machine.
+
+    Raises:
+        DownloadError: a `file:` URL names no path of this machine.
+    """
+    urls = map(mirror_url, mirrors)
+    return [file_path(url) for url in urls if urlsplit(url).scheme == "file"]
+
+
 class MirrorFetcher(Fetcher):
     """Fetches a repository's files from the first mirror that gives them.
 
@@ -40,6 +59,7 @@ class MirrorFetcher(Fetcher):
 
     Attributes:
         last: mirror that the last file came from, or an empty string.
+        last_path: of that file.
         failures: mirrors that are left aside, and why.
         requests: files asked for, of any mirror.
         received: bytes that came.
@@ -49,9 +69,14 @@ class MirrorFetcher(Fetcher):
         self._mirrors = list(dict.fromkeys(map(mirror_url, mirrors)))
         self._inner = inner
         self.last = ""
+        self.last_path = ""
         self.failures: dict[str, str] = {}
         self.requests = 0
         self.received = 0
+
+    def last_file(self) -> str:
+        """The last file that was asked for, as a person names it."""
+        return f"{shown_mirror(self.last)}{self.last_path}" if self.last else "the metadata"
 
     def standing(self) -> list[str]:
         """Mirrors that are still asked."""
@@ -68,7 +93,7 @@ class MirrorFetcher(Fetcher):
         missing = None
         for mirror in self.standing():
             self.requests += 1
-            self.last = mirror
+            self.last, self.last_path = mirror, path
             try:
                 # The first piece is waited for here, while another mirror can still be asked.
                 chunks = self._inner.fetch_from(mirror + quote(path, safe="/%+!"), offset)
@@ -121,8 +146,11 @@ class MirrorFetcher(Fetcher):
         """What to say when no mirror gave a file."""
         if not self._mirrors:
             return "no mirror is named; 'tocsin update trust --mirror URL' names one"
-        each = "; ".join(f"{mirror}: {reason}" for mirror, reason in self.failures.items())
-        return f"no mirror gave {path}: {each}"
+        reasons = [
+            reason if reason.startswith(mirror) else f"{shown_mirror(mirror)}: {reason}"
+            for mirror, reason in self.failures.items()
+        ]
+        return f"nothing gave {path}: {'; '.join(reasons)}"
 
     def nothing_reached(self, reason: str) -> NothingReached:
         """The error for a run that no mirror could serve."""

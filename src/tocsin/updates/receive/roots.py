@@ -24,7 +24,7 @@ from tocsin.transparency.proof import MAX_PROOF_BYTES
 from tocsin.updates.errors import LayoutError
 from tocsin.updates.layout import Publisher, entry_path, parse_publisher, proof_path, root_name
 from tocsin.updates.receive.consent import Step, examine
-from tocsin.updates.receive.errors import MetadataRefused, UpdateError
+from tocsin.updates.receive.errors import MetadataRefused, NotVouchedFor, UpdateError
 from tocsin.updates.receive.state import Agreed, Consent, UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import read_root
@@ -231,19 +231,29 @@ def is_agreed(consent: Consent, step: Step) -> bool:
     )
 
 
-def agree(state: UpdateState, shown: list[Step]) -> None:
+def agree(state: UpdateState, shown: list[Waiting]) -> None:
     """Remember that the user agreed to the roots that were shown, and to no others.
 
     Raises:
         MetadataRefused: neither the publisher nor the custodians signed one in the number needed.
+        NotVouchedFor: one was not logged as the policy asks, so that it may be shown to this
+            device alone.
     """
-    for step in shown:
+    for each in shown:
+        step = each.step
         if not step.appointed and not step.routine:
             raise MetadataRefused(
                 f"root {step.version}: neither the publisher's own keys nor the custodians signed "
                 "it in the number that it takes; somebody has some of their keys. Ask them"
             )
+        try:
+            each.vouching.require()
+        except NotVouchedFor as error:
+            raise NotVouchedFor(
+                f"{error}. Nobody agrees to what others may not have seen: ask again when it is "
+                "logged, or name its witnesses in your policy"
+            ) from None
     at = datetime.now(UTC)
     known = state.consent().roots
-    new = [Agreed(step.version, step.sha256, at) for step in shown]
+    new = [Agreed(each.step.version, each.step.sha256, at) for each in shown]
     state.keep_consent(Consent((*known, *new)))

@@ -132,12 +132,15 @@ class Run:
             raise self._refused(MetadataExpired(self._expired(str(error)))) from error
         except RepositoryError as error:
             raise self._refused(
-                MetadataRefused(f"{self._mirrors.last or 'the metadata'}: {error}")
+                MetadataRefused(f"{self._mirrors.last_file()}: {error}. {self._stays()}")
             ) from error
         except DownloadError as error:
             if self._mirrors.standing():  # one that answers has not what is needed, or too much
                 raise self._refused(
-                    MetadataRefused(f"{self._mirrors.last}: the metadata is not whole: {error}")
+                    MetadataRefused(
+                        f"{self._mirrors.last_file()}: the metadata is not whole: {error}. "
+                        f"{self._stays()}"
+                    )
                 ) from error
             raise self._refused(self._mirrors.nothing_reached(str(error))) from error
         self._follow_up()

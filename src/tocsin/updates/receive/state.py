@@ -5,6 +5,7 @@
     versions/<N>/       database.tdb, entry, tlog-proof, received.json
     current.tdb         link to the database in use; made anew from installed.json when it is not
     installed.json      which version is in use, the two before it, and what is pinned
+    former/             the database of the publisher before, until there is one of the new
     pending-root/       roots that wait for the user's consent
     consent.json        the roots that the user agreed to, by SHA-256
     device              a random number that decides when this device takes a new version
@@ -28,7 +29,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -48,6 +49,7 @@ ENTRY = "entry"
 PROOF = "tlog-proof"
 REBUILDS = "rebuilds"
 CURRENT = "current.tdb"
+FORMER = "former"
 _SMALL = 2 << 20
 _PATIENCE = 5.0
 _NUMBER = re.compile(r"[1-9]\d{0,9}\Z")
@@ -204,18 +206,14 @@ class UpdateState:
         """The timestamp that was trusted last, or None."""
         return self._bytes(self.metadata / "timestamp.json", _SMALL)
 
+    def newest_root(self) -> bytes | None:
+        """The root in force, or None."""
+        return self._bytes(self.metadata / "root.json", MAX_ROOT)
+
     def root_bytes(self, version: int) -> bytes | None:
         """A root that was in force, or None."""
         place = self.metadata / "root_history" / f"{version}.root.json"
         return self._bytes(place, MAX_ROOT)
-
-    def set_metadata_aside(self) -> None:
-        """Begin with another publisher: what the old one said is kept under another name."""
-        if any(self.metadata.iterdir()):
-            name = f"metadata-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-            os.rename(self.metadata, self.folder / name)
-            self.metadata.mkdir()
-            sync_folder(self.folder)
 
     # --- the log ----------------------------------------------------------------------------
 
@@ -271,6 +269,8 @@ class UpdateState:
         self._write("installed.json", installed)
         self._link_current()
         self._remove_unused(installed)
+        if installed.current:
+            shutil.rmtree(self.folder / FORMER, ignore_errors=True)
 
     def version_folder(self, version: int) -> Path:
         """Where a version is."""
@@ -367,9 +367,14 @@ class UpdateState:
 
     def _link_current(self) -> None:
         """Let the link point to what `installed.json` says; a power loss may come in between."""
-        current, place = self.installed().current, self.folder / CURRENT
-        aim = f"versions/{current}/{DATABASE}"
-        if not current or (place.is_symlink() and os.readlink(place) == aim):
+        current = self.installed().current
+        if current:
+            self.link_current(f"versions/{current}/{DATABASE}")
+
+    def link_current(self, aim: str) -> None:
+        """Let the link that scanners follow point to a database in this folder."""
+        place = self.folder / CURRENT
+        if place.is_symlink() and os.readlink(place) == aim:
             return
         half = self.folder / f".{CURRENT}"
         half.unlink(missing_ok=True)

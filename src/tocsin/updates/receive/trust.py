@@ -7,6 +7,8 @@ is no publisher that this program trusts by itself.
 
 from __future__ import annotations
 
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +60,11 @@ def read_trust(folder: Path, policy_file: Path | None = None) -> Trust:
         policy_file: the policy, where it is elsewhere.
 
     Raises:
-        NoTrust: one of the two is missing or unusable; says how to choose.
+        NoTrust: one of the two is missing or unusable, or anybody may write there; says what to
+            do.
         MetadataRefused: the root is none.
     """
+    _demand_closed(folder)
     root = _read(folder / ROOT, MAX_ROOT)
     place = policy_file or folder / POLICY
     policy = parse_policy(_read(place, MAX_POLICY_BYTES), place)
@@ -102,6 +106,17 @@ def choose_trust(folder: Path, root: bytes | None, policy: bytes | None) -> None
                 write_durably(folder / name, data)
     except OSError as error:
         raise NoTrust(f"{folder}: {error.strerror}") from error
+
+
+def _demand_closed(folder: Path) -> None:
+    """Insist that not everybody may choose whom this device trusts."""
+    for place in (folder, folder / ROOT, folder / POLICY, folder / REBUILDERS):
+        with suppress(OSError):
+            if place.stat().st_mode & stat.S_IWOTH:
+                raise NoTrust(
+                    f"{place}: anybody may write there, so it says nothing of whom you trust; look "
+                    f"at what is in it, then: chmod o-w {place}"
+                )
 
 
 def _read(place: Path, most: int) -> bytes:

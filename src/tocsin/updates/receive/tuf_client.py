@@ -15,6 +15,8 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from tocsin.updates.errors import LayoutError
+from tocsin.updates.layout import stored_target
 from tocsin.updates.receive.errors import MetadataRefused, NoTrust
 from tocsin.updates.receive.files import read_bounded, write_durably
 
@@ -60,6 +62,7 @@ class TufClient(Updater):
         target_dir: Path | None = None,
         target_url: str | None = None,
     ) -> None:
+        self._looked_at: Targets | None = None
         metadata_dir.mkdir(parents=True, exist_ok=True)
         super().__init__(
             str(metadata_dir),
@@ -85,8 +88,21 @@ class TufClient(Updater):
 
     @property
     def targets(self) -> Targets:
-        """The targets in force; only after `refresh`."""
-        return self._trusted_set.targets
+        """The targets in force; only after `refresh`.
+
+        Raises:
+            MetadataRefused: one has a path that leads elsewhere, or no SHA-256. Whoever holds the
+                publisher's keys may not choose where a file is written either.
+        """
+        targets = self._trusted_set.targets
+        if targets is not self._looked_at:
+            for path, target in targets.targets.items():
+                try:
+                    stored_target(path, target.hashes.get("sha256", ""))
+                except LayoutError as error:
+                    raise MetadataRefused(f"the signed targets cannot be used: {error}") from None
+            self._looked_at = targets
+        return targets
 
     def _persist_file(self, filename: str, data: bytes) -> None:
         """As python-tuf does, but it is still there after a power loss."""

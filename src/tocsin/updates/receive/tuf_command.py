@@ -16,6 +16,7 @@ from tuf.api.exceptions import DownloadError, RepositoryError
 from tocsin.errors import TocsinError
 from tocsin.updates.receive.fetch import FolderFetcher, SchemeFetcher
 from tocsin.updates.receive.http import HttpFetcher
+from tocsin.updates.receive.mirrors import mirror_folders
 from tocsin.updates.receive.tuf_client import TufClient, install_root
 
 
@@ -52,7 +53,9 @@ def _do(arguments: argparse.Namespace) -> None:
         install_root(arguments.metadata_dir, arguments.root)
         return
     http = HttpFetcher()
-    fetcher = SchemeFetcher({"http": http, "https": http, "file": FolderFetcher(Path("/"))})
+    bases = [url for url in (arguments.metadata_url, arguments.target_base_url) if url]
+    folders = FolderFetcher(mirror_folders(bases))
+    fetcher = SchemeFetcher({"http": http, "https": http, "file": folders})
     client = TufClient(
         arguments.metadata_dir,
         arguments.metadata_url,

@@ -30,9 +30,11 @@ from tocsin.updates.receive.errors import (
     ActivationFailed,
     ConsentNeeded,
     MetadataRefused,
+    NotTriedOut,
     NotVouchedFor,
     StateDamaged,
 )
+from tocsin.updates.receive.former import former_in_use
 from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.obtain import obtain
 from tocsin.updates.receive.outcome import Outcome, Step, Wishes
@@ -118,6 +120,8 @@ class Update(Run):
         self._state.keep_last_run(LastRun(at, outcome, text[:2000], confirmed))
 
     def _stays(self) -> str:
+        if former_in_use(self._state):
+            return "the database of the publisher before stays in use"
         installed = self._state.installed().current
         return f"version {installed} stays in use" if installed else "there is no database yet"
 
@@ -268,6 +272,11 @@ class Update(Run):
         self._progress("testing on this device", 0, 0)
         try:
             self._activate(database)
+        except NotTriedOut as error:
+            raise NotTriedOut(
+                f"version {version} is here and could not be tried out: {error}. "
+                f"{self._stays()}; the next update tries it again"
+            ) from error
         except TocsinError as error:
             digest, _ = digest_of(database)
             self._state.refuse(digest, str(error))

@@ -1,0 +1,62 @@
+"""Beginning with another publisher, whom the user chose by another root.
+
+Versions are each publisher's own count: what the one before gave is no measure for the new one's.
+So metadata, versions and pins are begun anew, and the database in use goes on protecting, in a
+folder of its own, until the first one of the new publisher is in use. The last checkpoints of logs
+stay: a log must have grown whoever publishes in it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from datetime import UTC, datetime
+
+from tocsin.durable import sync_folder
+from tocsin.updates.receive.seen import Seen
+from tocsin.updates.receive.state import DATABASE, FORMER, Installed, UpdateState
+
+
+def begin_with_another(state: UpdateState) -> None:
+    """Begin anew; whoever holds the state's lock may call it, and again after a loss of power.
+
+    Raises:
+        OSError: the folder cannot be written.
+        StateDamaged: what is in use cannot be read.
+    """
+    current = state.installed().current
+    if current:
+        _keep_database(state, current)
+        state.link_current(f"{FORMER}/{DATABASE}")
+        state.keep_installed(Installed())
+    _set_metadata_aside(state)
+    state.drop_pending()
+    seen = state.seen()
+    state.keep_seen(Seen(read=seen.read, withdrawn=seen.withdrawn))
+
+
+def former_in_use(state: UpdateState) -> bool:
+    """Whether what protects is of a publisher before."""
+    return not state.installed().current and (state.folder / FORMER / DATABASE).is_file()
+
+
+def _keep_database(state: UpdateState, version: int) -> None:
+    half = state.folder / f".{FORMER}.{secrets.token_hex(4)}"
+    half.mkdir()
+    try:
+        os.link(state.database(version), half / DATABASE)
+    except OSError:  # a file system without hard links
+        shutil.copy2(state.database(version), half / DATABASE)
+    sync_folder(half)
+    shutil.rmtree(state.folder / FORMER, ignore_errors=True)
+    os.rename(half, state.folder / FORMER)
+    sync_folder(state.folder)
+
+
+def _set_metadata_aside(state: UpdateState) -> None:
+    if any(state.metadata.iterdir()):
+        name = f"metadata-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+        os.rename(state.metadata, state.folder / name)
+        state.metadata.mkdir()
+        sync_folder(state.folder)

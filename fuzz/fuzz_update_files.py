@@ -6,9 +6,7 @@ own records, which a failing disk may have changed, are read or said to be damag
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import fuzz_support
 from securesystemslib.signer import CryptoSigner
@@ -21,7 +19,7 @@ from tocsin.updates.receive.bundle import URL, BundleFetcher, write_bundle
 from tocsin.updates.receive.consent import examine
 from tocsin.updates.receive.state import UpdateState
 
-_FOLDER = Path(tempfile.mkdtemp(prefix="tocsin-fuzz-update-"))
+_FOLDER = fuzz_support.scratch("update")
 _RECORDS = ("installed.json", "consent.json", "last.json", "refused.json", "seen.json")
 
 

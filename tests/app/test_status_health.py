@@ -9,7 +9,17 @@ import pytest
 
 from tocsin.protect.health.judge import exit_status, headline, judge, worst
 from tocsin.protect.health.recent import failures, unresolved
-from tocsin.protect.health.seen import Happened, Judgement, Level, Seen, Stored, Task, age_words
+from tocsin.protect.health.seen import (
+    Happened,
+    Judgement,
+    Level,
+    Seen,
+    Source,
+    Stored,
+    Task,
+    Updates,
+    age_words,
+)
 from tocsin.protect.health.tasks import tasks_on_disk
 from tocsin.protect.schedule.files import write_state
 from tocsin.protect.schedule.plan import Memory, Planned
@@ -247,6 +257,37 @@ def test_tasks(task: Task, part: str) -> None:
     found = said(judge(seen(tasks=(task,))), "tasks")
     assert bool(found) == bool(part)
     assert part in "".join(text for _, text in found)
+
+
+@pytest.mark.parametrize(
+    ("source", "level", "part"),
+    [
+        (Source("feed", 10, NOW - DAY, NOW), None, ""),
+        (
+            Source("feed", 10, NOW - DAY, NOW, "404"),
+            Level.NOTE,
+            "1 day ago; the last try failed: 4",
+        ),
+        (Source("feed", 10, NOW + DAY, NOW, "404"), Level.NOTE, "less than a minute ago"),
+        (Source("feed", 10, NOW - 8 * DAY, NOW), Level.WARNING, "newest 8 days ago"),
+        (Source("feed", 10, NOW - 90 * DAY, NOW, "404"), Level.WARNING, "newest 90 days ago"),
+        (Source("feed", trouble="404"), Level.WARNING, "not in use as it should be: 404"),
+        (Source("feed", 1, NOW, NOW, "x is gone", whole=False), Level.WARNING, "x is gone"),
+    ],
+)
+def test_sources_that_others_publish(source: Source, level: Level | None, part: str) -> None:
+    judgements = judge(seen(sources=(source,)))
+    assert [each.level for each in judgements] == ([level] if level else [])
+    assert part in "".join(text for _, text in said(judgements, "sources"))
+    assert exit_status(judgements) <= 1
+
+
+def test_a_later_release_is_told_and_is_no_fault() -> None:
+    judgements = judge(seen(updates=Updates(software="1.1")))
+    assert said(judgements, "software") == [
+        (Level.NOTE, "version 1.1 of tocsin is there, this is 1.0: tocsin update software")
+    ]
+    assert exit_status(judgements) == 0
 
 
 def test_tasks_as_their_runs_left_them(tmp_path: Path) -> None:

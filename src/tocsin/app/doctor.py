@@ -83,7 +83,7 @@ def _installation(named: Path | None) -> Iterator[Check]:
     yield check
     yield from examine_installation(situation)
     yield from examine_daemon(situation)
-    yield examine_updates(situation.settings)
+    yield from examine_updates(situation.settings)
     yield from examine_machine(situation.settings)
 
 

@@ -14,7 +14,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from tocsin.app.update_test import SelfTestFailed
 from tocsin.errors import InvalidSettings
 from tocsin.protect.configuration.load import load_file
 from tocsin.sandbox import identity, namespaces, syscalls
+from tocsin.updates.receive.installations import passing
 
 _NEW_USER, _NEW_NETWORK, _NEW_IPC = 0x10000000, 0x40000000, 0x08000000
 _LONGEST = 180.0
@@ -155,8 +155,19 @@ class _Room(NamedTuple):
 
 @contextmanager
 def _room(environment: Path) -> Iterator[_Room]:
-    """Folders for the runs, which are removed with whatever is left in them."""
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-release-"))
+    """Folders for the runs, which are removed with whatever is left in them.
+
+    They are beside what is tried out, where the next update or going back looks for what one
+    that was killed has left.
+
+    Raises:
+        SelfTestFailed: they cannot be made.
+    """
+    folder = passing(environment.parent, "room")
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise SelfTestFailed(f"{folder}: {error.strerror}; there is no place to try it") from error
     try:
         work = folder / "work"
         work.mkdir(mode=0o700)
@@ -244,6 +255,7 @@ def _confine(room: _Room) -> None:
         namespaces.cover(room.work)
         identity.give_up_capabilities()
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # with whoever tries it out
 
 
 def _map(name: str, text: str) -> None:

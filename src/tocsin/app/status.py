@@ -13,7 +13,7 @@ from tocsin.app.api_client import ApiClient
 from tocsin.app.as_owner import by_owner
 from tocsin.app.daemon_status import daemon_status
 from tocsin.app.settings import journal_file, quarantine_folder, state_folder
-from tocsin.app.update_health import updates_seen
+from tocsin.app.update_health import sources_seen, updates_seen
 from tocsin.errors import (
     DaemonRefused,
     DaemonUnreachable,
@@ -54,6 +54,7 @@ def look(settings: Settings, *, now: float | None = None) -> Seen:
     its = str((daemon or {}).get("journal", {}).get("file", "")) or str(path)
     happened, journal_trouble = _happened(Path(its), admin, now, running=daemon is not None)
     newest, sources_trouble = (0.0, "") if daemon is not None else _sources(settings)
+    sources, sources_closed = sources_seen(settings)
     return Seen(
         now=now,
         version=VERSION,
@@ -68,6 +69,8 @@ def look(settings: Settings, *, now: float | None = None) -> Seen:
         journal_trouble=journal_trouble,
         stored=_stored(settings, admin, running=daemon is not None),
         updates=updates_seen(settings),
+        sources=sources,
+        sources_closed=sources_closed,
     )
 
 
@@ -87,6 +90,7 @@ def status_values(seen: Seen, judgements: list[Judgement]) -> dict[str, Any]:
         if seen.daemon is not None
         else {"newest": seen.newest, "trouble": seen.sources_trouble},
         "updates": seen.updates._asdict(),
+        "update_sources": [source._asdict() for source in seen.sources],
         "tasks": [task._asdict() for task in seen.tasks],
         "findings": None if seen.happened is None else seen.happened._asdict(),
         "quarantine": None if seen.stored is None else seen.stored._asdict(),

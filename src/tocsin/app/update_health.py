@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from tocsin.app.installed import updates_folder
+from tocsin.app.installed import sources_folder, updates_folder
 from tocsin.app.update_rounds import is_trusted, read_round
 from tocsin.errors import TocsinError
-from tocsin.protect.health.seen import Updates
+from tocsin.protect.health.seen import Source, Updates
 from tocsin.settings import Settings
+from tocsin.version import VERSION
+
+if TYPE_CHECKING:
+    from tocsin.updates.receive.state import LastRun
 
 
 def updates_seen(settings: Settings) -> Updates:
@@ -54,6 +59,7 @@ def _from_state(settings: Settings, seen: Updates) -> Updates:
             confirmed=last.confirmed.timestamp() if last.confirmed else 0.0,
             outcome=last.outcome,
             text=last.text,
+            software=later_software(last),
         )
     pending = sorted(state.pending())
     seen = seen._replace(
@@ -69,6 +75,61 @@ def _from_state(settings: Settings, seen: Updates) -> Updates:
     with suppress(TocsinError, OSError):  # who is trusted may be for others to read
         seen = _with_witnesses(settings, seen)
     return seen
+
+
+def later_software(last: LastRun | None) -> str:
+    """The later release that the last update saw, if one could be installed; empty for none.
+
+    Args:
+        last: what the last update did; None where there was none.
+    """
+    from packaging.version import Version
+
+    from tocsin.app.software_place import software_folder
+    from tocsin.updates.receive.installations import Installations
+
+    if last is None or not last.software:
+        return ""
+    try:
+        seen = Version(last.software)
+        if seen <= Version(VERSION):
+            return ""
+    except ValueError:
+        return ""
+    with suppress(TocsinError, OSError):
+        highest = Installations(software_folder()).highest()
+        if highest is not None and seen <= highest:
+            return ""  # somebody went back from it, or this is not the program in use
+    return last.software
+
+
+def sources_seen(settings: Settings) -> tuple[tuple[Source, ...], str]:
+    """How it stands with sources that others publish, and why that cannot be told, or empty."""
+    folder = sources_folder(settings)
+    try:
+        os.scandir(folder).close()
+    except PermissionError:
+        return (), f"{folder} is not for this user to read"
+    except OSError:
+        if not settings.updates.sources:
+            return (), ""
+    from tocsin.app.update_sources import sources_values
+
+    try:
+        values = sources_values(settings)
+    except (TocsinError, OSError) as error:
+        return (), str(error)
+    return tuple(
+        Source(
+            name=each["name"],
+            signatures=each["signatures"],
+            confirmed=each["confirmed"] or 0.0,
+            tried=each["tried"] or 0.0,
+            trouble=each["trouble"].removeprefix(f"{each['name']}: "),
+            whole=not each["missing"],
+        )
+        for each in values
+    ), ""
 
 
 def _with_witnesses(settings: Settings, seen: Updates) -> Updates:

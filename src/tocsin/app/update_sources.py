@@ -209,9 +209,14 @@ def _looked_after(
                 trouble = error
             said = _hinted(trouble, spec, wishes.key) if trouble else ""
             before, held = held, _put_in_use(settings, spec, place, held, said, asked, say)
+    except SourceBusy as error:
+        return SourceOutcome(spec.name, State.FAILED, f"{spec.name}: {error}", (), 0.0)
     except TocsinError as error:
-        text = f"{spec.name}: {error}" if isinstance(error, SourceBusy) else str(error)
-        return SourceOutcome(spec.name, State.FAILED, text, held.files if held else (), 0.0)
+        if held is None:
+            place.keep_trouble(datetime.now(UTC), str(error))
+        return SourceOutcome(spec.name, State.FAILED, str(error), held.files if held else (), 0.0)
+    if held is None and trouble is not None:
+        place.keep_trouble(datetime.now(UTC), said)
     files = held.files if held else ()
     if held is not None and held.trouble and trouble is None:
         trouble = SourceUntested(held.trouble)
@@ -339,8 +344,7 @@ def sources_values(settings: Settings) -> list[dict[str, Any]]:
         except UsageError as error:
             wanted[text] = {"name": text, "trouble": str(error)}
         else:
-            trouble = "not fetched yet: tocsin update"
-            wanted[spec.name] = {"name": spec.name, "url": spec.url, "trouble": trouble}
+            wanted[spec.name] = {"name": spec.name, "url": spec.url, **_never(folder / spec.name)}
     values = []
     for place in source_places(folder):
         try:
@@ -355,10 +359,19 @@ def sources_values(settings: Settings) -> list[dict[str, Any]]:
     return sorted([*values, *rest], key=lambda each: str(each["name"]))
 
 
+def _never(folder: Path) -> dict[str, Any]:
+    """What is known of a source of which nothing ever came."""
+    known = SourcePlace(folder).never_came()
+    if known is None:
+        return {"trouble": "not fetched yet: tocsin update"}
+    return {"tried": known.tried.timestamp(), "trouble": known.trouble}
+
+
 _NOTHING: dict[str, Any] = {
     "kind": None,
     "url": None,
     "files": [],
+    "missing": [],
     "signatures": 0,
     "since": None,
     "confirmed": None,
@@ -391,6 +404,7 @@ def _values(place: SourcePlace, held: InUse, *, by_settings: bool) -> dict[str, 
             }
             for each in held.files
         ],
+        "missing": missing,
         "signatures": sum(each.source.signatures for each in held.files),
         "since": held.since.timestamp(),
         "fetched": newest.timestamp(),

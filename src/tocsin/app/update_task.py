@@ -2,8 +2,8 @@
 
 As root it keeps only the rights that confining workers takes, so that what answers over the
 network meets no process that may write where it likes. What came of it is journalled: a version
-that was taken into use, a publisher that waits for consent, and a failure when it is another one
-than the last time.
+that was taken into use, a later release of the program, a publisher that waits for consent, and a
+failure when it is another one than the last time.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from tocsin.app.acting import write_events
+from tocsin.app.installed import sources_folder
 from tocsin.app.update_rounds import has_sources, is_trusted
 from tocsin.app.updates import Asked, state_of, update_device
 from tocsin.errors import TocsinError
@@ -24,6 +26,8 @@ from tocsin.updates.receive.errors import ConsentNeeded, StateBusy, UpdateError
 from tocsin.updates.receive.roots import Waiting
 from tocsin.updates.receive.state import LastRun
 from tocsin.updates.receive.updater import Outcome
+from tocsin.updates.sources.in_use import MOST_TROUBLE, SourcePlace
+from tocsin.version import VERSION
 
 ORIGIN = "update"
 TAKEN, FAILED, WAITS = 0, 2, 3
@@ -57,7 +61,7 @@ def update_in_background(
         failed, of_sources = _from_sources(settings, say)
     except (TocsinError, OSError) as error:
         say(str(error))
-        failed, of_sources = True, [_event(f"the sources: {error}", Severity.WARNING, "failed")]
+        failed, of_sources = True, _told_once(settings, f"the sources: {error}")
     events += of_sources
     if events and (unwritten := write_events(settings, events)):
         trouble.append(f"not journalled: {unwritten}")
@@ -67,6 +71,7 @@ def update_in_background(
 def _signed(settings: Settings, say: Callable[[str], None]) -> tuple[int, list[Event]]:
     """The publisher's database: exit status, and what is to be journalled."""
     before, known = _before(settings)
+    later = before.software if before is not None else ""
     try:
         outcome = update_device(settings, Asked())
     except StateBusy as error:  # somebody updates by hand: that is no failure to tell of
@@ -78,7 +83,8 @@ def _signed(settings: Settings, say: Callable[[str], None]) -> tuple[int, list[E
         return status, [] if event is None else [event]
     say(outcome.choice.why)
     new = [each for each in outcome.waiting if each.step.version not in known]
-    events = [each for each in (_taken(outcome), _waiting(new)) if each is not None]
+    told = (_taken(outcome), _waiting(new), _later(outcome, later))
+    events = [each for each in told if each is not None]
     return WAITS if outcome.waiting else TAKEN, events
 
 
@@ -96,6 +102,7 @@ def _from_sources(settings: Settings, say: Callable[[str], None]) -> tuple[bool,
 
     known = {each["name"]: each["trouble"] for each in sources_values(settings)}
     outcomes = update_sources(settings, meant_sources(settings, ()), SourceAsked(), say=say)
+    SourcePlace(sources_folder(settings)).forget_trouble()
     events = []
     for each in outcomes:
         if each.state is State.UPDATED:
@@ -105,6 +112,16 @@ def _from_sources(settings: Settings, say: Callable[[str], None]) -> tuple[bool,
             text = f"source {each.name} failed: {each.text}"
             events.append(_event(text, Severity.WARNING, "failed", source=each.name))
     return any(each.state is State.FAILED for each in outcomes), events
+
+
+def _told_once(settings: Settings, text: str) -> list[Event]:
+    """What is journalled where no source could be looked after: nothing when that was so before."""
+    place = SourcePlace(sources_folder(settings))
+    known = place.never_came()
+    place.keep_trouble(datetime.now(UTC), text)
+    if known is not None and known.trouble == text[:MOST_TROUBLE]:
+        return []
+    return [_event(text, Severity.WARNING, "failed")]
 
 
 def _taken(outcome: Outcome) -> Event | None:
@@ -136,6 +153,19 @@ def _waiting(new: Sequence[Waiting]) -> Event | None:
     reasons = "; ".join(new[-1].reasons())
     message = f"root {new[-1].step.version} waits for you ({reasons}): tocsin update consent"
     return _event(message, Severity.WARNING, "waiting", root=new[-1].step.version)
+
+
+def _later(outcome: Outcome, told: str) -> Event | None:
+    """What is journalled of a later release of the program, once for each."""
+    if outcome.software in ("", told):
+        return None
+    return _event(
+        f"version {outcome.software} of tocsin is there, this is {VERSION}: tocsin update software",
+        Severity.NOTICE,
+        "available",
+        running=VERSION,
+        software=outcome.software,
+    )
 
 
 def _not_taken(error: Exception, before: LastRun | None) -> tuple[int, Event | None]:

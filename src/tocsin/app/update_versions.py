@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.app.update_health import later_software
 from tocsin.app.update_sources import sources_values
 from tocsin.app.update_test import try_out
 from tocsin.app.updates import Asked, device_trust, is_trust_stated, state_of
@@ -76,6 +77,7 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
             "text": last.text,
             "confirmed": last.confirmed.timestamp() if last.confirmed else None,
         },
+        "software": later_software(last),
         "pending_roots": pending,
         "refused": state.refused(),
         "sources": held,

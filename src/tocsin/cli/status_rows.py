@@ -22,6 +22,7 @@ def status_rows(seen: Seen) -> list[tuple[str, list[str]]]:
         ("daemon", [_daemon(seen)]),
         ("database", [_database(seen)]),
         ("updates", _updates(seen)),
+        *([("sources", lines)] if (lines := _sources(seen)) else []),
         ("guard", _guard(seen)),
         ("tasks", [_task(task, seen.now) for task in seen.tasks] or ["none in the settings"]),
         ("findings", _findings(seen)),
@@ -91,6 +92,23 @@ def _updates(seen: Seen) -> list[str]:
     elif updates.next:
         asked += f"; next {_minute(updates.next)}" if updates.next > seen.now else "; next now"
     return [*lines, asked]
+
+
+def _sources(seen: Seen) -> list[str]:
+    """A line for each source that others publish."""
+    lines = [seen.sources_closed] if seen.sources_closed else []
+    for source in seen.sources:
+        if source.confirmed:
+            age = age_words(max(0.0, seen.now - source.confirmed))
+            said = f"{counted(source.signatures, 'signature')}, the newest {age} ago"
+        else:
+            said = "not in use"
+        if source.tried:
+            said += f"; asked {_minute(source.tried)}"
+        lines.append(
+            printable(f"{source.name}: {said}{', which failed' if source.trouble else ''}")
+        )
+    return lines
 
 
 def _guard(seen: Seen) -> list[str]:

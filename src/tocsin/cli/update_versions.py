@@ -57,6 +57,8 @@ def status(folder: Path | None, as_json: bool) -> None:
         rows.append(("last run", f"{local_time(last['at'])}: {last['outcome']}: {last['text']}"))
         if last["confirmed"]:
             rows.append(("confirmed", f"as the newest on {local_time(last['confirmed'])}"))
+    if values["software"]:
+        rows.append(("tocsin", f"version {values['software']} is there: tocsin update software"))
     click.echo(format_table(rows))
     if values["sources"]:
         click.echo("\n" + format_table(source_rows(values["sources"]), SOURCE_HEADS))

@@ -63,7 +63,7 @@ def test_a_reader_finds_every_wheel_of_the_logged_manifest(world: World, wheels,
 
 def test_old_releases_go(world: World, wheels) -> None:
     for number in range(2, 6):
-        path = wheel(wheels, "tocsin", f"1.{number}", "click")
+        path = wheel(wheels, "tocsin", f"1.{number}", "some.thing")
         publish_release(world.session(), wheels)
         path.unlink()
     files = read_published(world.repository).target_files

@@ -53,6 +53,22 @@ def test_a_set_that_is_not_whole_is_not_published(place: Path) -> None:
     assert not (place / "pub" / "work" / "staged").exists()
 
 
+def test_a_wheel_that_nothing_needs_is_not_signed_with_the_others(place: Path) -> None:
+    """A mistyped 'pip wheel source' brought one along; nobody would ever have noticed."""
+    begin(place)
+    make_wheel(place / "wheels", "tocsin", "1.0", "helper>=1", 'old; python_version < "3.12"')
+    make_wheel(place / "wheels", "helper", "1.2", tag="cp311-cp311-manylinux_2_28_x86_64")
+    make_wheel(place / "wheels", "helper", "1.2", tag="cp312-cp312-manylinux_2_28_x86_64")
+    make_wheel(place / "wheels", "old", "1.0")  # needed by one machine of the two
+    stranger = make_wheel(place / "wheels", "source", "1.2.0")
+    said = call("release", place / "pub", place / "wheels", status=2)
+    assert "nothing in release 1.0 needs source-1.2.0-py3-none-any.whl" in said
+    stranger.unlink()
+    said = call("release", place / "pub", place / "wheels")
+    assert "Release 1.0: 4 wheels" in said
+    assert "cpython 3.12" in said
+
+
 def test_an_init_that_fails_can_be_repeated(place: Path) -> None:
     """A threshold that cannot be met is noticed after keys were made; nothing of them is left."""
     (place / "keys").mkdir()

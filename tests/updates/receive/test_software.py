@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -468,6 +471,44 @@ def test_a_full_disk(scene: Scene, tmp_path: Path) -> None:
 
 
 # --- the confined test run ----------------------------------------------------------------
+
+
+def test_an_update_that_is_killed_leaves_no_process_and_nothing_that_stays(scene: Scene) -> None:
+    device = scene.device
+    scene.publish("1.1", fault="hang")
+    device.longest = 60.0
+    child = os.fork()
+    if not child:  # an update of its own, which ends in no other way
+        with suppress(BaseException):
+            device.install()
+        os._exit(0)
+    versions = device.prefix / "versions"
+    try:
+        wait_until(lambda: list(versions.glob(".room.*")) and processes_of(versions))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    wait_until(lambda: not processes_of(versions))
+    assert len(list(versions.glob(".*"))) == 2  # half a release, and the folders it was tried in
+    with device.store.locked():
+        assert device.versions() == ["1.0"]
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Processes that were started with a program in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(os.fsencode(folder)):
+                found.append(int(process.name))
+    return found
+
+
+def wait_until(is_so: Callable[[], object], longest: float = 20.0) -> None:
+    until = time.monotonic() + longest
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_what_is_tried_out_reaches_no_network(begun: Scene) -> None:

@@ -13,12 +13,13 @@ import pytest
 from receive_samples import Repository
 from software_samples import add_release, make_wheels
 
-from tocsin.app import software, software_daemon, software_place
+from tocsin.app import software, software_daemon, software_place, update_task
 from tocsin.app.install import this_executable
 from tocsin.app.software_daemon import Restarted, restart_daemon, started_by
 from tocsin.cli import main
 from tocsin.errors import InstallError
 from tocsin.protect.install.service_unit import UNIT, system_unit
+from tocsin.protect.journal.event import Event
 from tocsin.settings import Settings
 from tocsin.updates.receive.installations import Installations
 
@@ -124,6 +125,37 @@ def test_plain_update_says_that_a_later_release_is_there(machine: Machine) -> No
     assert machine.json()["software"] == "1.1"
     with mock.patch("tocsin.app.updates.VERSION", "1.1"):
         assert machine.json()["software"] == ""
+
+
+def test_the_daemons_round_journals_a_later_release_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Event] = []
+    monkeypatch.setattr(update_task, "keep_capabilities", lambda *_: None)
+    monkeypatch.setattr(update_task, "lower_priority", lambda *_, **__: [])
+    monkeypatch.setattr(update_task, "write_events", lambda _, new: told.extend(new) or "")
+    machine.publish("1.1.1")
+    before = machine.json("status")["software"]
+    assert before in ("", "1.1")
+    with mock.patch("tocsin.app.updates.try_out"):
+        for _ in range(2):
+            machine.call("background")
+    assert [event.details["software"] for event in told if event.action == "available"] == ["1.1.1"]
+    assert machine.json("status")["software"] == "1.1.1"
+    assert "version 1.1.1 is there: tocsin update software" in machine.call("status")[0]
+    # What mirrors cannot say for a while was true before.
+    mirror = machine.repository.folder
+    mirror.rename(mirror.with_name("away"))
+    try:
+        machine.call("background", status=2)
+    finally:
+        mirror.with_name("away").rename(mirror)
+    assert machine.json("status", status=1)["software"] == "1.1.1"
+    with mock.patch("tocsin.app.update_health.VERSION", "1.1.1"):
+        assert machine.json("status", status=1)["software"] == ""
+    machine.call("software")
+    machine.call("software", "rollback")
+    assert machine.json("status", status=1)["software"] == ""  # an update would not take it again
 
 
 def test_a_release_that_does_not_do_ends_with_2(machine: Machine) -> None:

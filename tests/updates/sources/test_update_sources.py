@@ -11,14 +11,18 @@ import sys
 import time
 import zipfile
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import timedelta
 from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import ready_process
 from tocsin.app import installed, update_sources
+from tocsin.app.device import device_settings
+from tocsin.app.doctor_updates import examine_updates
 from tocsin.app.update_test import SelfTestFailed
 from tocsin.cli import main
 from tocsin.errors import SettingsError, UsageError
@@ -71,10 +75,13 @@ class Machine:
         )
 
     def update(self, *arguments):
+        return self.call("update", *arguments)
+
+    def call(self, *arguments):
         out, said, status = io.StringIO(), io.StringIO(), 0
         with (
             mock.patch.dict(os.environ, self.environment, clear=True),
-            mock.patch.object(sys, "argv", ["tocsin", "update", *map(str, arguments)]),
+            mock.patch.object(sys, "argv", ["tocsin", *map(str, arguments)]),
             redirect_stdout(out),
             redirect_stderr(said),
         ):
@@ -91,6 +98,32 @@ class Machine:
 
     def states(self, *arguments, status=0):
         return {s["name"]: s["outcome"] for s in self.json(*arguments, status=status)["sources"]}
+
+    def status(self):
+        return json.loads(self.told("status", "--json"))
+
+    def told(self, *arguments):
+        return self.call(*arguments).stdout
+
+    def examined(self):
+        with mock.patch.dict(os.environ, self.environment, clear=True):
+            return list(examine_updates(device_settings(None)))
+
+    def journal(self, monkeypatch):
+        """What rounds in the background write into the journal, in a list."""
+        events = []
+        place = "tocsin.app.update_task"
+        monkeypatch.setattr(f"{place}.keep_capabilities", lambda *_: None)
+        monkeypatch.setattr(f"{place}.lower_priority", lambda *_, **__: [])
+        monkeypatch.setattr(f"{place}.write_events", lambda _, new: events.extend(new) or "")
+        return events
+
+    def age(self, name, *, days):
+        """Let it be as if the source had been confirmed so many days ago."""
+        place = self.place(name)
+        held = place.in_use()
+        before = held.confirmed - timedelta(days=days, minutes=1)
+        place.keep(msgspec.structs.replace(held, confirmed=before))
 
     def finds(self, name):
         words = ["scan", str(self.folder / name)]
@@ -283,12 +316,7 @@ def test_a_signed_database_that_cannot_come_keeps_no_source_from_coming(machine,
 def test_the_daemons_round_brings_sources_too_and_tells_of_a_failure_once(
     machine, site, quick, monkeypatch
 ):
-    monkeypatch.setattr("tocsin.app.update_task.keep_capabilities", lambda *_: None)
-    monkeypatch.setattr("tocsin.app.update_task.lower_priority", lambda *_, **__: [])
-    told = []
-    monkeypatch.setattr(
-        "tocsin.app.update_task.write_events", lambda _, events: told.extend(events) or ""
-    )
+    told = machine.journal(monkeypatch)
     machine.settle(f'sources = ["ours=digests:{site.url}/bad.csv"]')
     assert machine.update("background").returncode == 0
     del site.content["bad.csv"]
@@ -298,6 +326,75 @@ def test_the_daemons_round_brings_sources_too_and_tells_of_a_failure_once(
         ("failed", "ours"),
     ]
     assert machine.finds("bad")
+
+
+def test_a_source_that_never_came_is_journalled_once_and_is_a_warning(
+    machine, site, quick, monkeypatch
+):
+    told = machine.journal(monkeypatch)
+    machine.settle(f'sources = ["ours=digests:{site.url}/gone.csv"]')
+    (seen,) = machine.status()["update_sources"]
+    assert (seen["confirmed"], seen["trouble"]) == (0.0, "not fetched yet: tocsin update")
+    assert [machine.update("background").returncode for _ in range(3)] == [2, 2, 2]
+    assert [event.action for event in told] == ["failed"]
+    values = machine.status()
+    (seen,) = values["update_sources"]
+    assert "404" in seen["trouble"]
+    assert seen["tried"] > 0
+    (judged,) = [each for each in values["judgements"] if each["topic"] == "sources"]
+    assert judged["level"] == "warning"
+    assert "ours is not in use as it should be" in judged["text"]
+    site.content["gone.csv"] = feed(BAD)
+    assert machine.update("background").returncode == 0
+    assert [event.action for event in told] == ["failed", "updated"]
+    assert not (machine.place("ours").folder / "failed.json").exists()
+    del site.content["gone.csv"]
+    machine.update("background")
+    assert [event.action for event in told] == ["failed", "updated", "failed"]
+
+
+def test_where_no_source_can_be_looked_after_that_is_journalled_once(
+    machine, site, quick, monkeypatch
+):
+    told = machine.journal(monkeypatch)
+    missing = machine.folder / "key"
+    machine.settle(f'sources = ["ours=digests:{site.url}/bad.csv"]\nauth_key_file = "{missing}"')
+    assert [machine.update("background").returncode for _ in range(2)] == [2, 2]
+    assert [event.action for event in told] == ["failed"]
+    assert str(missing) in told[0].message
+    missing.write_text(KEY)
+    missing.chmod(0o600)
+    assert machine.update("background").returncode == 0
+    missing.unlink()
+    assert machine.update("background").returncode == 2
+    assert [event.action for event in told] == ["failed", "updated", "failed"]
+
+
+def test_status_and_doctor_say_how_old_each_source_is(machine, site, quick):
+    machine.states("--source", f"ours=digests:{site.url}/bad.csv")
+    (seen,) = machine.status()["update_sources"]
+    assert (seen["name"], seen["signatures"], seen["trouble"]) == ("ours", 1, "")
+    assert time.time() - 60 < seen["confirmed"] <= time.time()
+    assert [check.detail for check in machine.examined() if check.name == "sources"] == [
+        "ours less than a minute old"
+    ]
+    del site.content["bad.csv"]
+    machine.update()
+    values = machine.status()
+    (judged,) = [each for each in values["judgements"] if each["topic"] == "sources"]
+    assert judged["level"] == "note"
+    assert "the last try failed: " in judged["text"]
+    assert "ours: 1 signature, the newest less than a minute ago; asked " in machine.told("status")
+    assert "(failed since)" in str(machine.examined())
+    machine.age("ours", days=9)
+    (judged,) = [each for each in machine.status()["judgements"] if each["topic"] == "sources"]
+    assert judged["level"] == "warning"
+    assert judged["text"] == "ours was last confirmed as the newest 9 days ago"
+    (check,) = [check for check in machine.examined() if check.name == "sources"]
+    assert check.state == "warning"
+    next(machine.place("ours").folder.glob("used/*/*")).unlink()
+    (judged,) = [each for each in machine.status()["judgements"] if each["topic"] == "sources"]
+    assert "ours is not in use as it should be" in judged["text"]
 
 
 # --- ClamAV's -----------------------------------------------------------------------------

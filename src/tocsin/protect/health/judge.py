@@ -49,6 +49,11 @@ def judge_updates(seen: Seen) -> list[Judgement]:
     return list(_updates(seen))
 
 
+def judge_sources(seen: Seen) -> list[Judgement]:
+    """What is to be said of sources that others publish alone."""
+    return list(_sources(seen))
+
+
 def worst(judgements: list[Judgement]) -> Level:
     """The state of the device: a mere note is well."""
     level = max((each.level for each in judgements), key=lambda level: level.rank, default=Level.OK)
@@ -186,6 +191,31 @@ def _updates(seen: Seen) -> Iterator[Judgement]:
         yield Judgement(Level.NOTE, topic, text)
     elif not updates.version and updates.outcome != "failed":
         yield Judgement(Level.NOTE, topic, "no version is here yet", _TRY)
+
+
+def _software(seen: Seen) -> Iterator[Judgement]:
+    if later := seen.updates.software:
+        text = f"version {later} of tocsin is there, this is {seen.version}: {_TRY} software"
+        yield Judgement(Level.NOTE, "software", text)
+
+
+def _sources(seen: Seen) -> Iterator[Judgement]:
+    """Sources that others publish; one that is behind is never as bad as no database."""
+    topic, days = "sources", seen.settings.database.warn_after_days
+    for source in seen.sources:
+        if not source.confirmed or not source.whole:
+            text = f"{source.name} is not in use as it should be: {source.trouble}"
+            yield Judgement(Level.WARNING, topic, text, _TRY)
+            continue
+        age = seen.now - source.confirmed
+        failed = f"the last try failed: {source.trouble}" if source.trouble else ""
+        if days and age >= days * DAY:
+            text = f"{source.name} was last confirmed as the newest {age_words(age)} ago"
+            advice = f"{_TRY}; {failed}" if failed else _TRY
+            yield Judgement(Level.WARNING, topic, text, advice)
+        elif failed:
+            text = f"{source.name} stays as it was {age_words(max(0.0, age))} ago; {failed}"
+            yield Judgement(Level.NOTE, topic, text, _TRY)
 
 
 def _why_no_update(updates: Updates) -> str:
@@ -327,6 +357,8 @@ _TOPICS = (
     ("clock", _clock),
     ("database", _database),
     ("updates", _updates),
+    ("software", _software),
+    ("sources", _sources),
     ("guard", _guard),
     ("tasks", _tasks),
     ("findings", _happened),

@@ -127,6 +127,7 @@ class Updates(NamedTuple):
         witnesses: that saw what is in use, of those whom the user trusts.
         quorum_met: whether they are enough; None when this user cannot tell.
         log: in which it stands.
+        software: later version of the program that the last one saw; empty for none.
         trouble: why this cannot be told.
     """
 
@@ -147,7 +148,28 @@ class Updates(NamedTuple):
     witnesses: tuple[str, ...] = ()
     quorum_met: bool | None = None
     log: str = ""
+    software: str = ""
     trouble: str = ""
+
+
+class Source(NamedTuple):
+    """How it stands with a source that others publish; moments are seconds since 1970.
+
+    Attributes:
+        name: of it.
+        signatures: of it that are in use.
+        confirmed: when it last said that these are its newest; 0: nothing of it ever came.
+        tried: when it was last asked; 0: never.
+        trouble: what went wrong then; empty when nothing did.
+        whole: whether every file that should be in use is there.
+    """
+
+    name: str
+    signatures: int = 0
+    confirmed: float = 0.0
+    tried: float = 0.0
+    trouble: str = ""
+    whole: bool = True
 
 
 class Seen(NamedTuple):
@@ -167,6 +189,8 @@ class Seen(NamedTuple):
         journal_trouble: why the journal cannot be read.
         stored: in quarantine; None when this user may not know.
         updates: how it stands with those.
+        sources: that others publish, how it stands with each.
+        sources_closed: why that cannot be told.
     """
 
     now: float
@@ -182,6 +206,8 @@ class Seen(NamedTuple):
     journal_trouble: str = ""
     stored: Stored | None = None
     updates: Updates = Updates()
+    sources: tuple[Source, ...] = ()
+    sources_closed: str = ""
 
 
 def age_words(seconds: float) -> str:

@@ -173,26 +173,38 @@ def demand_installable(wheels: list[Wheel]) -> tuple[str, tuple[str, ...]]:
         The software's version, and the machines in words.
 
     Raises:
-        PublishError: it has not.
+        PublishError: it has not, or has what is needed nowhere.
     """
     own = [one.facts.name for one in wheels if one.facts.name.project == SOFTWARE]
     if len(own) != 1:
         raise PublishError(f"the folder must have one wheel of {SOFTWARE}; it has {len(own)}")
     names = [one.facts.name for one in wheels]
     machines = machines_of(names, this_machine())
+    needed: set[str] = set()
     try:
         for machine in machines:
-            _demand_whole_for(wheels, machine)
+            needed |= _needed_on(wheels, machine)
     except WheelError as error:
         raise PublishError(f"{error}; gather them with 'pip download'") from error
+    strange = sorted(name.file for name in names if name.project not in needed)
+    if strange:  # nobody would install them, and yet they would be signed
+        raise PublishError(
+            f"nothing in release {own[0].version} needs {', '.join(strange[:10])}; take it out of "
+            "the folder if it is not meant"
+        )
     return str(own[0].version), tuple(machine.name for machine in machines)
 
 
-def _demand_whole_for(wheels: list[Wheel], machine: Machine) -> None:
+def _needed_on(wheels: list[Wheel], machine: Machine) -> set[str]:
+    """The projects that a machine needs.
+
+    Raises:
+        WheelError: one of them is missing.
+    """
     by_file = {one.facts.name.file: one.facts for one in wheels}
     chosen = choose_wheels((one.facts.name for one in wheels), machine)
     facts = {project: by_file[name.file] for project, name in chosen.items()}
-    demand_whole(facts, SOFTWARE, machine)
+    return {one.name.project for one in demand_whole(facts, SOFTWARE, machine)}
 
 
 def _read_wheel(path: Path) -> Wheel:

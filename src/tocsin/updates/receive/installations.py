@@ -46,7 +46,7 @@ RELEASE = "release.json"
 _RECORD = "software.json"
 _LOCK = "lock"
 _HALF = re.compile(r"\.[a-z][a-z.-]{0,40}\.[0-9a-f]{12}(\.part)?\Z")
-"""What was begun: `.half.…`, `.current.…`, `.tocsin.…`, `.software.json.….part`."""
+"""What was begun: `.half.…`, `.room.…`, `.current.…`, `.tocsin.…`, `.software.json.….part`."""
 
 _NAME = re.compile(r"[0-9][0-9A-Za-z.!+]{0,100}-[0-9a-f]{12}\Z")
 _COMMAND = re.compile(r"tocsin[a-z-]{0,40}\Z")
@@ -268,7 +268,7 @@ class Installations:
 
     def half(self) -> Path:
         """A name for what is not whole yet."""
-        return self.versions / f".half.{secrets.token_hex(6)}"
+        return passing(self.versions, "half")
 
     def put(self, half: Path, release: Release, entry: bytes, proof: bytes) -> str:
         """Put an environment that was built beside the others; it is not in use by that.
@@ -396,6 +396,16 @@ class Installations:
             half.symlink_to(aim)
             os.replace(half, place)
         sync_folder(folder)
+
+
+def passing(folder: Path, what: str) -> Path:
+    """A name for what is to be gone soon; if it is not, whoever comes next removes it.
+
+    Args:
+        folder: in which it will be.
+        what: it is, in small letters.
+    """
+    return folder / f".{what}.{secrets.token_hex(6)}"
 
 
 def _is_launcher(place: Path) -> bool:

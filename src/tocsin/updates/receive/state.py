@@ -127,12 +127,14 @@ class LastRun(msgspec.Struct, frozen=True):
         outcome: `updated`, `unchanged`, `waiting` or `failed`.
         text: what happened.
         confirmed: when the metadata was last found fresh; None for never.
+        software: later version of the software that it had for this device then; empty for none.
     """
 
     at: datetime
     outcome: str
     text: str
     confirmed: datetime | None = None
+    software: str = ""
 
 
 class UpdateState:

@@ -93,6 +93,7 @@ class Update(Run):
         )
         self._wishes = wishes
         self._activate = activate
+        self._software: str | None = None
 
     def run(self) -> Outcome:
         """Bring the device up to date, or leave it as it was.
@@ -117,7 +118,10 @@ class Update(Run):
         at = datetime.now(UTC)
         last = self._state.last_run()
         confirmed = at if fresh else (last.confirmed if last else None)
-        self._state.keep_last_run(LastRun(at, outcome, text[:2000], confirmed))
+        software = self._software
+        if software is None:  # the metadata was not reached: what it had before is still so
+            software = last.software if last else ""
+        self._state.keep_last_run(LastRun(at, outcome, text[:2000], confirmed, software))
 
     def _stays(self) -> str:
         if former_in_use(self._state):
@@ -152,7 +156,7 @@ class Update(Run):
         outcome = Outcome(choice, installed.current, installed.current)
         outcome.waiting = list(self._keeper.waiting)
         outcome.steps, outcome.failures = self._steps, self._mirrors.failures
-        outcome.software = self._later_software(client)
+        outcome.software = self._software = self._later_software(client)
         if not self._keeper.waiting:
             self._state.drop_pending()
         if choice.act is Act.INSTALL:

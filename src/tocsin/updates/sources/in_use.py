@@ -30,10 +30,14 @@ from tocsin.updates.sources.state import Entry, read_entries, require_file_name
 
 FORMAT = 1
 RECORD = "in-use.json"
+FAILED = "failed.json"
 FETCHED = "fetched"
 _USED = "used"
 _LOCK = "lock"
 _LARGEST = 1 << 20
+MOST_TROUBLE = 2000
+"""Characters that are kept of what went wrong."""
+
 _MOST_FILES = 200
 _CLONE = 0x40049409
 """FICLONE of `linux/fs.h`: the copy shares its blocks with the original, where that is possible."""
@@ -83,6 +87,18 @@ class InUse(msgspec.Struct, frozen=True, kw_only=True):
     previous: tuple[str, ...] = ()
 
 
+class NeverCame(msgspec.Struct, frozen=True, kw_only=True):
+    """`failed.json`, which is there until something of the source is in use.
+
+    Attributes:
+        tried: when it was last asked, in UTC.
+        trouble: what went wrong then.
+    """
+
+    tried: datetime
+    trouble: str
+
+
 class SourcePlace:
     """The folder of one source.
 
@@ -122,6 +138,28 @@ class SourcePlace:
         if not all(_DIGEST.match(d) for d in (*(f.digest for f in held.files), *held.previous)):
             raise SourceStorage(f"{path}: names a file outside its folder; move it away")
         return held
+
+    def never_came(self) -> NeverCame | None:
+        """How the last try ended of a source of which nothing was ever used; None if unknown."""
+        with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if not (self.folder / RECORD).exists():
+                with (self.folder / FAILED).open("rb") as file:
+                    return msgspec.json.decode(file.read(_LARGEST), type=NeverCame)
+        return None
+
+    def keep_trouble(self, tried: datetime, trouble: str) -> None:
+        """Remember why nothing of it came; that this cannot be remembered is no failure."""
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_file(
+                self.folder / FAILED,
+                msgspec.json.encode(NeverCame(tried=tried, trouble=trouble[:MOST_TROUBLE])) + b"\n",
+            )
+
+    def forget_trouble(self) -> None:
+        """It came, or nobody wants it any more."""
+        with suppress(OSError):
+            (self.folder / FAILED).unlink(missing_ok=True)
 
     def path(self, used: UsedFile) -> Path:
         """Where a file lies that is in use."""
@@ -208,6 +246,7 @@ class SourcePlace:
         except OSError as error:
             raise storage_error(error, path) from error
         needed = {*(each.digest for each in held.files), *held.previous}
+        self.forget_trouble()
         with suppress(OSError):
             for folder in (self.folder / _USED).iterdir():
                 if folder.name not in needed:

@@ -73,16 +73,19 @@ class Witness:
     def submit(self, old: int, size: int, *options: str) -> End:
         go_reader, go = os.pipe()
         answers, answer_writer = os.pipe()
+        ready, ready_writer = os.pipe()
         data = body(old, signed(size))
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
-                status = self._child(data, go_reader, answer_writer)
+                status = self._child(data, go_reader, answer_writer, ready_writer)
             finally:
                 os._exit(status)
-        for each in (go_reader, answer_writer):
+        for each in (go_reader, answer_writer, ready_writer):
             os.close(each)
+        assert os.read(ready, 1)  # else its own preparations would be counted now and then
+        os.close(ready)
         self._log.unlink(missing_ok=True)
         tracer = subprocess.Popen(
             ["strace", "-qq", "-y", "-p", str(pid), "-o", str(self._log), *options],
@@ -103,10 +106,11 @@ class Witness:
         tracer.wait(20)
         return End(status, answer, self._said())
 
-    def _child(self, data: bytes, go: int, answers: int) -> int:
+    def _child(self, data: bytes, go: int, answers: int, ready: int) -> int:
         ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_long(-1), 0, 0, 0)
         waiting = select.poll()  # a call that nothing else makes
         waiting.register(go, select.POLLIN)
+        os.write(ready, b"r")
         waiting.poll()
         try:
             lines = self.store.submit(data, [W_ED])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,9 @@ from tocsin.errors import UsageError
 from tocsin.settings import Settings
 from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.policy import MAX_POLICY_BYTES
-from tocsin.updates.errors import LayoutError
-from tocsin.updates.receive.consent import keys_of, same_publisher
-from tocsin.updates.receive.errors import MetadataRefused, NoTrust
+from tocsin.updates.receive.consent import keys_of
 from tocsin.updates.receive.files import read_bounded, write_durably
-from tocsin.updates.receive.former import begin_with_another
+from tocsin.updates.receive.former import begin_with_another, is_another
 from tocsin.updates.receive.mirrors import mirror_url
 from tocsin.updates.receive.rebuilders import parse_rebuilders
 from tocsin.updates.receive.trust import REBUILDERS, choose_trust
@@ -43,32 +40,28 @@ def chosen(
         if "\n" in mirror or not mirror.strip():
             raise UsageError(f"{mirror!r} is no address of a mirror")
     if root_bytes is not None:
-        read_root(root_bytes)
-    with suppress(NoTrust):
-        before = device_trust(settings, named).root
-        if root_bytes is not None and root_bytes != before:
-            _begin(settings, before, root_bytes)
+        _begin(settings, root_bytes)
     choose_trust(folder, root_bytes, policy_bytes)
     if mirrors:
         text = "".join(f"{mirror_url(mirror)}\n" for mirror in mirrors)
         write_durably(folder / MIRRORS, text.encode())
 
 
-def _begin(settings: Settings, before: bytes, chosen_root: bytes) -> None:
+def _begin(settings: Settings, root: bytes) -> None:
     """Set the old publisher's word aside, unless it is the same publisher's root.
 
     First this, then the choice is written: after a loss of power the device asks the old one anew.
+
+    Raises:
+        MetadataRefused: it is no root.
     """
+    read_root(root)
     state = state_of(settings)
     with state.locked():
-        held = state.newest_root() or before
-        try:
-            if any(same_publisher(each, chosen_root) for each in (held, before)):
-                state.drop_pending()
-                return
-        except (LayoutError, MetadataRefused):
-            pass  # what cannot be read is nobody's
-        begin_with_another(state)
+        if is_another(state, root):
+            begin_with_another(state)
+        else:
+            state.drop_pending()
 
 
 def add_rebuilders(settings: Settings, named: Path | None, keys: Sequence[VerifierKey]) -> None:

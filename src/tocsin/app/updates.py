@@ -21,6 +21,7 @@ from tocsin.updates.receive.bundle import URL as BUNDLE_URL
 from tocsin.updates.receive.bundle import BundleFetcher
 from tocsin.updates.receive.download import Progress
 from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher
+from tocsin.updates.receive.former import is_another
 from tocsin.updates.receive.http import HttpFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher, mirror_folders
 from tocsin.updates.receive.state import UpdateState
@@ -134,6 +135,22 @@ def network(settings: Settings, mirrors: Iterable[str]) -> Fetcher:
     return SchemeFetcher({"http": http, "https": http, "file": FolderFetcher(folders)})
 
 
+def demand_its_publisher(state: UpdateState, trust: Trust) -> None:
+    """Insist that a root is of the publisher whose metadata this device has.
+
+    With another one's, what the first said last would be forgotten, and could be said anew.
+
+    Raises:
+        UsageError: it is another's.
+    """
+    if is_another(state, trust.root):
+        raise UsageError(
+            "the root that is to be trusted is another publisher's than this device has: 'tocsin "
+            "update trust --root FILE --policy FILE' begins with it, or name a folder of its own "
+            "in TOCSIN_STATE_DIR"
+        )
+
+
 def update_device(
     settings: Settings,
     asked: Asked,
@@ -153,6 +170,7 @@ def update_device(
     """
     trust = device_trust(settings, asked.trust)
     state = state_of(settings)
+    demand_its_publisher(state, trust)
     wishes = Wishes(
         _due,
         asked.channel or settings.updates.channel,

@@ -117,6 +117,9 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         )
     for waiting in outcome.waiting:
         click.echo(
-            printable(f"root {waiting.step.version} waits: {'; '.join(waiting.reasons())}"),
+            printable(
+                f"root {waiting.step.version} waits for you ('tocsin update consent'): "
+                f"{'; '.join(waiting.reasons())}"
+            ),
             err=True,
         )

@@ -91,7 +91,8 @@ def _signed(
         return 2, {"outcome": "failed", "error": str(error)}
     if not as_json:
         print_outcome(outcome, as_json=False)
-    return 2 if outcome.choice.failed else 0, outcome_values(outcome)
+    status = WAITS if outcome.waiting else 2 if outcome.choice.failed else 0
+    return status, outcome_values(outcome)
 
 
 def _say_error(error: Exception, *, as_json: bool) -> None:

@@ -39,7 +39,7 @@ CHANNELS = ("fast", "stable")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+!-]{0,199}")
-_PART = re.compile(r"(?!\.)[0-9A-Za-z._+!@~=, -]{1,200}")
+_PART = re.compile(r"(?!\.)[0-9A-Za-z._+!@~=, -]{1,180}")
 _MOST_PARTS = 16
 _Text = Annotated[str, msgspec.Meta(max_length=1_024)]
 _Channel = Annotated[str, msgspec.Meta(pattern="^[a-z]{1,16}$", max_length=16)]

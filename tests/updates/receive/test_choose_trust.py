@@ -10,7 +10,8 @@ import pytest
 from receive_samples import Device, Repository, database_bytes
 
 from tocsin.app.update_trust import chosen
-from tocsin.app.updates import state_of
+from tocsin.app.updates import Asked, state_of, update_device
+from tocsin.errors import UsageError
 from tocsin.settings import Settings, UpdatesSettings
 from tocsin.updates.receive.errors import NoTrust
 from tocsin.updates.receive.former import begin_with_another, former_in_use
@@ -97,6 +98,24 @@ def test_another_publisher_begins_anew_and_protection_goes_on(
     assert current.read_bytes() == other.plain[1] != before
     assert not former_in_use(chooser.device.state)
     assert not (chooser.device.folder / "former").exists()
+
+
+def test_another_publisher_is_not_asked_in_passing(
+    chooser: Chooser, tmp_path: Path, repository: Repository
+) -> None:
+    """What the first one said last would be forgotten, and an older word of it be taken again."""
+    other = Repository(tmp_path / "other", name="Another", seed=1)
+    other.add(1, data=database_bytes(77))
+    other.publish_metadata()
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / ROOT).write_bytes(other.root_bytes(1))
+    (folder / POLICY).write_bytes(other.policy_text())
+    before = chooser.timestamp()
+    with pytest.raises(UsageError, match="another publisher's"):
+        update_device(chooser.settings, Asked(folder, (str(other.folder),)))
+    assert chooser.timestamp() == before
+    assert chooser.device.version == 3
 
 
 @pytest.mark.parametrize("call", ["link", "rename", "symlink_to", "keep_installed"])

@@ -213,6 +213,16 @@ def test_a_bundle_is_the_same_bytes_whenever_it_is_made(
     assert places[0].read_bytes() == places[1].read_bytes()
 
 
+def test_a_bundle_is_written_over_no_file_that_others_point_to(
+    repository: Repository, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / ".copy.bundle.part").symlink_to(victim)
+    bundled(repository, tmp_path / "copy")
+    assert victim.read_text() == "precious"
+
+
 @pytest.fixture(scope="module")
 def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Path]:
     folder = tmp_path_factory.mktemp("bundle")

@@ -235,9 +235,7 @@ def serve(files):
 @contextmanager
 def resolver(answer_udp, answer_tcp=None):
     """A resolver whose answers are what the functions make of a question."""
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
-    tcp = socket.create_server(udp.getsockname())
+    udp, tcp = one_port()
     stop = threading.Event()
     udp.settimeout(0.05)
     tcp.settimeout(0.05)
@@ -271,6 +269,17 @@ def resolver(answer_udp, answer_tcp=None):
         thread.join()
         udp.close()
         tcp.close()
+
+
+def one_port() -> tuple[socket.socket, socket.socket]:
+    """A number that is free for both; the one that the kernel gives for one may not be."""
+    while True:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            return udp, socket.create_server(udp.getsockname())
+        except OSError:
+            udp.close()
 
 
 def txt_answer(question, *texts, flags=0x8180):

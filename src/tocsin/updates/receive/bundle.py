@@ -7,6 +7,7 @@ the repository. Nothing in it is believed: it is one more place that files come 
 from __future__ import annotations
 
 import os
+import secrets
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -103,9 +104,10 @@ def write_bundle(place: Path, files: Iterable[tuple[str, Path]]) -> int:
         NoRoom: the disk is full.
         OSError: it cannot be written.
     """
-    half = place.with_name(f".{place.name}.part")
+    # In a folder of others nobody may guess the name, and have another file written instead.
+    half = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
     try:
-        with half.open("wb") as out:
+        with half.open("xb") as out:
             with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
                 for name, source in files:
                     member = zipfile.ZipInfo(name, _EPOCH)  # the same bytes whenever it is made

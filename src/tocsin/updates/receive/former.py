@@ -14,8 +14,34 @@ import shutil
 from datetime import UTC, datetime
 
 from tocsin.durable import sync_folder
+from tocsin.updates.errors import LayoutError
+from tocsin.updates.receive.consent import same_publisher
 from tocsin.updates.receive.seen import Seen
 from tocsin.updates.receive.state import DATABASE, FORMER, Installed, UpdateState
+from tocsin.updates.receive.tuf_client import read_root
+
+
+def is_another(state: UpdateState, root: bytes) -> bool:
+    """Whether a root that the user names is another publisher's than the one this device has.
+
+    Args:
+        state: of the device.
+        root: bytes of the root.
+
+    Raises:
+        MetadataRefused: it is none.
+    """
+    held = state.newest_root()
+    if held is None:
+        return False
+    named = read_root(root)
+    begun = state.root_bytes(named.signed.version)
+    if begun is not None and read_root(begun).signed_bytes == named.signed_bytes:
+        return False  # what is held now followed from it, by routine or by consent
+    try:
+        return not same_publisher(held, root)
+    except LayoutError:
+        return True
 
 
 def begin_with_another(state: UpdateState) -> None:

@@ -27,6 +27,12 @@ $(VENV)/.created: | check-python
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# Tests that wait for daemons leave the processor to others: half as many workers again as it has
+# processors. A file's tests stay together, so that what they share is made once; in the order of
+# their names, those that take longest come early.
+WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
+SPREAD  := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+
 # What a user gets: the package itself, built and installed, with the versions that were tested.
 $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt $(shell find src -type f -not -name '*.pyc')
 	@echo "installing tocsin into $(VENV)/ …"
@@ -49,7 +55,7 @@ scan: $(VENV)/.installed ## scan a folder: make scan DIR=~/Downloads
 dev: $(VENV)/.dev ## install for development (editable, with tools)
 
 test: $(VENV)/.dev ## run the tests (ARGS='-k name' for some of them)
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

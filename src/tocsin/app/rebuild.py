@@ -251,8 +251,8 @@ def _sources(
                 copy = None
         if copy is None and not source.uri.startswith(("https://", "http://")):
             raise RebuildError(
-                f"the source {source.name} has no address; get it from the publisher by its "
-                f"SHA-256, {source.sha256}, and name its folder with --sources"
+                f"the source {source.name} has no address{_not_in(copies)}; get it from the "
+                f"publisher by its SHA-256, {source.sha256}, and name its folder with --sources"
             )
         path = "" if copy is None else str(copy.absolute())
         pinned.append(PinnedSource(source.name, source.sha256, source.uri, path))
@@ -260,9 +260,14 @@ def _sources(
         fetched = fetch_sources(pinned, Path(), folder / "fetched", say)
     except SourceRefused as error:
         raise RebuildError(
-            f"{error}. A copy of it will do as well: name its folder with --sources"
+            f"{error}{_not_in(copies)}. A copy that has it will do as well: name its folder with "
+            "--sources"
         ) from error
     return [(one.entry.name, one.path) for one in fetched]
+
+
+def _not_in(copies: Path | None) -> str:
+    return "" if copies is None else f", and no file in {copies} has its digest"
 
 
 def _copy(copies: Path | None, name: str, sha256: str) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -46,7 +47,9 @@ def status(folder: Path | None, as_json: bool) -> None:
         sys.exit(1 if values["attention"] else 0)
     rows = [("in use", f"version {values['current']}" if values["current"] else "no version yet")]
     if values["created"]:
-        rows.append(("made", f"{local_time(values['created'])}, {values['age_days']:.1f} days ago"))
+        ahead = values["created"] > time.time()
+        age = "after what the clock says" if ahead else f"{values['age_days']:.1f} days ago"
+        rows.append(("made", f"{local_time(values['created'])}, {age}"))
     if values["pinned"]:
         rows.append(("pinned", f"version {values['pinned']}"))
     rows.append(("kept", ", ".join(map(str, values["kept"])) or "none"))

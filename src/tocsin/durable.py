@@ -13,6 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 
+class NotSynced(OSError):
+    """What was written is in place, and the disk does not say that it is kept."""
+
+
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a file in one step, in place of one that may be there.
 
@@ -22,6 +26,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         mode: permission bits, whatever the umask.
 
     Raises:
+        NotSynced: the new file is in place, and after a loss of power it may be the one before.
         OSError: it could not be written; what was there still is, and nothing else.
     """
     temporary = path.with_name(f".{path.name[:120]}.{secrets.token_hex(6)}.part")
@@ -37,7 +42,10 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    sync_folder(path.parent)
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise NotSynced(error.errno, error.strerror, str(path)) from error
 
 
 def sync_folder(folder: Path | str) -> None:

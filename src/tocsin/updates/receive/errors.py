@@ -43,7 +43,11 @@ class BundleDamaged(UpdateError):
     """A bundle that is no bundle, or is cut off."""
 
 
-class NoRoom(UpdateError):
+class NotWritten(UpdateError):
+    """The disk did not take what was to be written; the message says what is in use."""
+
+
+class NoRoom(NotWritten):
     """The disk is full."""
 
 

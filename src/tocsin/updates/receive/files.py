@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tocsin import durable
-from tocsin.updates.receive.errors import NoRoom, StateDamaged
+from tocsin.durable import NotSynced
+from tocsin.updates.receive.errors import NoRoom, NotWritten, StateDamaged
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def write_durably(place: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -46,14 +52,54 @@ def read_bounded(place: Path, most: int) -> bytes:
     return data
 
 
+def _stays() -> str:
+    return "what is in use stays in use"
+
+
+@contextmanager
+def changing(
+    place: Path, in_use: Callable[[], str] = _stays, *, again: str = "tocsin update"
+) -> Iterator[None]:
+    """Have whatever the disk refuses said with what is in use and what to do.
+
+    Args:
+        place: that is changed, where the error itself names none.
+        in_use: says what is in use at that moment; without it nothing in use may be touched.
+        again: the command that goes on.
+
+    Raises:
+        NoRoom: the disk is full.
+        NotWritten: it could not be written for another reason, or it was and may not last.
+    """
+    try:
+        yield
+    except OSError as error:
+        said = error.strerror or str(error)
+        if isinstance(error, NotSynced):
+            said = f"written, and the disk does not say that it keeps it: {said}"
+        raise _kind(error)(
+            f"{error.filename or place}: {said}; {in_use()}. {advice(error, again)}"
+        ) from error
+
+
 def raise_if_full(error: OSError, place: object) -> None:
-    """Say clearly that a disk is full, when that is what an error says.
+    """Say clearly that a disk is full, when that is what an error says; before a swap only.
 
     Raises:
         NoRoom: it is.
     """
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise NoRoom(
-            f"{place}: {error.strerror}; nothing was changed. Make room and run 'tocsin update' "
-            "again: it goes on where it stopped"
-        ) from error
+    if error.errno in _FULL:
+        raise NoRoom(f"{place}: {error.strerror}; {_stays()}. {advice(error)}") from error
+
+
+def advice(error: OSError, again: str = "tocsin update") -> str:
+    """What to do about a disk that refuses."""
+    if error.errno in _FULL:
+        return f"Make room and run '{again}' again: it goes on where it stopped"
+    if error.errno in _CLOSED:
+        return f"Root updates the device ('sudo {again}'), where the disk may be written"
+    return f"Look at the disk ('dmesg' says what it reported), then run '{again}' again"
+
+
+def _kind(error: OSError) -> type[NotWritten]:
+    return NoRoom if error.errno in _FULL else NotWritten

@@ -13,7 +13,7 @@ import secrets
 import shutil
 from datetime import UTC, datetime
 
-from tocsin.durable import sync_folder
+from tocsin.durable import sync_file, sync_folder
 from tocsin.updates.errors import LayoutError
 from tocsin.updates.receive.consent import same_publisher
 from tocsin.updates.receive.seen import Seen
@@ -48,7 +48,8 @@ def begin_with_another(state: UpdateState) -> None:
     """Begin anew; whoever holds the state's lock may call it, and again after a loss of power.
 
     Raises:
-        OSError: the folder cannot be written.
+        NoRoom: the disk is full.
+        NotWritten: the folder cannot be written.
         StateDamaged: what is in use cannot be read.
     """
     current = state.installed().current
@@ -69,20 +70,23 @@ def former_in_use(state: UpdateState) -> bool:
 
 def _keep_database(state: UpdateState, version: int) -> None:
     half = state.folder / f".{FORMER}.{secrets.token_hex(4)}"
-    half.mkdir()
-    try:
-        os.link(state.database(version), half / DATABASE)
-    except OSError:  # a file system without hard links
-        shutil.copy2(state.database(version), half / DATABASE)
-    sync_folder(half)
-    shutil.rmtree(state.folder / FORMER, ignore_errors=True)
-    os.rename(half, state.folder / FORMER)
-    sync_folder(state.folder)
+    with state.changing(half):
+        half.mkdir()
+        try:
+            os.link(state.database(version), half / DATABASE)
+        except OSError:  # a file system without hard links
+            shutil.copy2(state.database(version), half / DATABASE)
+            sync_file(half / DATABASE)
+        sync_folder(half)
+        state.remove_folder(state.folder / FORMER)
+        os.rename(half, state.folder / FORMER)
+        sync_folder(state.folder)
 
 
 def _set_metadata_aside(state: UpdateState) -> None:
     if any(state.metadata.iterdir()):
         name = f"metadata-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-        os.rename(state.metadata, state.folder / name)
-        state.metadata.mkdir()
-        sync_folder(state.folder)
+        with state.changing(state.metadata):
+            os.rename(state.metadata, state.folder / name)
+            state.metadata.mkdir()
+            sync_folder(state.folder)

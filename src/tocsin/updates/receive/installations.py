@@ -29,9 +29,9 @@ from typing import Annotated
 import msgspec
 from packaging.version import Version
 
-from tocsin.durable import sync_folder
-from tocsin.updates.receive.errors import StateBusy, StateDamaged, UpdateError
-from tocsin.updates.receive.files import raise_if_full, read_bounded, write_durably
+from tocsin.durable import sync_folder, write_file
+from tocsin.updates.receive.errors import StateBusy, StateDamaged
+from tocsin.updates.receive.files import changing, raise_if_full, read_bounded
 
 KEPT = 2
 """Releases kept besides the one in use."""
@@ -175,7 +175,8 @@ class Installations:
                 if _HALF.match(place.name):
                     _remove(place)
         if self.current():
-            self._link_launchers()
+            with self._changing(self.folder):
+                self._link_launchers()
 
     # --- what is here -----------------------------------------------------------------------
 
@@ -278,29 +279,26 @@ class Installations:
 
         Raises:
             NoRoom: the disk is full.
-            UpdateError: it cannot be written.
+            NotWritten: it cannot be written.
         """
-        try:
-            write_durably(half / ENTRY, entry)
-            write_durably(half / PROOF, proof)
-            write_durably(half / RELEASE, msgspec.json.format(msgspec.json.encode(release)))
+        with self._changing(half):
+            write_file(half / ENTRY, entry)
+            write_file(half / PROOF, proof)
+            write_file(half / RELEASE, msgspec.json.format(msgspec.json.encode(release)))
             os.sync()  # thousands of files: all of them are on the disk before the name is
             final = self.place(release.name)
             if final.exists():
                 os.rename(final, self.half())
             os.rename(half, final)
             sync_folder(self.versions)
-        except OSError as error:
-            raise_if_full(error, half)
-            raise UpdateError(f"{half}: {error.strerror or error}") from error
         return release.name
 
     def switch(self, name: str) -> None:
         """Put a release in use; replacing the link is the one step that does it.
 
         Raises:
-            NoRoom: the disk is full; the one before is still in use.
-            UpdateError: it cannot be written.
+            NoRoom: the disk is full.
+            NotWritten: the disk did not take it; the error says what is in use then.
         """
         current, record = self.current(), self.record()
         before = [current, *record.previous] if current else list(record.previous)
@@ -312,15 +310,12 @@ class Installations:
             highest="" if highest is None else str(highest),
         )
         half = self.folder / f".{CURRENT}.{secrets.token_hex(6)}"
-        try:
+        with self._changing(self.folder):
             self._keep(kept)
             half.symlink_to(f"{VERSIONS}/{name}")
             os.replace(half, self.folder / CURRENT)
             sync_folder(self.folder)
             self._link_launchers()
-        except OSError as error:
-            raise_if_full(error, self.folder)
-            raise UpdateError(f"{self.folder}: {error.strerror or error}") from error
 
     def leave(self, name: str) -> None:
         """Have no release in use again, where the first one turned out not to do.
@@ -329,8 +324,9 @@ class Installations:
             name: of the one that is not to be used.
         """
         if self.current() == name:
-            (self.folder / CURRENT).unlink()
-            sync_folder(self.folder)
+            with self._changing(self.folder):
+                (self.folder / CURRENT).unlink()
+                sync_folder(self.folder)
         _remove(self.place(name))
 
     def refuse(self, sha256: str, reason: str) -> None:
@@ -338,7 +334,8 @@ class Installations:
         record = self.record()
         held = {**record.refused, sha256: reason[:1000]}
         kept = dict(list(held.items())[-_MOST_REFUSED:])
-        self._keep(msgspec.structs.replace(record, refused=kept))
+        with self._changing(self.folder):
+            self._keep(msgspec.structs.replace(record, refused=kept))
 
     def prune(self) -> list[str]:
         """Remove releases that are neither in use, nor one of the two before, nor running.
@@ -355,7 +352,8 @@ class Installations:
                 running.append(name)
                 continue
             gone = self.half()
-            os.rename(self.place(name), gone)
+            with self._changing(gone):
+                os.rename(self.place(name), gone)
             _remove(gone)
         self._prune_wheels()
         return running
@@ -378,7 +376,19 @@ class Installations:
 
     def _keep(self, record: Record) -> None:
         data = msgspec.json.format(msgspec.json.encode(record)) + b"\n"
-        write_durably(self.folder / _RECORD, data)
+        write_file(self.folder / _RECORD, data)
+
+    @contextmanager
+    def _changing(self, place: Path) -> Iterator[None]:
+        """Have whatever the disk refuses said with what is in use; see `changing`."""
+        with changing(place, self._in_use_words, again="tocsin update software"):
+            yield
+
+    def _in_use_words(self) -> str:
+        try:
+            return f"{self.current() or 'no release of this folder'} is in use"
+        except StateDamaged as error:
+            return str(error)
 
     def _link_launchers(self) -> None:
         """Links for the commands that the release in use has; older ones go."""

@@ -15,10 +15,11 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from tocsin.durable import sync_folder, write_file
 from tocsin.updates.errors import LayoutError
 from tocsin.updates.layout import stored_target
 from tocsin.updates.receive.errors import MetadataRefused, NoTrust
-from tocsin.updates.receive.files import read_bounded, write_durably
+from tocsin.updates.receive.files import changing, read_bounded, write_durably
 
 MAX_ROOT = 512_000
 """Most bytes of a root metadata file, here and in what waits for consent."""
@@ -63,7 +64,8 @@ class TufClient(Updater):
         target_url: str | None = None,
     ) -> None:
         self._looked_at: Targets | None = None
-        metadata_dir.mkdir(parents=True, exist_ok=True)
+        with changing(metadata_dir):
+            metadata_dir.mkdir(parents=True, exist_ok=True)
         super().__init__(
             str(metadata_dir),
             metadata_url,
@@ -104,19 +106,29 @@ class TufClient(Updater):
             self._looked_at = targets
         return targets
 
+    def _persist_root(self, version: int, data: bytes) -> None:
+        with changing(Path(self._dir)):
+            super()._persist_root(version, data)
+
     def _persist_file(self, filename: str, data: bytes) -> None:
         """As python-tuf does, but it is still there after a power loss."""
-        write_durably(Path(filename), data)
+        with changing(Path(filename)):
+            write_file(Path(filename), data)
 
     def _update_root_symlink(self) -> None:
         """As python-tuf does, without a moment in which there is none."""
         place = os.path.join(self._dir, "root.json")
         aim = os.path.join("root_history", f"{self.root.version}.root.json")
         half = f"{place}.new"
-        with suppress(FileNotFoundError):
-            os.unlink(half)
-        os.symlink(aim, half)
-        os.replace(half, place)
+        with suppress(OSError):
+            if os.readlink(place) == aim:
+                return
+        with changing(Path(place)):
+            with suppress(FileNotFoundError):
+                os.unlink(half)
+            os.symlink(aim, half)
+            os.replace(half, place)
+            sync_folder(self._dir)
 
 
 def read_root(data: bytes) -> Metadata[Root]:

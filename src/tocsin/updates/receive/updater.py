@@ -13,6 +13,7 @@ files do not verify is left aside and the next one is asked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from tocsin.updates.receive.errors import (
     MetadataRefused,
     NotTriedOut,
     NotVouchedFor,
+    NotWritten,
     StateDamaged,
 )
 from tocsin.updates.receive.former import former_in_use
@@ -115,6 +117,11 @@ class Update(Run):
             return outcome
 
     def _remember(self, outcome: str, text: str, *, fresh: bool = False) -> None:
+        # Why a run failed is not to be hidden by a disk that does not take even that.
+        with nullcontext() if fresh else suppress(NotWritten):
+            self._keep_last_run(outcome, text, fresh=fresh)
+
+    def _keep_last_run(self, outcome: str, text: str, *, fresh: bool) -> None:
         at = datetime.now(UTC)
         last = self._state.last_run()
         confirmed = at if fresh else (last.confirmed if last else None)

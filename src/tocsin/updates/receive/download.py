@@ -13,9 +13,9 @@ from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError
 from tuf.api.metadata import TargetFile
 
 from tocsin.updates.layout import stored_target
-from tocsin.updates.receive.errors import ContentRefused, UpdateError
+from tocsin.updates.receive.errors import ContentRefused
 from tocsin.updates.receive.fetch import is_absent
-from tocsin.updates.receive.files import raise_if_full
+from tocsin.updates.receive.files import refused
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
 
 Progress = Callable[[str, int, int], None]
@@ -121,8 +121,7 @@ def download_target(
             if is_absent(error) or not mirrors.standing():
                 raise mirrors.nothing_reached(str(error)) from error
         except OSError as error:
-            raise_if_full(error, place)
-            raise UpdateError(f"{place}: {error.strerror or error}") from error
+            raise refused(error, place) from error
 
 
 def fetch_file(
@@ -142,7 +141,7 @@ def fetch_file(
         Whether a mirror had it.
 
     Raises:
-        UpdateError: it cannot be written.
+        NotWritten: it cannot be written.
     """
     target = TargetFile(length, {"sha256": sha256}, path)
     try:
@@ -162,8 +161,7 @@ def fetch_file(
         place.unlink(missing_ok=True)
         return False
     except OSError as error:
-        raise_if_full(error, place)
-        raise UpdateError(f"{place}: {error.strerror or error}") from error
+        raise refused(error, place) from error
 
 
 def _append(
@@ -226,8 +224,7 @@ def unpack_database(packed: Path, out: Path, sha256: str, length: int, progress:
         if isinstance(error, zstandard.ZstdError):
             raise ContentRefused(f"{packed.name}: not compressed as it must be: {error}") from None
         if isinstance(error, OSError):
-            raise_if_full(error, out)
-            raise UpdateError(f"{out}: {error.strerror or error}") from error
+            raise refused(error, out) from error
         raise
 
 

@@ -25,7 +25,7 @@ from typing import IO, NamedTuple
 from tocsin.updates.errors import WheelError
 from tocsin.updates.receive.download import Progress
 from tocsin.updates.receive.errors import ContentRefused, UpdateError
-from tocsin.updates.receive.files import raise_if_full
+from tocsin.updates.receive.files import refused
 from tocsin.updates.statement import WheelEntry
 from tocsin.updates.wheels import ARCHIVE_ERRORS, WheelFacts, WheelName, read_facts
 
@@ -98,8 +98,7 @@ def build_environment(
         progress("compiling", 0, 0)
         _compile(folder, final)
     except OSError as error:
-        raise_if_full(error, folder)
-        raise UpdateError(f"{error.filename or folder}: {error.strerror or error}") from error
+        raise refused(error, folder, again="tocsin update software") from error
     finally:
         os.umask(umask)
 

@@ -74,12 +74,22 @@ def changing(
     try:
         yield
     except OSError as error:
-        said = error.strerror or str(error)
-        if isinstance(error, NotSynced):
-            said = f"written, and the disk does not say that it keeps it: {said}"
-        raise _kind(error)(
-            f"{error.filename or place}: {said}; {in_use()}. {advice(error, again)}"
-        ) from error
+        raise refused(error, place, in_use, again=again) from error
+
+
+def refused(
+    error: OSError,
+    place: object,
+    in_use: Callable[[], str] = _stays,
+    *,
+    again: str = "tocsin update",
+) -> NotWritten:
+    """What to raise where the disk refuses; see `changing`."""
+    kind = NoRoom if error.errno in _FULL else NotWritten
+    said = error.strerror or str(error)
+    if isinstance(error, NotSynced):
+        said = f"written, and the disk does not say that it keeps it: {said}"
+    return kind(f"{error.filename or place}: {said}; {in_use()}. {advice(error, again)}")
 
 
 def raise_if_full(error: OSError, place: object) -> None:
@@ -89,7 +99,7 @@ def raise_if_full(error: OSError, place: object) -> None:
         NoRoom: it is.
     """
     if error.errno in _FULL:
-        raise NoRoom(f"{place}: {error.strerror}; {_stays()}. {advice(error)}") from error
+        raise refused(error, place) from error
 
 
 def advice(error: OSError, again: str = "tocsin update") -> str:
@@ -99,7 +109,3 @@ def advice(error: OSError, again: str = "tocsin update") -> str:
     if error.errno in _CLOSED:
         return f"Root updates the device ('sudo {again}'), where the disk may be written"
     return f"Look at the disk ('dmesg' says what it reported), then run '{again}' again"
-
-
-def _kind(error: OSError) -> type[NotWritten]:
-    return NoRoom if error.errno in _FULL else NotWritten

@@ -19,7 +19,6 @@ from tocsin.transparency.note import SignedNote
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.updates.receive.errors import UpdateError
 from tocsin.updates.receive.former import former_in_use
-from tocsin.updates.receive.recheck import recheck
 from tocsin.updates.receive.state import Installed, UpdateState
 
 
@@ -94,39 +93,6 @@ def _log_values(state: UpdateState) -> dict[str, Any] | None:
     except TransparencyError:
         return None
     return {"origin": head.origin, "size": head.size}
-
-
-def verified_values(settings: Settings, named: Path | None) -> list[dict[str, Any]]:
-    """Everything that is installed, looked at again.
-
-    Raises:
-        UpdateError: it cannot be looked at.
-    """
-    values = []
-    trust, needed = device_trust(settings, named), settings.updates.rebuilders
-    for each in recheck(state_of(settings), trust, rebuilders=needed):
-        points = (each.content, *each.vouching.findings)
-        verdict = each.vouching.verdict
-        values.append(
-            {
-                "version": each.version,
-                "in_use": each.in_use,
-                "stands": each.stands,
-                "points": [
-                    {"point": p.point, "stands": p.stands, "detail": p.detail} for p in points
-                ],
-                "signed_by": sorted(each.vouching.signed_by),
-                "witnesses": [
-                    {
-                        "name": standing.witness.name,
-                        "standing": standing.standing.value,
-                        "timestamp": standing.timestamp,
-                    }
-                    for standing in (verdict.witnesses if verdict else ())
-                ],
-            }
-        )
-    return values
 
 
 def roll_back(settings: Settings, version: int | None) -> tuple[int, int]:

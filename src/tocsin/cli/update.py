@@ -12,7 +12,8 @@ from tocsin.cli.update_copies import bundle, mirror
 from tocsin.cli.update_software import software
 from tocsin.cli.update_sources import sources
 from tocsin.cli.update_trust import trust
-from tocsin.cli.update_versions import pin, rollback, status, verify
+from tocsin.cli.update_verify import verify
+from tocsin.cli.update_versions import pin, rollback, status
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 

@@ -1,4 +1,4 @@
-"""`tocsin update status|verify|rollback|pin`: the versions that are on this device."""
+"""`tocsin update status|rollback|pin`: the versions that are on this device."""
 
 from __future__ import annotations
 
@@ -68,43 +68,6 @@ def status(folder: Path | None, as_json: bool) -> None:
     for line in values["attention"]:
         click.echo(printable(f"tocsin: {line}"), err=True)
     sys.exit(1 if values["attention"] else 0)
-
-
-@click.command("verify", context_settings=_CONTEXT)
-@_TRUST
-@_JSON
-def verify(folder: Path | None, as_json: bool) -> None:
-    """Look at everything that is installed again, off line, and say who vouches for it.
-
-    The file is hashed, the publisher's signatures on its log entry are checked, the proof that it
-    is logged, and the witnesses' cosignatures by the policy as it is now.
-
-    Exit status: 0 everything stands; 1 something does not.
-
-    \b
-    Examples:
-      tocsin update verify
-      tocsin update verify --trust ~/stricter
-    """
-    from tocsin.app.update_versions import verified_values
-    from tocsin.cli.settings_option import current_settings
-
-    values = verified_values(current_settings(), folder)
-    good = bool(values) and all(each["stands"] for each in values)
-    if as_json:
-        click.echo(json.dumps({"stands": good, "versions": values}))
-        sys.exit(0 if good else 1)
-    if not values:
-        click.echo("nothing is installed yet: tocsin update")
-    for each in values:
-        use = ", in use" if each["in_use"] else ""
-        click.echo(f"version {each['version']}{use}: {'stands' if each['stands'] else 'DOES NOT'}")
-        rows = [
-            ("ok" if point["stands"] else "WRONG", point["point"], point["detail"])
-            for point in each["points"]
-        ]
-        click.echo(format_table(rows, indent=2))
-    sys.exit(0 if good else 1)
 
 
 @click.command("rollback", context_settings=_CONTEXT)

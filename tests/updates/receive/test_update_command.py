@@ -101,6 +101,7 @@ def test_the_whole_life_of_a_device(tmp_path: Path) -> None:
     done = machine.call("update")
     assert done.returncode == 2
     assert "choose whom to trust first" in done.stderr
+    assert machine.call("update", "verify").returncode == 2
     trusted = machine.json(
         *("update", "trust", "--root", repository.folder / "metadata" / "1.root.json"),
         *("--policy", policy, "--mirror", repository.folder),
@@ -130,6 +131,8 @@ def test_the_whole_life_of_a_device(tmp_path: Path) -> None:
     verified = machine.json("update", "verify")
     assert verified["stands"]
     assert [each["version"] for each in verified["versions"]] == [2]
+    assert [each["stands"] for each in (*verified["metadata"], *verified["log"])] == [True, True]
+    assert "everything stands" in machine.call("update", "verify").stdout
     assert machine.call("update", "rollback").returncode == 2  # nothing to go back to
     assert machine.json("update", "pin") == {"pinned": 2}
     assert machine.json("update")["why"] == "version 2 is pinned"
@@ -145,6 +148,9 @@ def test_the_whole_life_of_a_device(tmp_path: Path) -> None:
         if not point["stands"]
     }
     assert {"content", "subject"} <= wrong
+    said = machine.call("update", "verify")
+    assert "database 2, in use: DOES NOT" in said.stdout
+    assert "1 of these must not be relied on" in said.stdout
 
 
 def test_going_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,9 @@ from tocsin.updates.receive.files import refused
 from tocsin.updates.statement import WheelEntry
 from tocsin.updates.wheels import ARCHIVE_ERRORS, WheelFacts, WheelName, read_facts
 
+INSTALLER = {"INSTALLER": b"tocsin\n"}
+"""Who installed it, as its `.dist-info` says (PyPA, "Recording installed projects")."""
+
 _UMASK = 0o022
 _LONGEST_COMPILING = 600.0
 
@@ -108,6 +111,18 @@ def python_of(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def places_of(folder: Path, project: str) -> dict[str, str]:
+    """Where the parts of a wheel go in an environment, by the scheme's names.
+
+    Args:
+        folder: of the environment.
+        project: whose wheel it is.
+    """
+    paths = sysconfig.get_paths("venv", vars={"base": str(folder), "platbase": str(folder)})
+    places = {name: paths[name] for name in ("purelib", "platlib", "scripts", "data")}
+    return {**places, "headers": str(folder / "include" / project)}
+
+
 def _make(folder: Path) -> None:
     try:
         import venv
@@ -132,11 +147,10 @@ def _install(wheel: Wheel, folder: Path, final: Path) -> None:
     from installer.exceptions import InstallerError
     from installer.sources import WheelFile
 
-    paths = sysconfig.get_paths("venv", vars={"base": str(folder), "platbase": str(folder)})
-    scheme = {name: paths[name] for name in ("purelib", "platlib", "scripts", "data")}
-    scheme["headers"] = str(folder / "include" / wheel.name.project)
     destination = SchemeDictionaryDestination(
-        scheme, interpreter=str(python_of(final)), script_kind="posix"
+        places_of(folder, wheel.name.project),
+        interpreter=str(python_of(final)),
+        script_kind="posix",
     )
     with opened(wheel) as file:
         read_facts(file, wheel.name)
@@ -145,7 +159,7 @@ def _install(wheel: Wheel, folder: Path, final: Path) -> None:
                 archive.filename = wheel.name.file  # by which the library knows what it is
                 source = WheelFile(archive)
                 source.validate_record(validate_contents=False)
-                install(source, destination, {"INSTALLER": b"tocsin\n"})
+                install(source, destination, INSTALLER)
         except FileExistsError as error:
             raise WheelError(f"{wheel.name.file}: it would replace a file: {error}") from None
         except (InstallerError, AssertionError, *ARCHIVE_ERRORS) as error:

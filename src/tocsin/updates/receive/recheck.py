@@ -1,86 +1,123 @@
-"""Looks at everything that is installed again, off line, and says who vouches for it."""
+"""Looks at the databases that are here again, off line, and says who vouches for them.
+
+Whatever is damaged or missing is a point that does not stand, so that one damaged file hides
+nothing else. Digests are taken from the files themselves: what was noted about them proves nothing.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from tuf.api.metadata import Root
+
+from tocsin.errors import TocsinError
 from tocsin.transparency.policy import Policy
 from tocsin.updates.layout import database_name
 from tocsin.updates.receive.download import digest_of
 from tocsin.updates.receive.errors import MetadataRefused, StateDamaged
+from tocsin.updates.receive.former import former_in_use
 from tocsin.updates.receive.rebuilders import rebuilt_finding, who_rebuilt
 from tocsin.updates.receive.roots import agreed_logs, target_keys
-from tocsin.updates.receive.state import UpdateState
+from tocsin.updates.receive.state import CURRENT, DATABASE, FORMER, UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import read_root
 from tocsin.updates.receive.verify import Expected, Finding, Vouching, examine
 from tocsin.updates.statement import DatabasePredicate
 
+Told = Callable[[str], None]
+"""Told what is being looked at."""
+
 
 @dataclass(frozen=True)
 class Rechecked:
-    """One version.
+    """One thing that was looked at again.
 
     Attributes:
-        version: of the database.
-        in_use: whether it is the one in use.
-        content: whether the file is the one that came.
-        vouching: what the log entry, the log and the witnesses say.
+        kind: `database`, `release`, `metadata` or `log`.
+        name: a version, or what else tells it from others of its kind.
+        in_use: whether it is what is used.
+        findings: every point.
+        vouching: what the log entry, the log and the witnesses say; None where there is none.
     """
 
-    version: int
+    kind: str
+    name: str
     in_use: bool
-    content: Finding
-    vouching: Vouching
+    findings: tuple[Finding, ...]
+    vouching: Vouching | None = None
 
     @property
     def stands(self) -> bool:
         """Whether everything is as it must be."""
-        return self.content.stands and self.vouching.stands
+        return all(finding.stands for finding in self.findings)
 
 
 def recheck(
-    state: UpdateState, trust: Trust, policy: Policy | None = None, *, rebuilders: int = 0
+    state: UpdateState,
+    trust: Trust,
+    policy: Policy | None = None,
+    *,
+    rebuilders: int = 0,
+    told: Told = lambda _: None,
 ) -> list[Rechecked]:
-    """Look at every version that is kept.
+    """Look at every version that is kept, and at what scans use.
 
     Args:
         state: of the device.
         trust: what the user chose.
         policy: another one to judge by.
         rebuilders: how many must have rebuilt a version.
-
-    Raises:
-        StateDamaged: what was kept about a version is missing.
-        MetadataRefused: the root it came under is damaged.
+        told: told what is being looked at.
     """
     current = state.installed().current
-    return [
-        _one(state, trust, policy or trust.policy, version, rebuilders, version == current)
-        for version in state.kept_versions()
-    ]
+    found = []
+    for version in state.kept_versions():
+        told(f"database {version}")
+        link = (_linked(state, version),) if version == current else ()
+        try:
+            one = _one(state, trust, policy or trust.policy, version, rebuilders)
+        except (TocsinError, OSError) as error:
+            one = Rechecked(
+                "database", str(version), False, (Finding("record", False, str(error)),)
+            )
+        found.append(replace(one, in_use=version == current, findings=(*one.findings, *link)))
+    if current and current not in state.kept_versions():
+        missing = Finding("content", False, "it is not here any more; run 'tocsin update'")
+        found.append(Rechecked("database", str(current), True, (missing,)))
+    if former_in_use(state):
+        found.append(_former(state))
+    return found
 
 
-def _one(
-    state: UpdateState, trust: Trust, policy: Policy, version: int, needed: int, in_use: bool
-) -> Rechecked:
-    how = state.received(version)
-    held = trust.root if how.root_version == trust.root_version else None
-    held = held or state.root_bytes(how.root_version)
+def root_that_was(state: UpdateState, trust: Trust, version: int) -> Root:
+    """The root under which something came.
+
+    Raises:
+        StateDamaged: it is not here any more.
+        MetadataRefused: it is damaged.
+    """
+    held = trust.root if version == trust.root_version else None
+    held = held or state.root_bytes(version)
     if held is None:
         raise StateDamaged(
-            f"version {version} came under root {how.root_version}, which is not here any more; "
-            "run 'tocsin update'"
+            f"it came under root {version}, which is not here any more; run 'tocsin update'"
         )
     root = read_root(held).signed
-    if root.version != how.root_version:
-        raise MetadataRefused(f"root {how.root_version} is not the one that was kept")
+    if root.version != version:
+        raise MetadataRefused(f"root {version} is not the one that was kept")
+    return root
+
+
+def _one(state: UpdateState, trust: Trust, policy: Policy, version: int, needed: int) -> Rechecked:
+    how = state.received(version)
+    root = root_that_was(state, trust, how.root_version)
     sha256, length = digest_of(state.database(version))
     try:
         entry, proof = state.evidence_of(version)
     except StateDamaged:
         entry = proof = None  # type: ignore[assignment]
-    # The digest is taken from the file itself: what was noted about it proves nothing.
     expected = Expected(database_name(version), sha256, DatabasePredicate, version)
     vouching = examine(
         expected, entry, proof, *target_keys(root), policy, log_keys=agreed_logs(state)
@@ -91,4 +128,26 @@ def _one(
         vouching = replace(vouching, findings=findings)
     same = (sha256, length) == (how.sha256, how.length)
     said = f"{length:,} bytes as they came" if same else f"changed since it came ({how.sha256})"
-    return Rechecked(version, in_use, Finding("content", same, said), vouching)
+    findings = (Finding("content", same, said), *vouching.findings)
+    return Rechecked("database", str(version), False, findings, vouching)
+
+
+def _linked(state: UpdateState, version: int) -> Finding:
+    """Whether scans use what is said to be in use."""
+    place = state.folder / CURRENT
+    try:
+        same = os.path.samefile(place, state.database(version))
+    except OSError as error:
+        return Finding("link", False, f"{place}: {error.strerror}; run 'tocsin update'")
+    if same:
+        return Finding("link", True, f"{CURRENT} leads to it")
+    return Finding("link", False, f"{state.in_use_words()}, by {CURRENT}; run 'tocsin update'")
+
+
+def _former(state: UpdateState) -> Rechecked:
+    _, length = digest_of(state.folder / FORMER / DATABASE)
+    said = (
+        f"{length:,} bytes of the publisher before, for whom nobody whom you chose vouches; "
+        "'tocsin update' brings the first of the one that you chose"
+    )
+    return Rechecked("database", FORMER, True, (Finding("publisher", False, said),))

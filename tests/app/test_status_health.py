@@ -290,6 +290,14 @@ def test_a_later_release_is_told_and_is_no_fault() -> None:
     assert exit_status(judgements) == 0
 
 
+def test_a_release_that_failed_here_is_not_told_as_one_to_be_installed() -> None:
+    judgements = judge(seen(updates=Updates(software="1.1", software_failed="it crashed")))
+    ((level, text),) = said(judgements, "software")
+    assert level is Level.NOTE
+    assert "did not pass its test here: it crashed" in text
+    assert [each.advice for each in judgements] == ["tocsin update software --again"]
+
+
 def test_tasks_as_their_runs_left_them(tmp_path: Path) -> None:
     for name, progress in {
         "full": Progress(state=State.FINISHED, ended=NOW - DAY, found=2, files=1000),

@@ -37,6 +37,8 @@ def examine_updates(settings: Settings) -> Iterator[Check]:
     if seen.updates.trusted:
         later = seen.updates.software
         said = f"{later} is there: tocsin update software" if later else "no later release is known"
+        if failed := seen.updates.software_failed:
+            said = f"{later} is there and did not pass its test here: {failed}"
         yield Check("installation", "release", State.OK, f"this is {VERSION}; {said}")
 
 

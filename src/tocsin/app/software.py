@@ -119,7 +119,7 @@ def _go_back(
     """
     with store.locked():
         release = store.release(outcome.now)
-        store.refuse(release.sha256, f"the daemon did not come up: {daemon.text}")
+        store.refuse(release, f"the daemon did not come up: {daemon.text}")
         if outcome.before:
             store.switch(outcome.before)
         else:

@@ -59,7 +59,8 @@ def _from_state(settings: Settings, seen: Updates) -> Updates:
             confirmed=last.confirmed.timestamp() if last.confirmed else 0.0,
             outcome=last.outcome,
             text=last.text,
-            software=later_software(last),
+            software=(later := later_software(last)),
+            software_failed=failed_software(later),
         )
     pending = sorted(state.pending())
     seen = seen._replace(
@@ -101,6 +102,35 @@ def later_software(last: LastRun | None) -> str:
         if highest is not None and seen <= highest:
             return ""  # somebody went back from it, or this is not the program in use
     return last.software
+
+
+def failed_software(version: str) -> str:
+    """Why a release did not pass its test here; empty if it did, or was not tried yet.
+
+    Args:
+        version: of it; empty for none.
+    """
+    from tocsin.app.software_place import software_folder
+    from tocsin.updates.receive.installations import Installations
+
+    with suppress(TocsinError, OSError):
+        return Installations(software_folder()).failed(version) if version else ""
+    return ""
+
+
+def software_words(version: str, failed: str) -> str:
+    """What is said of a later release, and what to do.
+
+    Args:
+        version: of it.
+        failed: why it did not pass its test here; empty for none.
+    """
+    if not failed:
+        return f"version {version} of tocsin is there: tocsin update software"
+    return (
+        f"version {version} of tocsin is there and did not pass its test here: {failed}. "
+        "'tocsin update software --again' tries it once more"
+    )
 
 
 def sources_seen(settings: Settings) -> tuple[tuple[Source, ...], str]:

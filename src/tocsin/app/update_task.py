@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from tocsin.app.acting import write_events
 from tocsin.app.installed import sources_folder
+from tocsin.app.update_health import failed_software
 from tocsin.app.update_rounds import has_sources, is_trusted
 from tocsin.app.updates import Asked, state_of, update_device
 from tocsin.errors import TocsinError
@@ -157,7 +158,7 @@ def _waiting(new: Sequence[Waiting]) -> Event | None:
 
 def _later(outcome: Outcome, told: str) -> Event | None:
     """What is journalled of a later release of the program, once for each."""
-    if outcome.software in ("", told):
+    if outcome.software in ("", told) or failed_software(outcome.software):
         return None
     return _event(
         f"version {outcome.software} of tocsin is there, this is {VERSION}: tocsin update software",

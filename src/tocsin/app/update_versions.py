@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.app.update_health import later_software
+from tocsin.app.update_health import failed_software, later_software
 from tocsin.app.update_sources import sources_values
 from tocsin.app.update_test import try_out
 from tocsin.app.updates import Asked, device_trust, is_trust_stated, state_of
@@ -54,6 +54,7 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         )
     if last is not None and last.outcome == "failed":
         attention.append(f"the last update failed: {last.text}")
+    later = later_software(last)
     pending = sorted(state.pending())
     if pending:
         attention.append(f"root {pending[-1]} waits for you: 'tocsin update consent' shows it")
@@ -76,7 +77,8 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
             "text": last.text,
             "confirmed": last.confirmed.timestamp() if last.confirmed else None,
         },
-        "software": later_software(last),
+        "software": later,
+        "software_failed": failed_software(later),
         "pending_roots": pending,
         "refused": state.refused(),
         "sources": held,

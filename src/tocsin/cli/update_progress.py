@@ -112,9 +112,10 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         ]
         click.echo(format_table(rows, ("step", "time", "bytes", ""), indent=2))
     if outcome.software:
-        click.echo(
-            printable(f"version {outcome.software} of tocsin is there: tocsin update software")
-        )
+        from tocsin.app.update_health import failed_software, software_words
+
+        failed = failed_software(outcome.software)
+        click.echo(printable(software_words(outcome.software, failed)))
     for waiting in outcome.waiting:
         click.echo(
             printable(

@@ -61,7 +61,9 @@ def status(folder: Path | None, as_json: bool) -> None:
         if last["confirmed"]:
             rows.append(("confirmed", f"as the newest on {local_time(last['confirmed'])}"))
     if values["software"]:
-        rows.append(("tocsin", f"version {values['software']} is there: tocsin update software"))
+        from tocsin.app.update_health import software_words
+
+        rows.append(("tocsin", software_words(values["software"], values["software_failed"])))
     click.echo(format_table(rows))
     if values["sources"]:
         click.echo("\n" + format_table(source_rows(values["sources"]), SOURCE_HEADS))

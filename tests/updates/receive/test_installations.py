@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from receive_samples import Repository
 from software_samples import SoftwareDevice, add_release, make_wheels
@@ -260,6 +261,8 @@ def test_the_last_refusals_are_remembered(tmp_path: Path) -> None:
     store = Installations(tmp_path / "software")
     with store.locked():
         for number in range(60):
-            store.refuse(f"{number:064x}", "bad")
+            each = msgspec.structs.replace(release(f"{number}.0"), sha256=f"{number:064x}")
+            store.refuse(each, "bad")
     assert next(iter(store.record().refused)) == f"{10:064x}"
-    assert len(store.record().refused) == 50
+    assert len(store.record().refused) == len(store.record().failed) == 50
+    assert (store.failed("9.0"), store.failed("10.0")) == ("", "bad")

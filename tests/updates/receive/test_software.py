@@ -438,7 +438,11 @@ def test_a_program_that_is_newer_than_the_release_keeps_it_out(scene: Scene) -> 
     scene.device.prefix = scene.folder / "elsewhere"
     scene.device.running = "2.0"
     assert scene.device.install().why == "version 2.0 is the newest"
+    assert scene.device.install(check_only=True).why == "version 2.0 is the newest"
     scene.device.running = "1.0"  # the same version, moved to where releases are side by side
+    looked = scene.device.install(check_only=True)
+    assert (looked.available, looked.changed) == ("1.0", False)
+    assert "where there is no release yet" in looked.why
     assert scene.device.install().changed
 
 

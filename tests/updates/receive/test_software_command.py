@@ -142,7 +142,7 @@ def test_the_daemons_round_journals_a_later_release_once(
             machine.call("background")
     assert [event.details["software"] for event in told if event.action == "available"] == ["1.1.1"]
     assert machine.json("status")["software"] == "1.1.1"
-    assert "version 1.1.1 is there: tocsin update software" in machine.call("status")[0]
+    assert "version 1.1.1 of tocsin is there: tocsin update software" in machine.call("status")[0]
     # What mirrors cannot say for a while was true before.
     mirror = machine.repository.folder
     mirror.rename(mirror.with_name("away"))
@@ -165,6 +165,13 @@ def test_a_release_that_does_not_do_ends_with_2(machine: Machine) -> None:
     _, error = machine.call("software", "status")
     assert "Found.It" in error
     assert machine.json("software")["why"] == "version 1.2 did not pass its test here"
+    with mock.patch("tocsin.app.updates.try_out"):
+        said, _ = machine.call()
+    assert "version 1.2 of tocsin is there and did not pass its test here: it says Found.It" in said
+    assert "'tocsin update software --again'" in said
+    said, _ = machine.call("status", status=0)
+    assert "did not pass its test here" in said
+    assert "Found.It" in machine.json("status", status=0)["software_failed"]
 
 
 def test_help_has_examples(machine: Machine) -> None:

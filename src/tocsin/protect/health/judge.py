@@ -194,7 +194,11 @@ def _updates(seen: Seen) -> Iterator[Judgement]:
 
 
 def _software(seen: Seen) -> Iterator[Judgement]:
-    if later := seen.updates.software:
+    later, failed = seen.updates.software, seen.updates.software_failed
+    if later and failed:
+        text = f"version {later} of tocsin is there and did not pass its test here: {failed}"
+        yield Judgement(Level.NOTE, "software", text, f"{_TRY} software --again")
+    elif later:
         text = f"version {later} of tocsin is there, this is {seen.version}: {_TRY} software"
         yield Judgement(Level.NOTE, "software", text)
 

@@ -128,6 +128,7 @@ class Updates(NamedTuple):
         quorum_met: whether they are enough; None when this user cannot tell.
         log: in which it stands.
         software: later version of the program that the last one saw; empty for none.
+        software_failed: why that did not pass its test here; empty if it was not tried.
         trouble: why this cannot be told.
     """
 
@@ -149,6 +150,7 @@ class Updates(NamedTuple):
     quorum_met: bool | None = None
     log: str = ""
     software: str = ""
+    software_failed: str = ""
     trouble: str = ""
 
 

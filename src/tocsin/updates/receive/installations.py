@@ -92,11 +92,13 @@ class Record(msgspec.Struct, frozen=True):
             be the one in use again, or still: this is written before the link is replaced.
         highest: the highest version that was in use before the one that is.
         refused: SHA-256 of manifests whose release did not pass its test here, and why.
+        failed: SHA-256 by version of those.
     """
 
     previous: tuple[str, ...] = ()
     highest: str = ""
     refused: dict[str, str] = {}
+    failed: dict[str, str] = {}
 
 
 class Installations:
@@ -329,13 +331,20 @@ class Installations:
                 sync_folder(self.folder)
         _remove(self.place(name))
 
-    def refuse(self, sha256: str, reason: str) -> None:
+    def failed(self, version: str) -> str:
+        """Why the last release of a version did not pass its test here; empty for none."""
+        record = self.record()
+        return record.refused.get(record.failed.get(version, ""), "")
+
+    def refuse(self, release: Release, reason: str) -> None:
         """Remember that a release did not pass its test; the last 50 are."""
         record = self.record()
-        held = {**record.refused, sha256: reason[:1000]}
+        held = {**record.refused, release.sha256: reason[:1000]}
         kept = dict(list(held.items())[-_MOST_REFUSED:])
+        failed = {**record.failed, release.version: release.sha256}
+        failed = {version: sha256 for version, sha256 in failed.items() if sha256 in kept}
         with self._changing(self.folder):
-            self._keep(msgspec.structs.replace(record, refused=kept))
+            self._keep(msgspec.structs.replace(record, refused=kept, failed=failed))
 
     def prune(self) -> list[str]:
         """Remove releases that are neither in use, nor one of the two before, nor running.

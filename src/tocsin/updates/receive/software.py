@@ -187,6 +187,8 @@ class SoftwareUpdate(Run):
         outcome.available = str(offered.version)
         if self._wishes.check_only:
             outcome.why = f"version {offered.version} can be installed"
+            if str(offered.version) == str(Version(self._wishes.running)):
+                outcome.why += f" in {self._installations.folder}, where there is no release yet"
             return outcome
         self._carry_out(client, offered, picked, outcome)
         return outcome
@@ -205,7 +207,7 @@ class SoftwareUpdate(Run):
             lambda target: self._wishes.due_at(target, device),
             self._moment,
             in_use=Version(self._in_use()),
-            with_floor=highest is None and not self._wishes.check_only,
+            with_floor=highest is None,
         )
 
     def _first_that_fits(
@@ -324,7 +326,7 @@ class SoftwareUpdate(Run):
         try:
             self._try_out(half, release.version)
         except TocsinError as error:
-            self._installations.refuse(release.sha256, str(error))
+            self._installations.refuse(release, str(error))
             raise ActivationFailed(
                 f"{SOFTWARE} {release.version} is what the publisher signed, and it did not pass "
                 f"its test on this device: {error}. {self._stays()}; 'tocsin update software "

@@ -61,12 +61,14 @@ class SourceAsked(NamedTuple):
         require_sign: refuse ClamAV's databases without `.sign`.
         allow_shrink: take a source that has lost more than half of its signatures.
         again: try again what did not pass its trial.
+        trial: tries the files of a source out, by its name; None to do so here.
     """
 
     key_file: Path | None = None
     require_sign: bool = False
     allow_shrink: bool = False
     again: bool = False
+    trial: Callable[[str, Sequence[Path]], None] | None = None
 
 
 class SourceOutcome(NamedTuple):
@@ -282,7 +284,10 @@ def _put_in_use(
     else:
         try:
             paths = [place.path(each) for each in wanted]
-            try_out_source(settings, place.name, paths, lambda text: say(f"{place.name}: {text}"))
+            if asked.trial is not None:
+                asked.trial(place.name, paths)
+            else:
+                try_out_source(settings, place.name, paths, lambda t: say(f"{place.name}: {t}"))
         except NotTriedOut as error:
             failed = f"what came could not be tried out here: {error}"
             if held is None:

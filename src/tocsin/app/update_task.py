@@ -1,22 +1,25 @@
 """One update in the background, in a process that has nothing else to do and few rights.
 
-As root it keeps only the rights that confining workers takes, so that what answers over the
-network meets no process that may write where it likes. What came of it is journalled: a version
-that was taken into use, a later release of the program, a publisher that waits for consent, and a
-failure when it is another one than the last time.
+As root that is two processes: what confining workers takes is kept by one that never talks to
+the network, and what does has no capability at all (`update_apart`). What came of it is
+journalled: a version that was taken into use, a later release of the program, a publisher that
+waits for consent, and a failure when it is another one than the last time.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from tocsin.app.acting import write_events
-from tocsin.app.installed import sources_folder
+from tocsin.app.installed import sources_folder, updates_folder
+from tocsin.app.ownership import make_journal_folder
+from tocsin.app.update_apart import Done, Say, Trials, without_rights
 from tocsin.app.update_health import failed_software
 from tocsin.app.update_rounds import has_sources, is_trusted
+from tocsin.app.update_test import try_out, try_out_source
 from tocsin.app.updates import Asked, state_of, update_device
 from tocsin.errors import TocsinError
 from tocsin.protect.daemon.rights import keep_capabilities
@@ -41,9 +44,7 @@ _RIGHTS = (
 """What confining workers takes, and writing to the journal as the daemon's user."""
 
 
-def update_in_background(
-    settings: Settings, say: Callable[[str], None] = lambda _: None
-) -> tuple[int, list[str]]:
+def update_in_background(settings: Settings, say: Say = lambda _: None) -> tuple[int, list[str]]:
     """Bring this device up to date with as little as possible.
 
     Args:
@@ -56,25 +57,49 @@ def update_in_background(
     """
     trouble = lower_priority(_NICE, idle_io=True)
     if os.geteuid() == 0:
+        with suppress(TocsinError, OSError):  # what cannot be journalled is said at the end
+            make_journal_folder(settings)  # which takes a right that nothing later does
         keep_capabilities(*_RIGHTS)
-    status, events = _signed(settings, say) if is_trusted(settings) else (TAKEN, [])
+    trials = Trials(
+        lambda database: try_out(settings, database),
+        lambda name, files: try_out_source(settings, name, files),
+    )
+
+    def work(asked: Trials, told: Say) -> Done:
+        return _round(settings, asked, told)
+
     try:
-        failed, of_sources = _from_sources(settings, say)
+        if os.geteuid() == 0:
+            folders = (updates_folder(settings), sources_folder(settings))
+            done = without_rights(work, trials, folders, say)
+        else:
+            done = work(trials, say)
+    except UpdateError as error:
+        say(str(error))
+        event = _event(f"the update failed: {error}", Severity.WARNING, "failed")
+        done = Done(FAILED, [event])
+    if done.events and (unwritten := write_events(settings, done.events)):
+        trouble.append(f"not journalled: {unwritten}")
+    return done.status, trouble
+
+
+def _round(settings: Settings, trials: Trials, say: Say) -> Done:
+    """Everything but trials and the journal."""
+    status, events = _signed(settings, trials, say) if is_trusted(settings) else (TAKEN, [])
+    try:
+        failed, of_sources = _from_sources(settings, trials, say)
     except (TocsinError, OSError) as error:
         say(str(error))
         failed, of_sources = True, _told_once(settings, f"the sources: {error}")
-    events += of_sources
-    if events and (unwritten := write_events(settings, events)):
-        trouble.append(f"not journalled: {unwritten}")
-    return status or (FAILED if failed else TAKEN), trouble
+    return Done(status or (FAILED if failed else TAKEN), [*events, *of_sources])
 
 
-def _signed(settings: Settings, say: Callable[[str], None]) -> tuple[int, list[Event]]:
+def _signed(settings: Settings, trials: Trials, say: Say) -> tuple[int, list[Event]]:
     """The publisher's database: exit status, and what is to be journalled."""
     before, known = _before(settings)
     later = before.software if before is not None else ""
     try:
-        outcome = update_device(settings, Asked())
+        outcome = update_device(settings, Asked(), trial=trials.database)
     except StateBusy as error:  # somebody updates by hand: that is no failure to tell of
         say(str(error))
         return FAILED, []
@@ -89,7 +114,7 @@ def _signed(settings: Settings, say: Callable[[str], None]) -> tuple[int, list[E
     return WAITS if outcome.waiting else TAKEN, events
 
 
-def _from_sources(settings: Settings, say: Callable[[str], None]) -> tuple[bool, list[Event]]:
+def _from_sources(settings: Settings, trials: Trials, say: Say) -> tuple[bool, list[Event]]:
     """What others publish: whether one failed, and what is to be journalled."""
     if not has_sources(settings):
         return False, []
@@ -102,7 +127,8 @@ def _from_sources(settings: Settings, say: Callable[[str], None]) -> tuple[bool,
     )
 
     known = {each["name"]: each["trouble"] for each in sources_values(settings)}
-    outcomes = update_sources(settings, meant_sources(settings, ()), SourceAsked(), say=say)
+    asked = SourceAsked(trial=trials.source)
+    outcomes = update_sources(settings, meant_sources(settings, ()), asked, say=say)
     SourcePlace(sources_folder(settings)).forget_trouble()
     events = []
     for each in outcomes:

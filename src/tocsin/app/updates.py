@@ -26,7 +26,7 @@ from tocsin.updates.receive.http import HttpFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher, mirror_folders
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import REBUILDERS, Trust, read_trust
-from tocsin.updates.receive.updater import Outcome, Update, Wishes
+from tocsin.updates.receive.updater import Activate, Outcome, Update, Wishes
 from tocsin.updates.rings import due_at, is_due
 from tocsin.updates.throttle import Throttle
 from tocsin.version import VERSION
@@ -156,6 +156,7 @@ def update_device(
     asked: Asked,
     progress: Progress = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
+    trial: Activate | None = None,
 ) -> Outcome:
     """Bring this device up to date, or leave it as it was.
 
@@ -164,6 +165,7 @@ def update_device(
         asked: what differs from them.
         progress: told how far it is.
         say: told in a few words what takes a while.
+        trial: tries a database out; None to do so here.
 
     Raises:
         TocsinError: why it was left as it was.
@@ -192,7 +194,7 @@ def update_device(
         try_out(settings, database, say)
 
     with fetcher_of(settings, asked) as mirrors:
-        return Update(state, trust, mirrors, wishes, activate, progress).run()
+        return Update(state, trust, mirrors, wishes, trial or activate, progress).run()
 
 
 def _due(target: DatabaseTarget, channel: str, device: bytes, now: datetime) -> bool:

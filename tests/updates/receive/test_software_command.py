@@ -133,6 +133,8 @@ def test_the_daemons_round_journals_a_later_release_once(
     told: list[Event] = []
     monkeypatch.setattr(update_task, "keep_capabilities", lambda *_: None)
     monkeypatch.setattr(update_task, "lower_priority", lambda *_, **__: [])
+    monkeypatch.setattr(update_task, "without_rights", lambda work, tr, _, say: work(tr, say))
+    monkeypatch.setattr(update_task, "try_out", lambda *_: None)
     monkeypatch.setattr(update_task, "write_events", lambda _, new: told.extend(new) or "")
     machine.publish("1.1.1")
     before = machine.json("status")["software"]

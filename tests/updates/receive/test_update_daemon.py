@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from receive_samples import Repository
@@ -17,9 +21,11 @@ from tuf.api.metadata import Root
 
 from protect.running_daemon import RunningDaemon, daemon_folder, hear
 from tocsin.database.portable import build_portable
+from tocsin.sandbox.identity import others_may_read
 from tocsin.signatures.records import Kind, Record, Source
 from tocsin.updates.layout import PUBLISHER_FIELD
 
+USER = 54_321
 KNOWN = b"something of yesterday"
 SAMPLE = b"a sample that becomes known while the daemon runs"
 
@@ -160,6 +166,33 @@ def test_a_new_publisher_waits_and_status_says_so(updating: Updating) -> None:
         for each in said["judgements"]
     )
     assert b"FOUND" in updating.scanned(KNOWN)
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not others_may_read(Path(sys.executable)),
+    reason="only root can start a daemon as another user, who must be able to read this Python",
+)
+def test_an_ordinary_users_daemon_updates_what_is_theirs() -> None:
+    """No right is there to begin with; everything is the user's, and is tried out the same way."""
+    with daemon_folder() as folder:
+        made = Updating(folder)
+        for place in (folder, *folder.rglob("*")):
+            os.chown(place, USER, USER)
+        as_user = functools.partial(subprocess.Popen, user=USER, group=USER, extra_groups=[])
+        with mock.patch.object(subprocess, "Popen", as_user):
+            made.daemon.start()
+        try:
+            made.daemon.wait_until(lambda: made.told("updated"), 60)
+            made.publish(KNOWN, SAMPLE)
+            made.daemon.wait_until(lambda: b"FOUND" in made.scanned(SAMPLE), 60)
+            (first, *_) = made.told("updated")
+            assert first["uid"] == USER
+            assert not made.told("failed")
+            written = [*made.daemon.state.rglob("*"), *(folder / "cache").rglob("*")]
+            assert len(written) > 20
+            assert {each.lstat().st_uid for each in written} == {USER}
+        finally:
+            made.daemon.stop()
 
 
 def status(daemon: RunningDaemon) -> dict:

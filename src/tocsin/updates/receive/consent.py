@@ -71,6 +71,7 @@ class Step:
         kept: own root keys that stay.
         added: that are new.
         removed: that are gone.
+        custodians_needed: custodians' signatures that a succession takes; 0 without custodians.
         appointed: whether the publisher's own keys or the custodians, one of the two by
             themselves, signed in the number that it takes; who is not must not be agreed to.
     """
@@ -84,6 +85,7 @@ class Step:
     kept: frozenset[Identity]
     added: frozenset[Identity]
     removed: frozenset[Identity]
+    custodians_needed: int
     appointed: bool
 
     @property
@@ -140,7 +142,7 @@ def examine(agreed: bytes, old: bytes, new: bytes) -> Step:
         reason = f"what it says of its publisher cannot be read: {error}"
         none: frozenset[Identity] = frozenset()
         return Step(
-            after.signed.version, sha256, None, (reason,), none, none, none, none, none, False
+            after.signed.version, sha256, None, (reason,), none, none, none, none, none, 0, False
         )
     signers = _signers(before.signed, after) | _signers(after.signed, after)
     own = signers & was.own
@@ -162,6 +164,7 @@ def examine(agreed: bytes, old: bytes, new: bytes) -> Step:
         was.own & is_now.own,
         is_now.own - was.own,
         was.own - is_now.own,
+        needed,
         len(own) >= was.needed or 0 < needed <= len(appointing),
     )
 

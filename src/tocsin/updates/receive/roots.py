@@ -71,7 +71,12 @@ class Waiting:
 
 def target_keys(root: Root) -> tuple[Mapping[str, Key], int]:
     """Keys and threshold of a root's targets role."""
-    role = root.roles[Targets.type]
+    return role_keys(root, Targets.type)
+
+
+def role_keys(root: Root, name: str) -> tuple[Mapping[str, Key], int]:
+    """Keys and threshold of a root's role."""
+    role = root.roles[name]
     keys = {keyid: root.keys[keyid] for keyid in role.keyids if keyid in root.keys}
     return keys, role.threshold
 
@@ -322,6 +327,13 @@ def is_agreed(consent: Consent, step: Step) -> bool:
         agreed.version == step.version and hmac.compare_digest(agreed.sha256, step.sha256)
         for agreed in consent.roots
     )
+
+
+def agreed_ahead(state: UpdateState) -> tuple[Agreed, ...]:
+    """Roots that the user agreed to and that no update has put in force yet."""
+    held = state.newest_root()
+    newest = read_root(held).signed.version if held is not None else 0
+    return tuple(agreed for agreed in state.consent().roots if agreed.version > newest)
 
 
 def agree(state: UpdateState, shown: list[Waiting]) -> None:

@@ -309,7 +309,9 @@ def switched(installed: Installed, version: int) -> Installed:
         return installed
     before = (installed.current, *installed.previous) if installed.current else installed.previous
     previous = tuple(dict.fromkeys(each for each in before if each != version))
-    return Installed(version, previous[:2], installed.pinned, max(installed.highest, version))
+    left = tuple(each for each in installed.left if each != version)
+    highest = max(installed.highest, version)
+    return Installed(version, previous[:2], installed.pinned, highest, left)
 
 
 def _offer(targets: Targets) -> Offer:

@@ -11,16 +11,21 @@ logged before that root: who stole them withdraws nothing more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Targets
 
 from tocsin.transparency.errors import LogDamaged
 from tocsin.transparency.merkle import leaf_hash
 from tocsin.transparency.reader import LogReader
 from tocsin.transparency.tiles import ENTRIES, WIDTH, tile_at
-from tocsin.updates.errors import StatementError
-from tocsin.updates.layout import Withdrawn, database_name
+from tocsin.updates.errors import LayoutError, StatementError
+from tocsin.updates.layout import Withdrawn, database_name, parse_withdrawn
 from tocsin.updates.receive.choose import Offer
 from tocsin.updates.receive.seen import LoggedWithdrawal, Place
+from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.statement import (
     MOST_ENTRY_BYTES,
     Envelope,
@@ -164,6 +169,26 @@ def _withdrawal(envelope: Envelope, index: int, words: tuple[Word, ...]) -> Logg
 def is_about(one: LoggedWithdrawal, version: int, sha256: str | None) -> bool:
     """Whether a withdrawal is about a database: of this number and with these bytes."""
     return one.version == version and one.sha256 == sha256
+
+
+def known_withdrawn(state: UpdateState) -> dict[int, str]:
+    """Versions on this device that are known to be pulled back, and why; nothing is asked anew.
+
+    Args:
+        state: of the device: the metadata that was trusted last, and what logs said.
+    """
+    held = {version: state.received(version).sha256 for version in state.kept_versions()}
+    found = {
+        one.version: one.reason
+        for one in state.seen().withdrawn
+        if is_about(one, one.version, held.get(one.version))
+    }
+    data = state.targets_bytes()
+    with suppress(RepositoryError, LayoutError):
+        if data is not None:
+            fields = Metadata[Targets].from_bytes(data).signed.unrecognized_fields
+            found |= {one.version: one.reason for one in parse_withdrawn(fields)}
+    return {version: reason for version, reason in found.items() if version in held}
 
 
 def with_logged(offer: Offer, logged: Iterable[LoggedWithdrawal], held: Mapping[int, str]) -> Offer:

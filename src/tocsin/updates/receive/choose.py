@@ -210,8 +210,9 @@ def _replacement(
     left = (fresh | own) & set(installed.left)
     best = max((fresh | own) - left, default=0)
     if not best and left:
-        taken = f"there is no later one, and you went back from version {max(left)}: 'tocsin update pin {max(left)}' takes it"
-        return Choice(Act.KEEP, current, f"{why}; {taken}")
+        said = f"there is no later one, and you went back from version {max(left)}"
+        why = f"{why}; {said}: 'tocsin update pin {max(left)}' takes it"
+        return Choice(Act.KEEP, current, why)
     if not best:
         return Choice(Act.KEEP, current, f"{why}, and there is no other to use")
     return Choice(Act.USE_KEPT if best in own else Act.INSTALL, best, why)

@@ -104,10 +104,10 @@ def _try_with(
     say("scanning what is known to be good")
     with scanner_apart(index, options) as scan:
         found = _found(known_good(), scan)
-        if gaps := [file for file, seen in found.items() if seen.gaps]:
+        if doubtful := [file for file, seen in found.items() if seen.gaps]:
             # Once more, so that a device that was short of memory or time for a moment is not it.
-            again = _found(gaps, scan)
-            found = {**{each: found[each] for each in found if each not in gaps}, **again}
+            again = _found(doubtful, scan)
+            found = {**{each: found[each] for each in found if each not in doubtful}, **again}
     if not found:
         return
     # What is found with the database in use as well is nothing that this one brought.

@@ -11,11 +11,17 @@ from pathlib import Path
 import pytest
 from receive_samples import Device, Repository
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Key, Root
+from tuf.api.metadata import Key, Metadata, Root
 from tuf.api.serialization.json import JSONSerializer
 
 from tocsin.updates.layout import PUBLISHER_FIELD
-from tocsin.updates.receive.consent import Step, examine, examine_chain, reasons_to_wait
+from tocsin.updates.receive.consent import (
+    Step,
+    examine,
+    examine_chain,
+    last_agreed,
+    reasons_to_wait,
+)
 from tocsin.updates.receive.errors import ConsentNeeded, MetadataRefused, NotVouchedFor
 from tocsin.updates.receive.roots import agree, waiting_roots
 from tocsin.updates.receive.state import UpdateState
@@ -169,9 +175,10 @@ def test_who_drafts_a_root_is_told_beforehand_what_devices_say(
     change, _, reason = CASES[name]
     if isinstance(change, int):
         change = swap(published, fresh[:change])
-    root = published.next_root(change).signed
-    assert bool(reasons_to_wait(published.root.signed, root)) == bool(reason)
-    assert re.search(reason, "; ".join(reasons_to_wait(published.root.signed, root)))
+    root, old = published.next_root(change).signed, published.root.signed
+    said = reasons_to_wait(old, old, root)
+    assert bool(said) == bool(reason)
+    assert re.search(reason, "; ".join(said))
 
 
 def test_who_may_appoint(published: Repository) -> None:
@@ -228,6 +235,13 @@ def test_a_publisher_cannot_be_swapped_in_small_steps(
     steps = examine_chain(first, first, chain)
     assert steps[0].routine
     assert "since the root that was agreed to" in "; ".join(steps[1].reasons)
+    assert last_agreed([first, chain[0]]) == first
+    assert last_agreed([first, *chain]) == chain[1]
+    before, next_one = (Metadata[Root].from_bytes(data).signed for data in chain[:2])
+    agreed = Metadata[Root].from_bytes(first).signed
+    assert "since the root that was agreed to" in "; ".join(
+        reasons_to_wait(agreed, before, next_one)
+    )
 
 
 def test_a_key_is_not_taken_for_another_of_its_name(

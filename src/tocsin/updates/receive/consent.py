@@ -187,13 +187,13 @@ def examine_chain(agreed: bytes, old: bytes, chain: Sequence[bytes]) -> tuple[St
     return tuple(steps)
 
 
-def reasons_to_wait(old: Root, new: Root) -> tuple[str, ...]:
+def reasons_to_wait(agreed: Root, old: Root, new: Root) -> tuple[str, ...]:
     """Why devices would wait with a root that the publisher's own keys sign, all that are needed.
 
-    For whoever drafts it, before it is shown; devices may have further reasons, as they agreed to
-    an older root.
+    For whoever drafts it, before it is shown.
 
     Args:
+        agreed: the last root that users chose or agreed to; see `last_agreed`.
         old: the root in force.
         new: the one that is to follow it, signed or not.
 
@@ -201,7 +201,24 @@ def reasons_to_wait(old: Root, new: Root) -> tuple[str, ...]:
         LayoutError: what one of them says of its publisher is malformed.
     """
     was, is_now = keys_of(old), keys_of(new)
-    return tuple(_reasons(was, is_now, was, was.own, frozenset()))
+    return tuple(_reasons(was, is_now, keys_of(agreed), was.own, frozenset()))
+
+
+def last_agreed(chain: Sequence[bytes]) -> bytes:
+    """The last root that no device took by routine, of those whose users began with the first.
+
+    Args:
+        chain: a repository's roots, from the first on.
+
+    Raises:
+        MetadataRefused: one of them is no valid successor of the one before.
+    """
+    agreed = old = chain[0]
+    for new in chain[1:]:
+        if not examine(agreed, old, new).routine:
+            agreed = new
+        old = new
+    return agreed
 
 
 def same_publisher(one: bytes, other: bytes) -> bool:

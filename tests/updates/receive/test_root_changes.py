@@ -213,6 +213,10 @@ def test_a_root_whose_predecessor_was_lost_is_not_taken_on_python_tufs_word(worl
             world.device.update()
     assert world.device.snapshot() == before
     assert state.root_bytes(3) is None
+    (state.metadata / "root_history" / "2.root.json").unlink()
+    world.device.update()  # the next run fetches it anew, through the gate
+    assert state.root_bytes(2) == repository.root_bytes(2)
+    assert state.root_bytes(3) == repository.root_bytes(3)
 
 
 def test_a_root_of_too_few_is_refused_before_python_tuf_sees_it(world: World) -> None:

@@ -129,8 +129,7 @@ class RootKeeper:
         if old is None:  # python-tuf asks for them in order, and believes what it has in memory
             raise StateDamaged(
                 f"{self._state.metadata}: root {version - 1} is missing, so nothing says whether "
-                f"root {version} may follow it; 'tocsin update trust' with the root that you "
-                "trust begins anew"
+                f"root {version} may follow it; run 'tocsin update' again, which fetches it anew"
             )
         waiting = self.look_at(old, data)
         routine = waiting.step.routine

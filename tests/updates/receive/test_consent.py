@@ -18,7 +18,6 @@ from tocsin.updates.layout import PUBLISHER_FIELD
 from tocsin.updates.receive.consent import (
     Step,
     examine,
-    examine_chain,
     last_agreed,
     reasons_to_wait,
 )
@@ -232,7 +231,7 @@ def test_a_publisher_cannot_be_swapped_in_small_steps(
         chain.append(root.to_bytes(JSONSerializer()))
         repository.root = root
         own = [new, *own[:-1]]
-    steps = examine_chain(first, first, chain)
+    steps = [examine(first, old, new) for old, new in zip([first, *chain], chain, strict=False)]
     assert steps[0].routine
     assert "since the root that was agreed to" in "; ".join(steps[1].reasons)
     assert last_agreed([first, chain[0]]) == first

@@ -169,24 +169,6 @@ def examine(agreed: bytes, old: bytes, new: bytes) -> Step:
     )
 
 
-def examine_chain(agreed: bytes, old: bytes, chain: Sequence[bytes]) -> tuple[Step, ...]:
-    """Judge every step of a chain of roots, each by the one before it.
-
-    Args:
-        agreed: the last root that the user chose or agreed to.
-        old: the root in force.
-        chain: those that follow it, in order.
-
-    Raises:
-        MetadataRefused: one of them is no valid successor.
-    """
-    steps = []
-    for new in chain:
-        steps.append(examine(agreed, old, new))
-        old = new
-    return tuple(steps)
-
-
 def reasons_to_wait(agreed: Root, old: Root, new: Root) -> tuple[str, ...]:
     """Why devices would wait with a root that the publisher's own keys sign, all that are needed.
 

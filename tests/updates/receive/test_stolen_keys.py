@@ -240,7 +240,7 @@ def test_the_logs_key_forgets_nothing_before_a_device_that_saw_it(case: Case) ->
         repository.vouch(database_name(version), repository.plain[1], predicate)
     before = device.snapshot()
     device.forget_looks()
-    with pytest.raises(SplitLog, match="does not begin as|are not one history"):
+    with pytest.raises(SplitLog, match=r"does not begin as|are not one history"):
         device.update()
     assert device.snapshot() == before
     assert device.state.evidence()

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.errors import HostGone, TocsinError
 from tocsin.settings import Settings
@@ -103,15 +104,22 @@ def _try_with(
     say("scanning what is known to be good")
     with scanner_apart(index, options) as scan:
         found = _found(known_good(), scan)
+        if doubtful := [file for file, seen in found.items() if seen.gaps]:
+            # Once more, so that a device that was short of memory or time for a moment is not it.
+            again = _found(doubtful, scan)
+            found = {**{each: found[each] for each in found if each not in doubtful}, **again}
     if not found:
         return
     # What is found with the database in use as well is nothing that this one brought.
     before = open_database(database_sources(settings), lenient=settings.database.lenient)
     with scanner_apart(before, options) as scan:
         known = _found(list(found), scan)
-    for file, names in found.items():
-        if more := [name for name in names if name not in known.get(file, [])]:
+    for file, seen in found.items():
+        before_it = known.get(file, _Seen())
+        if more := [name for name in seen.names if name not in before_it.names]:
             raise SelfTestFailed(f"it finds {', '.join(more[:3])} in {file}")
+        if gaps := [seen.gaps[gap] for gap in seen.gaps if gap not in before_it.gaps]:
+            raise SelfTestFailed(f"with it, {file} is not wholly looked at: {gaps[0]}")
 
 
 def _whose_fault(error: Exception, others: list[Path], *, lenient: bool) -> TocsinError:
@@ -128,8 +136,19 @@ def _whose_fault(error: Exception, others: list[Path], *, lenient: bool) -> Tocs
     return SelfTestFailed(str(error))
 
 
-def _found(files: list[Path], scan: Scan) -> dict[Path, list[str]]:
-    """What is found in files."""
+class _Seen(NamedTuple):
+    """What a scan of a file said: names of what is found, and what was not looked at.
+
+    A worker that ended, by a signature that crashes or hangs it, is such a gap and no more: its
+    host goes on with another one.
+    """
+
+    names: Sequence[str] = ()
+    gaps: Mapping[tuple[str, str], str] = MappingProxyType({})
+
+
+def _found(files: list[Path], scan: Scan) -> dict[Path, _Seen]:
+    """Files in which something is found, or that are not wholly looked at."""
     found = {}
     for file in files:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
@@ -141,6 +160,7 @@ def _found(files: list[Path], scan: Scan) -> dict[Path, list[str]]:
             os.close(descriptor)
         if report.errors:
             raise SelfTestFailed(f"{file} could not be looked at: {report.errors[0]}")
-        if report.detections:
-            found[file] = [detection.name for detection in report.detections]
+        gaps = {(gap.object, gap.reason): gap.detail for gap in report.skipped}
+        if report.detections or gaps:
+            found[file] = _Seen([detection.name for detection in report.detections], gaps)
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.app.update_consent import agreed_said
 from tocsin.app.update_health import failed_software, later_software
 from tocsin.app.update_sources import sources_values
 from tocsin.app.update_test import try_out
@@ -19,7 +20,12 @@ from tocsin.transparency.note import SignedNote
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.updates.receive.errors import UpdateError
 from tocsin.updates.receive.former import former_in_use
+from tocsin.updates.receive.roots import agreed_ahead
 from tocsin.updates.receive.state import Installed, UpdateState
+from tocsin.updates.receive.withdrawals import known_withdrawn
+
+_LEFT = 16
+"""Versions that the user went back from, which are remembered."""
 
 
 def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
@@ -55,6 +61,8 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
     if last is not None and last.outcome == "failed":
         attention.append(f"the last update failed: {last.text}")
     later = later_software(last)
+    if ahead := agreed_ahead(state):
+        attention.append(agreed_said([each.version for each in ahead]))
     pending = sorted(state.pending())
     if pending:
         attention.append(f"root {pending[-1]} waits for you: 'tocsin update consent' shows it")
@@ -97,18 +105,21 @@ def _log_values(state: UpdateState) -> dict[str, Any] | None:
     return {"origin": head.origin, "size": head.size}
 
 
-def roll_back(settings: Settings, version: int | None) -> tuple[int, int]:
+def roll_back(
+    settings: Settings, version: int | None, *, pulled_back: bool = False
+) -> tuple[int, int]:
     """Go back to a version that is kept, after trying it out.
 
     Args:
         settings: of the device.
         version: to go to; None for the latest before the one in use.
+        pulled_back: even if the publisher pulled it back.
 
     Returns:
         The version that was in use, and the one that is.
 
     Raises:
-        UsageError: it is not kept.
+        UsageError: it is not kept, or is known to be pulled back.
         TocsinError: it does not pass its test; the one in use stays.
     """
     state = state_of(settings)
@@ -122,11 +133,21 @@ def roll_back(settings: Settings, version: int | None) -> tuple[int, int]:
             raise UsageError(f"version {aim} is not kept; {', '.join(map(str, kept)) or 'none'} is")
         if aim == installed.current:
             raise UsageError(f"version {aim} is in use already")
+        withdrawn = known_withdrawn(state)
+        if aim in withdrawn and not pulled_back:
+            raise UsageError(
+                f"version {aim} was pulled back by the publisher: {withdrawn[aim]}; version "
+                f"{installed.current} stays in use. 'tocsin update rollback {aim} --pulled-back' "
+                "goes there all the same"
+            )
         try_out(settings, state.database(aim))
         previous = tuple(each for each in (installed.current, *installed.previous) if each != aim)
         pinned = installed.pinned if installed.pinned == aim else 0
         highest = max(installed.highest, installed.current)
-        state.keep_installed(Installed(aim, previous[:2], pinned, highest))
+        # What the user went back from comes again only if the user says so.
+        left = installed.left if aim > installed.current else (*installed.left, installed.current)
+        left = tuple(dict.fromkeys(each for each in left if each != aim))
+        state.keep_installed(Installed(aim, previous[:2], pinned, highest, left[-_LEFT:]))
         return installed.current, aim
 
 

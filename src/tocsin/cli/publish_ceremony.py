@@ -426,9 +426,9 @@ def rotate(
 
     A role that --new-key or --public-key names has exactly those keys from then on; the others
     stay. When the keys that sign daily change, everything still offered is signed and logged
-    anew with the new ones.
+    anew with the new ones. A root with which devices will wait is left as a draft, to 'finish'.
 
-    Exit status: 0 done, 1 waiting for signatures or witnesses, 2 something is wrong.
+    Exit status: 0 done, 1 waiting for signatures, witnesses or you, 2 something is wrong.
 
     \b
     Examples:
@@ -436,6 +436,7 @@ def rotate(
       tocsin publish rotate pub --new-key timestamp --new-key targets
       tocsin publish rotate pub --public-key root=alice.pub --public-key root=carol.pub
     """
+    from tocsin.app.publish_root import demand_routine
     from tocsin.updates.publish.ceremony import draft_rotation
     from tocsin.updates.publish.metadata import read_published
     from tocsin.updates.publish.roots import RoleKeys, roles_of, with_role
@@ -463,6 +464,7 @@ def rotate(
             threshold = stated.get(role, held.threshold)
             roles = with_role(roles, field, RoleKeys(new, threshold))
         drafted = draft_rotation(session, roles)
+        demand_routine(session, root, drafted.path)
         _finish_or_wait(session, drafted.path, as_json)
 
 

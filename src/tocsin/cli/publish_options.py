@@ -188,13 +188,15 @@ def use_module(module: Path | None) -> None:
 
 @contextmanager
 def waiting_said(as_json: bool) -> Iterator[None]:
-    """End with status 1 and in words when others must sign or cosign first."""
-    from tocsin.updates.publish.errors import QuorumNotMet, SignaturesMissing
+    """End with status 1 and in words when others must sign, cosign or think it over first."""
+    from tocsin.updates.publish.errors import DevicesWait, QuorumNotMet, SignaturesMissing
 
     try:
         yield
     except SignaturesMissing as error:
         _say_waiting(as_json, "signatures", str(error), {"missing": error.missing})
+    except DevicesWait as error:
+        _say_waiting(as_json, "you", str(error), {"devices_wait": error.reasons})
     except QuorumNotMet as error:
         _say_waiting(as_json, "witnesses", str(error), {"answers": error.answers})
 

@@ -17,7 +17,12 @@ _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 @click.command("consent", context_settings=_CONTEXT)
 @click.option("--yes", "agreed", metavar="SHA256", help="Agree to the root of this digest.")
-@click.option("--refuse", is_flag=True, help="Forget what waits; it comes back while it is there.")
+@click.option(
+    "--refuse",
+    is_flag=True,
+    help="Forget what waits, and an agreement that no update has used yet; what is there comes "
+    "back.",
+)
 @click.option("--trust", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def consent(agreed: str | None, refuse: bool, folder: Path | None, as_json: bool) -> None:
@@ -36,7 +41,12 @@ def consent(agreed: str | None, refuse: bool, folder: Path | None, as_json: bool
       tocsin update consent
       tocsin update consent --yes 6f1d… && tocsin update
     """
-    from tocsin.app.update_consent import give_consent, refuse_pending, waiting_values
+    from tocsin.app.update_consent import (
+        agreed_said,
+        give_consent,
+        refuse_pending,
+        waiting_values,
+    )
     from tocsin.cli.settings_option import current_settings
 
     settings = current_settings()
@@ -52,8 +62,7 @@ def consent(agreed: str | None, refuse: bool, folder: Path | None, as_json: bool
         if as_json:
             click.echo(json.dumps({"agreed": versions}))
         else:
-            named = ", ".join(map(str, versions))
-            click.echo(f"agreed to root {named}; 'tocsin update' goes on with it")
+            click.echo(agreed_said(versions))
         return
     if as_json:
         click.echo(json.dumps({"waiting": waiting}))
@@ -67,13 +76,16 @@ def consent(agreed: str | None, refuse: bool, folder: Path | None, as_json: bool
 def _print(waiting: list[dict[str, Any]]) -> None:
     for root in waiting:
         click.echo(printable(f"root {root['version']}  SHA-256 {root['sha256']}"))
+        own, theirs = root["own_needed"], root["custodians_needed"]
+        needed = f"; {theirs} are needed" if theirs else ""
         rows = [
             ("claims to be", root["publisher"] or "nobody by name"),
             ("contact", root["contact"] or "says none"),
             ("since", root["since"] or "does not say"),
-            ("signed by", f"{root['signed_own']} of the publisher's own {root['own_needed']} keys"),
-            ("", f"{root['signed_custodians']} custodians"),
+            ("signed by", f"{root['signed_own']} own keys of the publisher's; {own} are needed"),
+            ("", f"{root['signed_custodians']} custodians{needed}"),
             ("keys", f"{root['kept']} stay, {root['added']} new, {root['removed']} gone"),
+            ("daily keys", ", ".join(root["daily_roles"]) or "all stay"),
             ("logged", root["logged"]),
             ("waits because", "; ".join(root["reasons"])),
         ]

@@ -71,6 +71,7 @@ def outcome_values(outcome: Outcome) -> dict[str, Any]:
             for finding in (outcome.vouching.findings if outcome.vouching else ())
         ],
         "left_aside": outcome.failures,
+        "remarks": outcome.remarks,
         "software": outcome.software,
         "waiting_roots": [waiting.step.version for waiting in outcome.waiting],
         "steps": [
@@ -92,6 +93,8 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         return
     for mirror_url, reason in outcome.failures.items():
         click.echo(printable(f"left aside: {mirror_url}: {reason}"), err=True)
+    for remark in outcome.remarks:
+        click.echo(printable(remark), err=True)
     if not outcome.changed:
         click.echo(printable(outcome.choice.why))
     else:

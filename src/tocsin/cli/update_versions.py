@@ -74,22 +74,27 @@ def status(folder: Path | None, as_json: bool) -> None:
 
 @click.command("rollback", context_settings=_CONTEXT)
 @click.argument("version", type=click.IntRange(1), required=False)
+@click.option("--pulled-back", is_flag=True, help="Even to one that the publisher pulled back.")
 @_JSON
-def rollback(version: int | None, as_json: bool) -> None:
+def rollback(version: int | None, pulled_back: bool, as_json: bool) -> None:
     """Go back to the version before, or to one that is kept.
 
-    The next update takes a later version than any that was in use, and not the same again. What
-    the device knows of the publisher's metadata and of the log is not forgotten.
+    The next update takes a later version than any that was in use, and not the same again, not
+    even when what you went to is pulled back; 'tocsin update pin' takes it again. What the device
+    knows of the publisher's metadata and of the log is not forgotten.
+
+    Exit status: 0 done, 2 it is not kept, was pulled back, or does not pass its test here.
 
     \b
     Examples:
       tocsin update rollback
       tocsin update rollback 11
+      tocsin update rollback 11 --pulled-back
     """
     from tocsin.app.update_versions import roll_back
     from tocsin.cli.settings_option import current_settings
 
-    was, now = roll_back(current_settings(), version)
+    was, now = roll_back(current_settings(), version, pulled_back=pulled_back)
     if as_json:
         click.echo(json.dumps({"before": was, "version": now}))
     else:

@@ -118,6 +118,30 @@ def test_from_nothing_to_a_database_that_is_withdrawn(place: Path) -> None:
     assert "nothing is unfinished" in call("finish", place / "pub", status=2)
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--new-key", "custodian", "--new-key", "custodian"), "custodians are others: 2 new, 2"),
+        (("--threshold", "custodian=3"), "3 custodians appoint a successor, not 2"),
+        (("--new-key", "root", "--new-key", "root"), "its new keys can sign alone"),
+    ],
+)
+def test_a_rotation_with_which_devices_will_wait_says_so_before_anybody_sees_it(
+    place: Path, options: tuple[str, ...], reason: str
+) -> None:
+    begin(place, "--custodian-keys", 3 if "custodian=3" in options else 2)
+    roots = place / "pub" / "repository" / "metadata"
+    said = json.loads(call("rotate", place / "pub", *options, "--json", status=1))
+    assert said["waiting"] == "you"
+    assert any(reason in one for one in said["devices_wait"])
+    assert not (roots / "2.root.json").exists()
+    if "root" in options:
+        assert "Given up: the draft 2.root.json" in call("abandon", place / "pub")
+    else:
+        assert "Published: root 2" in call("finish", place / "pub")
+        assert (roots / "2.root.json").exists()
+
+
 def test_a_database_that_flags_what_is_harmless_is_not_published(place: Path) -> None:
     begin(place)
     said = call(

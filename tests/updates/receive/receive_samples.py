@@ -55,7 +55,7 @@ from tocsin.updates.layout import (
     write_field,
     write_withdrawn,
 )
-from tocsin.updates.receive.fetch import FolderFetcher, SchemeFetcher
+from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
@@ -276,16 +276,18 @@ class Repository:
         self._write("targets", self.targets, keys["targets"], numbered=True)
         snapshot = Snapshot(self.versions["snapshot"], expires=self.expires)
         snapshot.meta["targets.json"] = MetaFile(self.versions["targets"])
-        self._write("snapshot", Metadata(snapshot), keys["snapshot"], numbered=True)
+        data = self._write("snapshot", Metadata(snapshot), keys["snapshot"], numbered=True)
         timestamp = Timestamp(self.versions["timestamp"], expires=self.expires)
-        timestamp.snapshot_meta = MetaFile(self.versions["snapshot"])
+        timestamp.snapshot_meta = MetaFile.from_data(self.versions["snapshot"], data, ["sha256"])
         self._write("timestamp", Metadata(timestamp), keys["timestamp"], numbered=False)
 
-    def _write(self, role: str, metadata: Any, signer: CryptoSigner, *, numbered: bool) -> None:
+    def _write(self, role: str, metadata: Any, signer: CryptoSigner, *, numbered: bool) -> bytes:
         metadata.signatures.clear()
         metadata.sign(signer)
         name = f"{metadata.signed.version}.{role}.json" if numbered else f"{role}.json"
-        (self.folder / "metadata" / name).write_bytes(metadata.to_bytes(JSONSerializer()))
+        data: bytes = metadata.to_bytes(JSONSerializer())
+        (self.folder / "metadata" / name).write_bytes(data)
+        return data
 
 
 class Device:
@@ -301,6 +303,7 @@ class Device:
         self.max_age = 0
         self.channel = "stable"
         self.fetcher: MirrorFetcher | None = None
+        self.schemes: dict[str, Fetcher] = {"file": FolderFetcher([Path("/")])}
 
     @property
     def state(self) -> UpdateState:
@@ -326,8 +329,7 @@ class Device:
         self.state.keep_seen(msgspec.structs.replace(seen, confirmed=None))
 
     def update(self, *, at: datetime | None = None, again: bool = False) -> Outcome:
-        inner = SchemeFetcher({"file": FolderFetcher([Path("/")])})
-        self.fetcher = MirrorFetcher(self.mirrors, inner)
+        self.fetcher = MirrorFetcher(self.mirrors, SchemeFetcher(self.schemes))
         wishes = Wishes(
             lambda target, channel, device, now: channel in target.channels,
             self.channel,

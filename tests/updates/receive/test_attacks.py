@@ -1,22 +1,26 @@
 """The table of attacks: whatever is done to a device, it keeps its good state and says what it was.
 
-Each device has version 1 in use. Then the repository is what an attacker made of it.
+Each device has version 1 in use. Then the repository is what an attacker made of it. Stolen keys
+are in test_stolen_keys, slow data in test_slow_mirror, bad updates in test_bad_update;
+docs/trust.md has the whole table.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
+import json
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
-from receive_samples import NOW, Device, Repository, database_bytes
+from attack_case import Case, Made, case_of, damage, make
+from receive_samples import NOW, Device, database_bytes
 from securesystemslib.signer import CryptoSigner
 
 from tocsin.errors import TocsinError
-from tocsin.transparency.cosignature import cosign
 from tocsin.transparency.log import Log
 from tocsin.updates.layout import database_name, database_target, entry_path, proof_path
 from tocsin.updates.receive.errors import (
@@ -28,61 +32,17 @@ from tocsin.updates.receive.errors import (
     SplitLog,
     UpdateError,
 )
-from tocsin.updates.statement import DatabasePredicate
-
-
-class Case:
-    """A publisher, a device with version 1, and what is to come: version 2."""
-
-    def __init__(self, repository: Repository, device: Device, folder: Path) -> None:
-        self.repository = repository
-        self.device = device
-        self.folder = folder
-
-    def publish(self, version: int = 2, **how: object) -> None:
-        self.repository.add(version, **how)
-        self.repository.publish_metadata()
-
-    def refuses(self, kind: type[TocsinError], match: str, **how: object) -> None:
-        before = self.device.snapshot()
-        activated = len(self.device.activated)
-        with pytest.raises(kind, match=match):
-            self.device.update(**how)
-        assert self.device.snapshot() == before
-        assert self.device.version == 1
-        assert len(self.device.activated) == activated
-        last = self.device.state.last_run()
-        assert last is not None
-        assert last.outcome == "failed"
-
-    def sha256(self, version: int = 2) -> str:
-        return hashlib.sha256(self.repository.plain[version]).hexdigest()
+from tocsin.updates.statement import DatabasePredicate, parse_envelope, sign_statement
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Repository, Path]:
-    folder = tmp_path_factory.mktemp("attacks")
-    repository = Repository(folder / "repository")
-    repository.add(1)
-    repository.publish_metadata()
-    device = Device(folder / "state", repository)
-    device.update()
-    return repository, folder
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("attacks"))
 
 
 @pytest.fixture
-def case(made: tuple[Repository, Path], tmp_path: Path) -> Case:
-    import copy
-
-    template, folder = made
-    shutil.copytree(folder, tmp_path / "at", symlinks=True)
-    repository = copy.copy(template)
-    repository.folder = tmp_path / "at" / "repository"
-    repository.log = Log(repository.folder / "log", repository.log_key.verifier)
-    repository.targets = copy.deepcopy(template.targets)
-    repository.plain, repository.versions = dict(template.plain), dict(template.versions)
-    repository.online = dict(template.online)
-    return Case(repository, Device(tmp_path / "at" / "state", repository), tmp_path)
+def case(made: Made, tmp_path: Path) -> Case:
+    return case_of(made, tmp_path)
 
 
 # --- content ------------------------------------------------------------------------------
@@ -131,7 +91,7 @@ def test_a_bad_delta_costs_the_whole_database_and_nothing_else(case: Case, how: 
     case.publish()
     place = case.repository.stored("deltas/1-2.delta")
     if how == "damaged":
-        _damage(place)
+        damage(place)
     elif how == "of another database":
         custom = dict(case.repository.targets.signed.targets["deltas/1-2.delta"].custom)
         case.repository.put_target("deltas/1-2.delta", b"nonsense", custom)
@@ -140,15 +100,19 @@ def test_a_bad_delta_costs_the_whole_database_and_nothing_else(case: Case, how: 
         place.unlink()
     outcome = case.device.update()
     assert (outcome.now, outcome.way) == (2, "full")
+    (remark,) = outcome.remarks  # and is said, here and in the status
+    assert "the delta could not be used, so the whole database was fetched: " in remark
+    assert {
+        "damaged": "gave something else than was signed",
+        "of another database": "not a delta",
+        "missing": "not there",
+    }[how] in remark
+    last = case.device.state.last_run()
+    assert last is not None
+    assert last.text == f"version 2; {remark}"
 
 
 # --- log ----------------------------------------------------------------------------------
-
-
-def _damage(place: Path) -> None:
-    data = bytearray(place.read_bytes())
-    data[len(data) // 2] ^= 1
-    place.write_bytes(data)
 
 
 def test_tampered_proof(case: Case) -> None:
@@ -160,17 +124,60 @@ def test_tampered_proof(case: Case) -> None:
     case.refuses(NotVouchedFor, "log: ")
 
 
-def test_tampered_log_entry(case: Case) -> None:
+def _cut(entry: bytes, case: Case) -> bytes:
+    return entry[:-1]
+
+
+def _of_a_stranger(entry: bytes, case: Case) -> bytes:
+    statement = parse_envelope(entry).statement
+    return sign_statement(statement, [CryptoSigner.generate_ed25519()]).to_bytes()
+
+
+def _with_another_digest(entry: bytes, case: Case) -> bytes:
+    """The publisher's signature over something else."""
+    envelope = json.loads(entry)
+    payload = base64.b64decode(envelope["payload"]).replace(case.sha256().encode(), b"0" * 64)
+    envelope["payload"] = base64.b64encode(payload).decode()
+    return json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _signed_and_never_logged(entry: bytes, case: Case) -> bytes:
+    said = parse_envelope(entry).statement
+    assert isinstance(said.predicate, DatabasePredicate)
+    changed = msgspec.structs.replace(said.predicate, created=NOW - timedelta(days=1))
+    other = msgspec.structs.replace(said, predicate=changed)
+    return sign_statement(other, [case.repository.online["targets"]]).to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("tampered", "said"),
+    [
+        (_cut, r"is not used: statement: [^;]*; log: [^;]*\Z"),
+        (
+            _of_a_stranger,
+            r"is not used: signature: 0 of the publisher's keys signed, 1 needed; log: ",
+        ),
+        (
+            _with_another_digest,
+            r"signature: 0 of .*; subject: it is about SHA-256 0{64}, not .*log: ",
+        ),
+        (_signed_and_never_logged, r"databases/2\.tdb is not used: log: [^;]*\Z"),
+    ],
+)
+def test_tampered_log_entry(
+    case: Case, tampered: Callable[[bytes, Case], bytes], said: str
+) -> None:
     case.publish()
-    _damage(case.repository.folder / entry_path(case.sha256()))
-    case.refuses(NotVouchedFor, r"statement: |signature: |log: ")
+    place = case.repository.folder / entry_path(case.sha256())
+    place.write_bytes(tampered(place.read_bytes(), case))
+    case.refuses(NotVouchedFor, said)
 
 
 def test_tampered_tile(case: Case) -> None:
     case.publish()
     for place in (case.repository.folder / "log" / "tile" / "0").rglob("*"):
         if place.is_file():
-            _damage(place)
+            damage(place)
     case.refuses(NotVouchedFor, "do not give the root")
 
 
@@ -309,65 +316,6 @@ def test_endless_target(case: Case) -> None:
     case.refuses(UpdateError, "more bytes than were signed")
 
 
-# --- one stolen key of each role ----------------------------------------------------------
-
-
-def _with_online_key(role: str) -> Callable[[Case], None]:
-    """The attacker has one role's key; the others are keys of their own."""
-
-    def attack(case: Case) -> None:
-        stolen = case.repository.online[role]
-        own = {name: CryptoSigner.generate_ed25519() for name in case.repository.online}
-        case.repository.online = {**own, role: stolen}
-        case.repository.add(2)
-        case.repository.publish_metadata()
-
-    return attack
-
-
-@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
-def test_one_stolen_key_of_an_online_role(case: Case, role: str) -> None:
-    _with_online_key(role)(case)
-    case.refuses(MetadataRefused, "was signed by 0/1 keys")
-
-
-def test_all_online_keys_stolen_without_the_log(case: Case) -> None:
-    case.publish(logged=False)
-    case.refuses(NotVouchedFor, "never announced")
-
-
-def test_one_stolen_root_key(case: Case) -> None:
-    root = case.repository.next_root(lambda root: setattr(root.roles["root"], "threshold", 1))
-    case.repository.write_root(root, case.repository.root_keys[:1])
-    case.repository.publish_metadata()
-    case.refuses(MetadataRefused, "was signed by 1/2 keys")
-
-
-def test_the_stolen_key_of_the_log(case: Case) -> None:
-    shutil.rmtree(case.repository.folder / "log")
-    case.repository.log = Log.init(case.repository.folder / "log", case.repository.log_key)
-    case.repository.add(2)
-    case.repository.publish_metadata()
-    place = case.repository.folder / proof_path(case.sha256())
-    bare = place.read_bytes().split(b"\n\xe2\x80\x94 w0")[0] + b"\n"
-    place.write_bytes(bare)  # the witnesses know the log and did not sign another history
-    _without_witnesses(case.repository.folder / "log" / "checkpoint")
-    case.refuses(NotVouchedFor, "did not cosign")
-
-
-def _without_witnesses(place: Path) -> None:
-    place.write_bytes(place.read_bytes().split(b"\n\xe2\x80\x94 w0")[0] + b"\n")
-
-
-def test_one_stolen_key_of_a_witness(case: Case) -> None:
-    case.repository.add(2, witnesses=slice(0, 0))
-    text = case.repository.log.newest().note.text
-    forged = cosign(text, case.repository.witnesses[0], int(NOW.timestamp()))
-    case.repository.log.publish([forged])
-    case.repository.publish_metadata()
-    case.refuses(NotVouchedFor, "the quorum is not met")
-
-
 # --- what was signed and is bad -----------------------------------------------------------
 
 
@@ -394,7 +342,7 @@ def test_a_lying_mirror_is_named_and_the_honest_one_updates(case: Case) -> None:
     shutil.copytree(case.repository.folder, liar)
     for place in (*(liar / "targets").rglob("*"), *(liar / "proofs").iterdir()):
         if place.is_file():
-            _damage(place)
+            damage(place)
     case.device.mirrors = [str(liar), str(case.repository.folder)]
     outcome = case.device.update()
     assert outcome.now == 2

@@ -32,6 +32,7 @@ def database(version: int) -> DatabaseTarget:
     used=st.lists(numbers, max_size=3, unique=True),
     ever=numbers,
     pinned=st.one_of(st.just(0), numbers),
+    left=st.sets(numbers),
 )
 def test_a_choice_is_always_one_that_may_be_used(
     offered: set[int],
@@ -42,6 +43,7 @@ def test_a_choice_is_always_one_that_may_be_used(
     used: list[int],
     ever: int,
     pinned: int,
+    left: set[int],
 ) -> None:
     offer = Offer(
         {version: database(version) for version in offered},
@@ -49,7 +51,9 @@ def test_a_choice_is_always_one_that_may_be_used(
         {version: Withdrawn(version, "bad", NOW) for version in withdrawn},
     )
     current = used[0] if used else 0
-    installed = Installed(current, tuple(used[1:]), pinned, max([ever, *used]) if used else 0)
+    highest = max([ever, *used]) if used else 0
+    went_from = tuple(version for version in left if current != version <= highest)
+    installed = Installed(current, tuple(used[1:]), pinned, highest, went_from)
     bad = [sha256(version) for version in refused]
     timing = Timing(lambda d: d.version in due, lambda d: d.version in begun)
     act, version, why, *_ = choose(offer, installed, used, bad, timing)
@@ -63,6 +67,7 @@ def test_a_choice_is_always_one_that_may_be_used(
         assert version == pinned
         return
     assert version not in withdrawn
+    assert version not in went_from
     if act is Act.INSTALL:
         assert version in due or (current == 0 and version in begun)
         assert version not in refused

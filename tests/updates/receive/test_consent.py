@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from receive_samples import Device, Repository
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Key, Root
+from tuf.api.metadata import Key, Metadata, Root
 from tuf.api.serialization.json import JSONSerializer
 
 from tocsin.updates.layout import PUBLISHER_FIELD
-from tocsin.updates.receive.consent import Step, examine, examine_chain
+from tocsin.updates.receive.consent import (
+    Step,
+    examine,
+    last_agreed,
+    reasons_to_wait,
+)
 from tocsin.updates.receive.errors import ConsentNeeded, MetadataRefused, NotVouchedFor
 from tocsin.updates.receive.roots import agree, waiting_roots
 from tocsin.updates.receive.state import UpdateState
@@ -67,6 +73,41 @@ def online(root: Root) -> None:
     root.add_key(fresh.public_key, "timestamp")
 
 
+def other_custodians(count: int) -> Callable[[Root], None]:
+    """A root that replaces so many of the custodians."""
+
+    def change(root: Root) -> None:
+        named = root.unrecognized_fields[PUBLISHER_FIELD]["custodians"]["keyids"]
+        for old in list(named)[:count]:
+            named.remove(old)
+            root.revoke_key(old, "root")
+            _add_custodian(root)
+
+    return change
+
+
+def one_more_custodian(root: Root) -> None:
+    _add_custodian(root)
+
+
+def _add_custodian(root: Root) -> None:
+    key = CryptoSigner.generate_ed25519().public_key
+    root.add_key(key, "root")
+    root.unrecognized_fields[PUBLISHER_FIELD]["custodians"]["keyids"].append(key.keyid)
+
+
+def no_custodians(root: Root) -> None:
+    for keyid in root.unrecognized_fields[PUBLISHER_FIELD].pop("custodians")["keyids"]:
+        root.revoke_key(keyid, "root")
+
+
+def custodians_needed(count: int) -> Callable[[Root], None]:
+    def change(root: Root) -> None:
+        root.unrecognized_fields[PUBLISHER_FIELD]["custodians"]["threshold"] = count
+
+    return change
+
+
 CASES: dict[str, tuple[Callable[[Root], None] | int, tuple[int, ...], str]] = {
     "only the time": (lambda root: None, (0, 1), ""),
     "another online key": (online, (0, 1), ""),
@@ -74,10 +115,29 @@ CASES: dict[str, tuple[Callable[[Root], None] | int, tuple[int, ...], str]] = {
     "two of three root keys replaced": (2, (0, 1), "its new keys can sign alone"),
     "all root keys replaced": (3, (0, 1), "none of the publisher's keys is left"),
     "a custodian signed as well": (lambda root: None, (0, 1, 3), r"1 custodian\(s\) signed"),
-    "one own key and one custodian": (lambda root: None, (0, 3), "1 of the publisher's own 2"),
+    "one own key and one custodian": (
+        lambda root: None,
+        (0, 3),
+        "1 of the publisher's own root keys .* 2 are",
+    ),
     "custodians alone": (lambda root: None, (3, 4), r"2 custodian\(s\) signed it \(it takes 2\)"),
     "another name": (rename, (0, 1), "says that the publisher is 'Somebody else'"),
     "fewer signatures from now on": (lower, (0, 1), "1 signatures are enough, not 2"),
+    "other custodians": (other_custodians(3), (0, 1), "custodians are others: 3 new, 3 gone"),
+    "another custodian": (other_custodians(1), (0, 1), "custodians are others: 1 new, 1 gone"),
+    "a custodian more": (one_more_custodian, (0, 1), "custodians are others: 1 new, 0 gone"),
+    "no custodians any more": (no_custodians, (0, 1), "it has no custodians any more"),
+    "fewer custodians are enough": (
+        custodians_needed(1),
+        (0, 1),
+        "1 custodians appoint a successor, not 2",
+    ),
+    "more custodians are needed": (
+        custodians_needed(3),
+        (0, 1),
+        "3 custodians appoint a successor, not 2",
+    ),
+    "other custodians, and those before agree": (other_custodians(1), (0, 1, 3, 4), "are others"),
 }
 
 
@@ -92,10 +152,32 @@ def test_what_is_routine(published: Repository, fresh: list[CryptoSigner], name:
     data = signed(published, change, [*(keys(published)[n] for n in signers), *new])
     step = examine(first, first, data)
     assert step.routine == (not reason)
-    if reason:
-        import re
+    assert re.search(reason, "; ".join(step.reasons))
 
-        assert re.search(reason, "; ".join(step.reasons))
+
+def test_a_publisher_without_custodians_may_begin_to_have_some(published: Repository) -> None:
+    bare = published.next_root(no_custodians)
+    bare.signed.version = 1
+    for signer in published.root_keys[:2]:
+        bare.sign(signer, append=True)
+    root = published.next_root(lambda root: None)
+    for signer in published.root_keys[:2]:
+        root.sign(signer, append=True)
+    first = bare.to_bytes(JSONSerializer())
+    assert examine(first, first, root.to_bytes(JSONSerializer())).routine
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[1] == (0, 1)])
+def test_who_drafts_a_root_is_told_beforehand_what_devices_say(
+    published: Repository, fresh: list[CryptoSigner], name: str
+) -> None:
+    change, _, reason = CASES[name]
+    if isinstance(change, int):
+        change = swap(published, fresh[:change])
+    root, old = published.next_root(change).signed, published.root.signed
+    said = reasons_to_wait(old, old, root)
+    assert bool(said) == bool(reason)
+    assert re.search(reason, "; ".join(said))
 
 
 def test_who_may_appoint(published: Repository) -> None:
@@ -149,9 +231,16 @@ def test_a_publisher_cannot_be_swapped_in_small_steps(
         chain.append(root.to_bytes(JSONSerializer()))
         repository.root = root
         own = [new, *own[:-1]]
-    steps = examine_chain(first, first, chain)
+    steps = [examine(first, old, new) for old, new in zip([first, *chain], chain, strict=False)]
     assert steps[0].routine
     assert "since the root that was agreed to" in "; ".join(steps[1].reasons)
+    assert last_agreed([first, chain[0]]) == first
+    assert last_agreed([first, *chain]) == chain[1]
+    before, next_one = (Metadata[Root].from_bytes(data).signed for data in chain[:2])
+    agreed = Metadata[Root].from_bytes(first).signed
+    assert "since the root that was agreed to" in "; ".join(
+        reasons_to_wait(agreed, before, next_one)
+    )
 
 
 def test_a_key_is_not_taken_for_another_of_its_name(
@@ -287,10 +376,12 @@ def test_a_root_that_was_not_logged_is_not_used(tmp_path: Path) -> None:
     repository.write_root(root, repository.root_keys[:2], logged=False)
     repository.add(2)
     repository.publish_metadata()
-    outcome = device.update()  # the old root still holds, so the update goes on under it
-    assert outcome.now == 2
-    assert [waiting.step.version for waiting in outcome.waiting] == [2]
-    assert "never announced" in "; ".join(outcome.waiting[0].reasons())
+    before = device.snapshot()
+    with pytest.raises(NotVouchedFor, match=r"root 2, by which the same.*never announced") as said:
+        device.update()
+    assert "version 1 stays in use" in str(said.value)
+    assert device.snapshot() == before
+    assert not device.state.pending()  # there is nothing in it that a user could agree to
 
 
 def test_nobody_agrees_to_what_was_not_logged(tmp_path: Path) -> None:

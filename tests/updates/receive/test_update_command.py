@@ -179,6 +179,59 @@ def test_going_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert device.update().now == 4
 
 
+def test_going_back_to_what_was_pulled_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update_versions, "try_out", lambda settings, place: None)
+    repository = Repository(tmp_path / "repository")
+    settings = Settings(daemon=DaemonSettings(state=str(tmp_path / "state")))
+    device = Device(tmp_path / "state" / "updates", repository)
+    for version in (1, 2, 3):
+        repository.add(version)
+        repository.publish_metadata()
+        device.update()
+    repository.withdraw(1, "flags /bin/ls")
+    repository.log_withdrawal(2, "flags /bin/cat")
+    repository.publish_metadata()
+    device.update()
+    before = device.snapshot()
+    for version, reason in ((1, "flags /bin/ls"), (2, "flags /bin/cat")):  # metadata; the log
+        with pytest.raises(UsageError, match=f"version {version} was pulled back.*{reason}"):
+            update_versions.roll_back(settings, version)
+    assert device.snapshot() == before
+    assert update_versions.roll_back(settings, 2, pulled_back=True) == (3, 2)
+
+    # The user left version 3 on purpose, and nothing but a later one is taken instead.
+    choice = device.update().choice
+    assert "version 2 was pulled back: flags /bin/cat" in choice.why
+    assert "you went back from version 3: 'tocsin update pin 3' takes it" in choice.why
+    assert device.version == 2
+    assert "flags /bin/cat" in device.state.seen().in_use
+    repository.add(4)
+    repository.publish_metadata()
+    assert device.update().now == 4
+
+
+def test_what_the_user_went_back_from_is_no_replacement_until_the_user_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update_versions, "try_out", lambda settings, place: None)
+    repository = Repository(tmp_path / "repository")
+    settings = Settings(daemon=DaemonSettings(state=str(tmp_path / "state")))
+    device = Device(tmp_path / "state" / "updates", repository)
+    for version in (1, 2, 3):
+        repository.add(version)
+        repository.publish_metadata()
+        device.update()
+    assert update_versions.roll_back(settings, 2) == (3, 2)
+    repository.withdraw(2, "flags /bin/ls")  # what the user went to, and later
+    repository.publish_metadata()
+    assert device.update().now == 1
+    assert update_versions.keep_pinned(settings, 3, off=False) == 3
+    assert device.update().now == 3
+    assert device.state.installed().left == ()
+
+
 def test_a_bundle_and_a_successor(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     repository.add(1)
@@ -220,9 +273,23 @@ def test_a_bundle_and_a_successor(tmp_path: Path) -> None:
     assert "custodian(s) signed it" in shown.stdout
     assert "\x1b" not in shown.stdout
     (waiting,) = machine.json("update", "consent", status=3)["waiting"]
+    assert "0 own keys of the publisher's; 2 are needed" in shown.stdout
+    assert "2 custodians; 2 are needed" in shown.stdout
+    assert "daily keys     timestamp" in shown.stdout
     assert machine.call("update", "consent", "--yes", "0" * 64).returncode == 2
     agreed = machine.json("update", "consent", "--yes", waiting["sha256"])
     assert agreed == {"agreed": [2]}
+    assert machine.json("update", "consent") == {"waiting": []}  # before any update succeeds, too
+    status = machine.json("update", "status", status=1)
+    assert status["attention"] == ["you agreed to root 2; 'tocsin update' goes on with it"]
+    assert (status["pending_roots"], status["last"]["outcome"]) == ([], "agreed")
+    gone = ("--mirror", tmp_path / "gone")
+    assert "waits for you" not in machine.call("update", *gone).stderr
+    said = machine.call("update", "status")
+    assert "waits" not in said.stdout + said.stderr
+    assert machine.json("update", "consent", "--refuse") == {"waiting": []}  # taken back
+    assert machine.call("update", *where).returncode == 3
+    machine.json("update", "consent", "--yes", waiting["sha256"])
     assert machine.json("update", *where)["outcome"] == "unchanged"
     assert machine.json("update", "consent") == {"waiting": []}
 

@@ -25,6 +25,7 @@ from tocsin.updates.publish.metadata import read_published
 from tocsin.updates.publish.roots import Roles, roles_of, sign_draft, with_role
 from tocsin.updates.publish.workspace import PublisherSettings, Workspace
 from tocsin.updates.receive.errors import ConsentNeeded, MetadataExpired
+from tocsin.updates.receive.fetch import FolderFetcher
 from tocsin.updates.receive.recheck import recheck
 from tocsin.updates.receive.roots import agree, waiting_roots
 from tocsin.updates.receive.trust import Trust
@@ -41,6 +42,7 @@ def device_of(world: World, folder: Path) -> Device:
     device.mirrors, device.activated = [str(world.repository)], []
     device.refuses, device.fetcher, device.channel = None, None, "stable"
     device.max_age = 7 * 86400
+    device.schemes = {"file": FolderFetcher([Path("/")])}
     return device
 
 

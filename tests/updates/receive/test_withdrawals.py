@@ -16,11 +16,11 @@ from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.log import Log
 from tocsin.updates.layout import database_name
 from tocsin.updates.receive.seen import Place
-from tocsin.updates.receive.withdrawals import begin_of_bundle, learn
+from tocsin.updates.receive.withdrawals import Word, begin_of_bundle, learn
 from tocsin.updates.statement import Statement, WithdrawalPredicate, sign_statement
 
 KEY = CryptoSigner.generate_ed25519()
-ROOTS = [({KEY.public_key.keyid: KEY.public_key}, 1)]
+ROOTS = [Word({KEY.public_key.keyid: KEY.public_key}, 1)]
 WITHDRAWN = (3, 255, 256, 300, 511, 520)
 STAGES = (1, 4, 5, 255, 256, 257, 301, 511, 512)
 SIZE = 600
@@ -91,7 +91,7 @@ def test_it_begins_at_the_bundle_of_what_matters(log: Log) -> None:
 def test_a_stranger_withdraws_nothing(log: Log) -> None:
     other = CryptoSigner.generate_ed25519().public_key
     reader = log.reader(log.newest().head)
-    assert not learn(reader, part(log.folder), Place(), [({other.keyid: other}, 1)]).withdrawals
+    assert not learn(reader, part(log.folder), Place(), [Word({other.keyid: other}, 1)]).withdrawals
 
 
 @pytest.mark.parametrize("how", ["shifted", "short", "empty", "altered"])

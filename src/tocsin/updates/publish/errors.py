@@ -29,6 +29,18 @@ class SignaturesMissing(PublishError):
         super().__init__(reason)
 
 
+class DevicesWait(PublishError):
+    """A root that devices will not take without their users' consent.
+
+    Attributes:
+        reasons: why, as they say it.
+    """
+
+    def __init__(self, words: str, reasons: tuple[str, ...]) -> None:
+        self.reasons = reasons
+        super().__init__(words)
+
+
 class SourceRefused(PublishError):
     """A source cannot be had, or is not what was pinned."""
 

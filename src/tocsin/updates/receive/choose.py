@@ -141,7 +141,7 @@ def choose(
     if due:
         return Choice(Act.INSTALL, max(due), f"version {max(due)} is due")
     if pulled_back:
-        return _replacement(offer, current, usable, kept, is_due)
+        return _replacement(offer, installed, usable, kept, is_due)
     if not current and not usable:
         return Choice(Act.KEEP, 0, "the publisher offers no database")
     waiting = [version for version in usable if version > floor]
@@ -197,16 +197,22 @@ def _pinned(offer: Offer, installed: Installed, kept: Collection[int]) -> Choice
 
 def _replacement(
     offer: Offer,
-    current: int,
+    installed: Installed,
     usable: Mapping[int, DatabaseTarget],
     kept: Collection[int],
     is_due: Callable[[DatabaseTarget], bool],
 ) -> Choice:
-    """What takes the place of a version that was pulled back."""
+    """What takes the place of a version that was pulled back: none that the user went back from."""
+    current = installed.current
     why = f"version {current} was pulled back: {offer.withdrawn[current].reason}"
-    fresh = [v for v, target in usable.items() if v != current and is_due(target)]
-    own = [v for v in kept if v != current and v not in offer.withdrawn]
-    best = max([*fresh, *own], default=0)
+    fresh = {v for v, target in usable.items() if v != current and is_due(target)}
+    own = {v for v in kept if v != current and v not in offer.withdrawn}
+    left = (fresh | own) & set(installed.left)
+    best = max((fresh | own) - left, default=0)
+    if not best and left:
+        said = f"there is no later one, and you went back from version {max(left)}"
+        why = f"{why}; {said}: 'tocsin update pin {max(left)}' takes it"
+        return Choice(Act.KEEP, current, why)
     if not best:
         return Choice(Act.KEEP, current, f"{why}, and there is no other to use")
     return Choice(Act.USE_KEPT if best in own else Act.INSTALL, best, why)

@@ -7,7 +7,10 @@ Here it is routine only when
 - no custodian did: they sign to appoint a successor and for nothing else,
 - the keys that are new since the old root, and since the last root that the user agreed to, are
   too few to sign the next one alone: otherwise they are a new publisher, in one step or several,
-- it does not ask for fewer signatures than the old one, and
+- it does not ask for fewer signatures than the old one,
+- it names the custodians that the old one named, and asks for as many of them: who may appoint a
+  successor is not for the publisher alone to change, whoever has its keys; only a publisher that
+  had no custodians may begin to have some, and
 - it does not claim to be somebody else's, or to be logged elsewhere.
 
 Everything else is a succession and waits for the user. What a root says of its publisher is a
@@ -68,6 +71,7 @@ class Step:
         kept: own root keys that stay.
         added: that are new.
         removed: that are gone.
+        custodians_needed: custodians' signatures that a succession takes; 0 without custodians.
         appointed: whether the publisher's own keys or the custodians, one of the two by
             themselves, signed in the number that it takes; who is not must not be agreed to.
     """
@@ -81,6 +85,7 @@ class Step:
     kept: frozenset[Identity]
     added: frozenset[Identity]
     removed: frozenset[Identity]
+    custodians_needed: int
     appointed: bool
 
     @property
@@ -137,7 +142,7 @@ def examine(agreed: bytes, old: bytes, new: bytes) -> Step:
         reason = f"what it says of its publisher cannot be read: {error}"
         none: frozenset[Identity] = frozenset()
         return Step(
-            after.signed.version, sha256, None, (reason,), none, none, none, none, none, False
+            after.signed.version, sha256, None, (reason,), none, none, none, none, none, 0, False
         )
     signers = _signers(before.signed, after) | _signers(after.signed, after)
     own = signers & was.own
@@ -159,26 +164,43 @@ def examine(agreed: bytes, old: bytes, new: bytes) -> Step:
         was.own & is_now.own,
         is_now.own - was.own,
         was.own - is_now.own,
+        needed,
         len(own) >= was.needed or 0 < needed <= len(appointing),
     )
 
 
-def examine_chain(agreed: bytes, old: bytes, chain: Sequence[bytes]) -> tuple[Step, ...]:
-    """Judge every step of a chain of roots, each by the one before it.
+def reasons_to_wait(agreed: Root, old: Root, new: Root) -> tuple[str, ...]:
+    """Why devices would wait with a root that the publisher's own keys sign, all that are needed.
+
+    For whoever drafts it, before it is shown.
 
     Args:
-        agreed: the last root that the user chose or agreed to.
+        agreed: the last root that users chose or agreed to; see `last_agreed`.
         old: the root in force.
-        chain: those that follow it, in order.
+        new: the one that is to follow it, signed or not.
 
     Raises:
-        MetadataRefused: one of them is no valid successor.
+        LayoutError: what one of them says of its publisher is malformed.
     """
-    steps = []
-    for new in chain:
-        steps.append(examine(agreed, old, new))
+    was, is_now = keys_of(old), keys_of(new)
+    return tuple(_reasons(was, is_now, keys_of(agreed), was.own, frozenset()))
+
+
+def last_agreed(chain: Sequence[bytes]) -> bytes:
+    """The last root that no device took by routine, of those whose users began with the first.
+
+    Args:
+        chain: a repository's roots, from the first on.
+
+    Raises:
+        MetadataRefused: one of them is no valid successor of the one before.
+    """
+    agreed = old = chain[0]
+    for new in chain[1:]:
+        if not examine(agreed, old, new).routine:
+            agreed = new
         old = new
-    return tuple(steps)
+    return agreed
 
 
 def same_publisher(one: bytes, other: bytes) -> bool:
@@ -242,7 +264,9 @@ def _reasons(
         of = f" (it takes {needed})" if needed else ""
         reasons.append(f"{len(custodians)} custodian(s) signed it{of}: they appoint a successor")
     if len(own) < was.needed:
-        reasons.append(f"{len(own)} of the publisher's own {was.needed} root keys signed it")
+        reasons.append(
+            f"{len(own)} of the publisher's own root keys signed it, and {was.needed} are needed"
+        )
     if is_now.needed < was.needed:
         reasons.append(f"from now on {is_now.needed} signatures are enough, not {was.needed}")
     if len(is_now.own - was.own) >= is_now.needed:
@@ -251,10 +275,29 @@ def _reasons(
         reasons.append("most keys have changed since the root that was agreed to")
     if not is_now.own & was.own:
         reasons.append("none of the publisher's keys is left")
+    reasons += _other_custodians(was, is_now)
     names = [keys.publisher.name if keys.publisher else "" for keys in (was, is_now)]
     if names[0] != names[1]:
         reasons.append(f"it says that the publisher is {names[1]!r}, and was {names[0]!r}")
     logs = [keys.publisher.log if keys.publisher else "" for keys in (was, is_now)]
     if logs[0] != logs[1]:
         reasons.append(f"it says that its log is {log_name(logs[1])}, and was {log_name(logs[0])}")
+    return reasons
+
+
+def _other_custodians(was: Keys, is_now: Keys) -> list[str]:
+    """What a root changes of who may appoint a successor."""
+    if not was.custodians:
+        return []
+    if not is_now.custodians:
+        return ["it has no custodians any more: nobody could appoint a successor"]
+    reasons = []
+    new, gone = len(is_now.custodians - was.custodians), len(was.custodians - is_now.custodians)
+    if new or gone:
+        reasons.append(f"its custodians are others: {new} new, {gone} gone")
+    if is_now.custodians_needed != was.custodians_needed:
+        reasons.append(
+            f"from now on {is_now.custodians_needed} custodians appoint a successor, not "
+            f"{was.custodians_needed}"
+        )
     return reasons

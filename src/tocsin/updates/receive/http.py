@@ -115,7 +115,7 @@ class HttpFetcher(Fetcher):
     def _request(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         self.requests += 1
         try:
-            with Deadline(self._limits.timeout, from_connection=True):
+            with Deadline(self._limits.timeout, from_connection=True) as deadline:
                 return self._manager(url).request(
                     "GET",
                     url,
@@ -129,6 +129,8 @@ class HttpFetcher(Fetcher):
         except urllib3.exceptions.TimeoutError as error:
             raise SlowRetrievalError(f"{url}: no answer in time") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            if deadline.over:
+                raise SlowRetrievalError(f"{url}: no answer in time") from error
             raise DownloadError(f"{url}: {reason_of(error)}") from error
 
     def _manager(self, url: str) -> urllib3.PoolManager:

@@ -12,7 +12,7 @@ ask.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -32,7 +32,7 @@ from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import TufClient
 from tocsin.updates.receive.verify import Vouching
-from tocsin.updates.receive.withdrawals import Keys, begin_of_bundle, learn
+from tocsin.updates.receive.withdrawals import Word, begin_of_bundle, learn
 
 LOG_EVERY = timedelta(days=1)
 """How long the log is not looked at when the metadata does not change."""
@@ -128,13 +128,17 @@ class News:
         )
 
     def look(
-        self, client: TufClient, roots: Iterable[Keys], index: int, vouching: Vouching | None = None
+        self,
+        client: TufClient,
+        words: Callable[[str], Iterable[Word]],
+        index: int,
+        vouching: Vouching | None = None,
     ) -> tuple[LoggedWithdrawal, ...]:
         """Look into the log, and remember how far and what it says was pulled back.
 
         Args:
             client: refreshed.
-            roots: whose word counts.
+            words: whose word counts in a log, by its origin; see `learn`.
             index: place in the log of the database that matters; what is before it does not.
             vouching: of a version that is to be used, which stands.
 
@@ -156,9 +160,10 @@ class News:
         ):
             begin = first
         try:
-            learned = learn(opened.reader, self._part, begin, roots)
+            learned = learn(opened.reader, self._part, begin, words(head.origin))
         except TransparencyError as error:
             raise NotVouchedFor(f"the log: {error}") from error
+        seen = self._state.seen()
         known = dict.fromkeys((*seen.withdrawn, *learned.withdrawals))
         withdrawn = tuple(known)[-_MOST_KEPT:]
         place = max(learned.place, seen.read.get(head.origin, Place()), key=lambda p: p.size)

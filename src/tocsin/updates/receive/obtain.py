@@ -27,6 +27,9 @@ _WORTH = 0.8
 """Deltas that are larger than this part of the whole database are not worth it."""
 
 
+_FOR_DELTA = "the delta could not be used, so the whole database was fetched:"
+
+
 def obtain(
     state: UpdateState,
     mirrors: MirrorFetcher,
@@ -34,6 +37,7 @@ def obtain(
     wanted: DatabaseTarget,
     targets: Mapping[str, TargetFile],
     progress: Progress,
+    remarks: list[str],
 ) -> tuple[Path, str]:
     """Get a database whose digest is the signed one.
 
@@ -44,6 +48,8 @@ def obtain(
         wanted: the database.
         targets: signed description of every file.
         progress: told how far it is.
+        remarks: to which what was wrong with a delta is added, when the whole database is fetched
+            for it.
 
     Returns:
         The plain database in the state's folder, and `delta` or `full`.
@@ -64,11 +70,13 @@ def obtain(
         try:
             _by_deltas(state, mirrors, offer, wanted, way, base, targets, out, progress)
             return out, "delta"
-        except (DeltaError, NothingReached):  # then the whole of it
+        except (DeltaError, NothingReached) as error:  # then the whole of it
+            remarks.append(f"{_FOR_DELTA} {error}")
             break
         except ContentRefused as error:
             # One mirror that lies must not have every device fetch the whole database.
             if len(mirrors.standing()) < 2 or mirrors.last not in mirrors.standing():
+                remarks.append(f"{_FOR_DELTA} {error}")
                 break
             mirrors.set_aside(mirrors.last, str(error))
     packed = state.partial(whole.hashes["sha256"])

@@ -67,6 +67,8 @@ class Outcome:
         vouching: who vouches for a new version.
         steps: parts, in order.
         failures: mirrors that were left aside, and why.
+        remarks: what was wrong on the way although the update was made: a delta that was not the
+            one that was signed.
         waiting: roots that wait for consent.
         software: later version of the software that is there for this device; empty for none.
     """
@@ -79,6 +81,7 @@ class Outcome:
     vouching: Vouching | None = None
     steps: list[Step] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     software: str = ""
 

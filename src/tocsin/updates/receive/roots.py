@@ -1,18 +1,20 @@
 """Lets roots through the consent gate, or keeps them for the user to look at.
 
 A root is used when it was logged as the user's policy asks, and it is the same publisher's
-routine or the user agreed to it by its digest. Everything else waits.
+routine or the user agreed to it by its digest. Only what a root itself changes waits for the user:
+a routine one that is not vouched for is the lie of the mirror that showed it so.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 from securesystemslib.signer import Key
 from tuf.api.exceptions import DownloadError
 from tuf.api.metadata import Root, Targets
@@ -24,7 +26,12 @@ from tocsin.transparency.proof import MAX_PROOF_BYTES
 from tocsin.updates.errors import LayoutError
 from tocsin.updates.layout import Publisher, entry_path, parse_publisher, proof_path, root_name
 from tocsin.updates.receive.consent import Step, examine
-from tocsin.updates.receive.errors import MetadataRefused, NotVouchedFor, UpdateError
+from tocsin.updates.receive.errors import (
+    MetadataRefused,
+    NotVouchedFor,
+    StateDamaged,
+    UpdateError,
+)
 from tocsin.updates.receive.state import Agreed, Consent, UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import read_root
@@ -50,13 +57,26 @@ class Waiting:
 
     def reasons(self) -> list[str]:
         """Why it waits."""
-        missing = [f"{f.point}: {f.detail}" for f in self.vouching.findings if not f.stands]
-        return [*self.step.reasons, *missing]
+        return [*self.step.reasons, *self.missing()]
+
+    def missing(self) -> list[str]:
+        """What does not stand of its being logged."""
+        return [f"{f.point}: {f.detail}" for f in self.vouching.findings if not f.stands]
+
+    @property
+    def may_be_agreed(self) -> bool:
+        """Whether the user may agree to it: see `agree`."""
+        return (self.step.appointed or self.step.routine) and self.vouching.stands
 
 
 def target_keys(root: Root) -> tuple[Mapping[str, Key], int]:
     """Keys and threshold of a root's targets role."""
-    role = root.roles[Targets.type]
+    return role_keys(root, Targets.type)
+
+
+def role_keys(root: Root, name: str) -> tuple[Mapping[str, Key], int]:
+    """Keys and threshold of a root's role."""
+    role = root.roles[name]
     keys = {keyid: root.keys[keyid] for keyid in role.keyids if keyid in root.keys}
     return keys, role.threshold
 
@@ -69,32 +89,58 @@ class RootKeeper:
         trust: what the user chose.
         get: fetches a root's log entry and proof.
         now: POSIX seconds; None to look at no time.
+        others: fetch from further mirrors what the first may have garbled.
 
     Attributes:
-        waiting: roots that were held back, in order.
+        waiting: roots that were held back, in order, since `begin`.
+        held: those that were held back at last in this run, whichever mirror showed them.
     """
 
-    def __init__(self, state: UpdateState, trust: Trust, get: Get, now: int | None) -> None:
+    def __init__(
+        self,
+        state: UpdateState,
+        trust: Trust,
+        get: Get,
+        now: int | None,
+        others: Callable[[], Iterable[Get]] = tuple,
+    ) -> None:
         self._state = state
         self._trust = trust
         self._get = get
         self._now = now
+        self._others = others
         self._proofs: dict[int, tuple[bytes | None, bytes | None]] = {}
         self.waiting: list[Waiting] = []
+        self.held: list[Waiting] = []
+
+    def begin(self) -> None:
+        """Begin again, with another mirror."""
+        self.waiting = []
 
     def lets_pass(self, version: int, data: bytes) -> bool:
-        """Whether a root may be used; see `ConsentGate`."""
+        """Whether a root may be used; see `ConsentGate`.
+
+        Raises:
+            StateDamaged: the root before it is not here, so nothing can be said of it.
+            MetadataRefused: it does not follow the one before.
+            NotVouchedFor: it is routine, and was not logged as the policy asks.
+        """
         old = self.before(version)
-        try:
-            if old is None:  # TUF asks for them in order
-                raise MetadataRefused(f"root {version} was asked for before root {version - 1}")
-            waiting = self.look_at(old, data)
-        except MetadataRefused:
-            return True  # python-tuf refuses it and says why
-        if is_agreed(self._state.consent(), waiting.step):
+        if old is None:  # python-tuf asks for them in order, and believes what it has in memory
+            raise StateDamaged(
+                f"{self._state.metadata}: root {version - 1} is missing, so nothing says whether "
+                f"root {version} may follow it; run 'tocsin update' again, which fetches it anew"
+            )
+        waiting = self.look_at(old, data)
+        routine = waiting.step.routine
+        if is_agreed(self._state.consent(), waiting.step) or (routine and waiting.vouching.stands):
+            self._keep_place(waiting.step.sha256, waiting.vouching)
             return True
-        if waiting.step.routine and waiting.vouching.stands:
-            return True
+        if routine:
+            raise NotVouchedFor(
+                f"root {version}, by which the same publisher goes on, is not used: "
+                f"{'; '.join(waiting.missing())}"
+            )
         self._hold(version, data, waiting)
         return False
 
@@ -104,21 +150,71 @@ class RootKeeper:
             return self._trust.root
         return self._state.root_bytes(version - 1)
 
-    def look_at(self, old: bytes, data: bytes) -> Waiting:
+    def look_at(self, old: bytes, data: bytes, *, widely: bool = False) -> Waiting:
         """What is true of a root.
+
+        Args:
+            old: the one before.
+            data: the root.
+            widely: ask further mirrors whether it was logged if the first does not show it, as is
+                always done for one that would wait.
 
         Raises:
             MetadataRefused: it does not follow the old one.
         """
         step = examine(self.agreed_root(), old, data)
-        entry = self._get(entry_path(step.sha256), MOST_ENTRY_BYTES)
-        proof = self._get(proof_path(step.sha256), MAX_PROOF_BYTES)
-        self._proofs[step.version] = (entry, proof)
         logs = self.agreed_logs()
         if not step.routine:  # the user is told where the successor is logged, by its own word
             logs = (*logs, *_claimed_log(step.publisher))
-        policy = self._trust.policy
-        return Waiting(step, vouched_root(old, data, entry, proof, policy, self._now, logs))
+        vouching = self._vouching(self._get, step, old, data, logs)
+        if not vouching.stands and (widely or not step.routine):
+            shown = self._proofs[step.version]
+            for get in self._others():
+                better = self._vouching(get, step, old, data, logs)
+                if better.stands:
+                    return Waiting(step, better)
+            self._proofs[step.version] = shown
+        return Waiting(step, vouching)
+
+    def _vouching(
+        self, get: Get, step: Step, old: bytes, data: bytes, logs: Collection[VerifierKey]
+    ) -> Vouching:
+        entry = get(entry_path(step.sha256), MOST_ENTRY_BYTES)
+        proof = get(proof_path(step.sha256), MAX_PROOF_BYTES)
+        self._proofs[step.version] = (entry, proof)
+        return vouched_root(old, data, entry, proof, self._trust.policy, self._now, logs)
+
+    # --- where roots are in the log ---------------------------------------------------------
+
+    def place(self, version: int, origin: str) -> int:
+        """Where in a log the entry of a root that is in force is; 0 where that is not known.
+
+        Whose keys it dropped speaks only of what is before it. Nothing is before 0: a root that
+        is not in that log, as after a succession, leaves its predecessors no word there at all.
+        """
+        old, data = self.before(version), self.before(version + 1)
+        if old is None or data is None:
+            return 0
+        sha256 = hashlib.sha256(data).hexdigest()
+        if origin not in self._state.seen().roots.get(sha256, {}):
+            with suppress(MetadataRefused):  # it came before such places were kept
+                self._keep_place(sha256, self.look_at(old, data).vouching)
+        return self._state.seen().roots.get(sha256, {}).get(origin, 0)
+
+    def digest(self, version: int) -> str:
+        """SHA-256 of a root that is in force; empty where it is not here."""
+        data = self.before(version + 1)
+        return hashlib.sha256(data).hexdigest() if data is not None else ""
+
+    def _keep_place(self, sha256: str, vouching: Vouching) -> None:
+        if not vouching.stands or vouching.proof is None or vouching.verdict is None:
+            return
+        origin, index = vouching.verdict.head.origin, vouching.proof.index
+        seen = self._state.seen()
+        held = seen.roots.get(sha256, {})
+        if held.get(origin, index + 1) > index:  # logged again later, it is no younger for that
+            roots = {**seen.roots, sha256: {**held, origin: index}}
+            self._state.keep_seen(msgspec.structs.replace(seen, roots=roots))
 
     def agreed_logs(self) -> tuple[VerifierKey, ...]:
         """Logs of the publishers that the user agreed to; the policy cannot name them yet."""
@@ -133,6 +229,7 @@ class RootKeeper:
         paths = (entry_path(waiting.step.sha256), proof_path(waiting.step.sha256))
         self._state.keep_pending(version, data, dict(zip(paths, (entry, proof), strict=True)))
         self.waiting.append(waiting)
+        self.held = self.waiting
 
     def follow_up(self, fetch_root: Callable[[int], bytes | None]) -> None:
         """Look at the roots behind the one that waits: the user agrees to all or to none.
@@ -147,7 +244,7 @@ class RootKeeper:
                 data = fetch_root(version + 1)
                 if data is None:
                     return
-                self._hold(version + 1, data, self.look_at(old, data))
+                self._hold(version + 1, data, self.look_at(old, data, widely=True))
             except (UpdateError, DownloadError):
                 return  # what waits already is enough to say no
 
@@ -229,6 +326,13 @@ def is_agreed(consent: Consent, step: Step) -> bool:
         agreed.version == step.version and hmac.compare_digest(agreed.sha256, step.sha256)
         for agreed in consent.roots
     )
+
+
+def agreed_ahead(state: UpdateState) -> tuple[Agreed, ...]:
+    """Roots that the user agreed to and that no update has put in force yet."""
+    held = state.newest_root()
+    newest = read_root(held).signed.version if held is not None else 0
+    return tuple(agreed for agreed in state.consent().roots if agreed.version > newest)
 
 
 def agree(state: UpdateState, shown: list[Waiting]) -> None:

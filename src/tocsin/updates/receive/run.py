@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from tuf.api.exceptions import DownloadError, ExpiredMetadataError, RepositoryError
@@ -28,16 +30,16 @@ from tocsin.updates.receive.errors import (
     UpdateError,
 )
 from tocsin.updates.receive.fetch import is_absent
-from tocsin.updates.receive.gate import ConsentGate
+from tocsin.updates.receive.gate import ConsentGate, RootRefused
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
 from tocsin.updates.receive.news import News
 from tocsin.updates.receive.outcome import Step
-from tocsin.updates.receive.roots import RootKeeper, target_keys
+from tocsin.updates.receive.roots import Get, RootKeeper, target_keys
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient, read_root
-from tocsin.updates.receive.verify import Expected, Vouching, examine
-from tocsin.updates.receive.withdrawals import Keys
+from tocsin.updates.receive.verify import Expected, Finding, Vouching, examine
+from tocsin.updates.receive.withdrawals import Word
 from tocsin.updates.statement import MOST_ENTRY_BYTES
 
 _LIES = (MetadataRefused, NotVouchedFor, ContentRefused)
@@ -77,7 +79,7 @@ class Run:
         self._at = at
         self._moment = moment
         self._now = int(moment.timestamp())
-        self._keeper = RootKeeper(state, trust, self._get, self._now)
+        self._keeper = RootKeeper(state, trust, self._get, self._now, self._further_mirrors)
         self._news = News(state, trust, mirrors, self._keeper, moment, max_checkpoint_age)
         self._steps: list[Step] = []
 
@@ -94,16 +96,36 @@ class Run:
         first: UpdateError | None = None
         while True:
             try:
-                self._keeper.waiting.clear()
+                self._keeper.begin()
                 self._news.begin()
                 return attempt()
             except _LIES as error:
                 first = first or error
-                self._mirrors.set_aside(self._mirrors.last, str(error))
-                if self._keeper.waiting:
+                self._mirrors.set_aside(self._liar(error), str(error))
+                if self._may_be_agreed():
                     raise self._consent_needed() from error
                 if not self._mirrors.standing():
+                    if self._keeper.held:
+                        raise self._consent_needed() from error
                     raise first from None
+
+    def _liar(self, error: UpdateError) -> str:
+        """Which mirror is left aside for what was wrong.
+
+        Entries, proofs and the log are many files, of which one mirror may have some and another
+        the rest. The first that is asked answers for them: it lied, or lacks what the next gave.
+        """
+        standing = self._mirrors.standing()
+        return standing[0] if isinstance(error, NotVouchedFor) and standing else self._mirrors.last
+
+    def _may_be_agreed(self) -> bool:
+        """Whether roots wait that the user may agree to: then no mirror can do without them."""
+        waiting = self._keeper.waiting
+        return bool(waiting) and all(each.may_be_agreed for each in waiting)
+
+    def _further_mirrors(self) -> Iterator[Get]:
+        for mirror in self._mirrors.standing()[1:]:
+            yield partial(self._mirrors.ask, mirror)
 
     # --- metadata ---------------------------------------------------------------------------
 
@@ -134,6 +156,8 @@ class Run:
             raise self._refused(
                 MetadataRefused(f"{self._mirrors.last_file()}: {error}. {self._stays()}")
             ) from error
+        except RootRefused as error:
+            raise self._refused(self._root_refused(error.reason)) from error
         except DownloadError as error:
             if self._mirrors.standing():  # one that answers has not what is needed, or too much
                 raise self._refused(
@@ -147,11 +171,23 @@ class Run:
         return client
 
     def _refused(self, error: UpdateError) -> UpdateError:
-        """The error itself, or that consent is what is missing."""
+        """The error itself, or that consent is what is missing.
+
+        A root that nobody may agree to is no reason not to ask the next mirror.
+        """
         if not self._keeper.waiting:
             return error
         self._follow_up()
+        if isinstance(error, _LIES) and not self._may_be_agreed():
+            return error
         return self._consent_needed()
+
+    def _root_refused(self, error: UpdateError) -> UpdateError:
+        if isinstance(error, NotVouchedFor):
+            return NotVouchedFor(f"{error}. {self._stays()}")
+        if isinstance(error, MetadataRefused):
+            return MetadataRefused(f"{self._mirrors.last_file()}: {error}. {self._stays()}")
+        return error
 
     def _expired(self, said: str) -> str:
         return (
@@ -161,7 +197,7 @@ class Run:
         )
 
     def _consent_needed(self) -> ConsentNeeded:
-        last = self._keeper.waiting[-1].step
+        last = self._keeper.held[-1].step
         name = repr(last.publisher.name) if last.publisher else "nobody by name"
         return ConsentNeeded(
             f"root {last.version} would make {name} the publisher and waits for you: 'tocsin "
@@ -207,10 +243,14 @@ class Run:
                 now=self._now,
                 log_keys=self._keeper.agreed_logs(),
             )
-            if vouching.stands:
+            if vouching.stands and self._is_of_its_time(client, version, vouching):
                 assert entry is not None
                 assert proof is not None
                 return entry, proof, vouching, version
+            if vouching.stands:
+                late = f"root {version} named the keys that signed it, and a later one dropped them"
+                finding = Finding("signature", False, f"{late} before it was logged")
+                first = replace(vouching, findings=(*vouching.findings, finding))
             first = first or vouching
         assert first is not None
         first.require()
@@ -223,9 +263,37 @@ class Run:
             if root is not None:
                 yield version, root
 
-    def _roots(self, client: TufClient) -> Iterator[Keys]:
-        for _, root in self._signing_roots(client):
-            yield target_keys(root)
+    def _is_of_its_time(self, client: TufClient, version: int, vouching: Vouching) -> bool:
+        """Whether an entry was logged while the keys of the root that it stands by had a say."""
+        if version == client.root.version:
+            return True
+        assert vouching.verdict is not None
+        assert vouching.proof is not None
+        words = self._words(client, vouching.verdict.head.origin)
+        return any(
+            each.root == version and (each.until is None or vouching.proof.index < each.until)
+            for each in words
+        )
+
+    def _words(self, client: TufClient, origin: str) -> Iterator[Word]:
+        """Whose word counts in a log, and up to where, the newest first.
+
+        The keys of a root have a say until the root is logged that has others. Where that is not
+        known they have none: what is still to count is logged anew when keys change.
+        """
+        until, ended_by, after = None, "", None
+        for version, root in self._signing_roots(client):
+            keys = target_keys(root)
+            if keys == after:
+                continue  # the newer root says the same, and for longer
+            if after is not None:
+                place = self._keeper.place(version + 1, origin)
+                until = place if until is None else min(until, place)
+                ended_by = self._keeper.digest(version + 1)
+                if not until:
+                    return
+            yield Word(*keys, until, ended_by, version)
+            after = keys
 
     def _old_root(self, version: int) -> Root | None:
         held = self._state.root_bytes(version)

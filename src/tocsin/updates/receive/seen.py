@@ -42,6 +42,7 @@ class Seen(msgspec.Struct, frozen=True):
         read: how far each log was read, by its origin.
         withdrawn: what logs say was pulled back; the last ones.
         in_use: why the version in use is pulled back, where there is no other; empty if it is not.
+        roots: where in logs the entries of roots are: index by origin, by the root's SHA-256.
     """
 
     timestamp: int = 0
@@ -50,3 +51,4 @@ class Seen(msgspec.Struct, frozen=True):
     read: dict[str, Place] = {}
     withdrawn: tuple[LoggedWithdrawal, ...] = ()
     in_use: str = ""
+    roots: dict[str, dict[str, int]] = {}

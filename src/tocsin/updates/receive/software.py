@@ -179,7 +179,7 @@ class SoftwareUpdate(Run):
         choice = self._choose(client)
         current = self._installations.current()
         outcome = SoftwareOutcome(choice.why, current, current, waiting=choice.waiting)
-        outcome.waiting_roots = list(self._keeper.waiting)
+        outcome.waiting_roots = list(self._keeper.held)
         outcome.steps, outcome.failures = self._steps, self._mirrors.failures
         if not choice.candidates:
             return outcome

@@ -18,12 +18,14 @@ class Installed(msgspec.Struct, frozen=True):
         previous: up to two that were in use before, the latest first.
         pinned: the version that is to stay; 0 for none.
         highest: the highest version that was ever in use.
+        left: versions that the user went back from, and that only the user takes again.
     """
 
     current: Annotated[int, msgspec.Meta(ge=0)] = 0
     previous: tuple[_Version, ...] = ()
     pinned: Annotated[int, msgspec.Meta(ge=0)] = 0
     highest: Annotated[int, msgspec.Meta(ge=0)] = 0
+    left: tuple[_Version, ...] = ()
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -77,7 +79,8 @@ class LastRun(msgspec.Struct, frozen=True):
 
     Attributes:
         at: when it ended.
-        outcome: `updated`, `unchanged`, `waiting` or `failed`.
+        outcome: `updated`, `unchanged`, `waiting` or `failed`; `agreed` when the user has agreed
+            since to what waited.
         text: what happened.
         confirmed: when the metadata was last found fresh; None for never.
         software: later version of the software that it had for this device then; empty for none.

@@ -36,6 +36,10 @@ class TrustedState(StateFolder):
         """The timestamp that was trusted last, or None."""
         return self.metadata_bytes("timestamp")
 
+    def targets_bytes(self) -> bytes | None:
+        """The targets that were trusted last, or None."""
+        return self.metadata_bytes("targets")
+
     def newest_root(self) -> bytes | None:
         """The root in force, or None."""
         return self.read_bytes(self.metadata / "root.json", MAX_ROOT)

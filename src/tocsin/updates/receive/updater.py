@@ -12,9 +12,10 @@ files do not verify is left aside and the next one is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -52,7 +53,7 @@ from tocsin.updates.receive.state import Installed, LastRun, Received, UpdateSta
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import TufClient
 from tocsin.updates.receive.verify import Expected
-from tocsin.updates.receive.withdrawals import with_logged
+from tocsin.updates.receive.withdrawals import Word, is_about, with_logged
 from tocsin.updates.statement import DatabasePredicate
 
 Activate = Callable[[Path], None]
@@ -113,6 +114,7 @@ class Update(Run):
                 self._remember("failed", str(error))
                 raise
             said = f"version {outcome.now}" if outcome.changed else outcome.choice.why
+            said = "; ".join((said, *outcome.remarks))
             self._remember("updated" if outcome.changed else "unchanged", said, fresh=True)
             return outcome
 
@@ -142,12 +144,14 @@ class Update(Run):
         installed = self._state.installed()
         if installed.current and self._news.log_is_due(client.timestamp.version):
             with self._step("withdrawals"):
-                self._news.look(client, self._roots(client), self._place_of(installed.current))
-        while True:
-            try:
+                self._news.look(client, self._words_of(client), self._place_of(installed.current))
+        for _ in range(len(client.targets.targets) + 1):
+            with suppress(_PulledBack):  # the log says so, and the choice is another now
                 return self._carried_out(client, installed)
-            except _PulledBack:
-                continue  # the log says so, and the choice is another now
+        raise NotVouchedFor(
+            "the log pulls back what the metadata offers, again and again, so nothing of it is "
+            f"used. {self._stays()}"
+        )
 
     def _carried_out(self, client: TufClient, installed: Installed) -> Outcome:
         """Decide, and do what was decided.
@@ -161,10 +165,10 @@ class Update(Run):
         self._say_in_use(pulled.reason if pulled else "")
         choice = self._choose(offer, installed)
         outcome = Outcome(choice, installed.current, installed.current)
-        outcome.waiting = list(self._keeper.waiting)
+        outcome.waiting = list(self._keeper.held)
         outcome.steps, outcome.failures = self._steps, self._mirrors.failures
         outcome.software = self._software = self._later_software(client)
-        if not self._keeper.waiting:
+        if not self._keeper.held:
             self._state.drop_pending()
         if choice.act is Act.INSTALL:
             self._install(client, offer, choice.version, outcome)
@@ -222,12 +226,12 @@ class Update(Run):
         outcome.vouching = vouching
         with self._step("log"):
             assert vouching.proof is not None
-            pulled = self._news.look(client, self._roots(client), vouching.proof.index, vouching)
-        if any(one.sha256 == target.sha256 for one in pulled):
+            pulled = self._news.look(client, self._words_of(client), vouching.proof.index, vouching)
+        if any(is_about(one, version, target.sha256) for one in pulled):
             raise _PulledBack
         rebuilds = self._demand_rebuilt(target)
         with self._step("database"):
-            database, outcome.way = self._database(client, offer, target)
+            database, outcome.way = self._database(client, offer, target, outcome.remarks)
         outcome.source = self._mirrors.last
         assert vouching.statement is not None
         assert isinstance(vouching.statement.predicate, DatabasePredicate)
@@ -250,15 +254,14 @@ class Update(Run):
             self._try_out(version, stored)
 
     def _database(
-        self, client: TufClient, offer: Offer, target: DatabaseTarget
+        self, client: TufClient, offer: Offer, target: DatabaseTarget, remarks: list[str]
     ) -> tuple[Path, str]:
         """The plain database; one that a loss of power left stored is not fetched again."""
         place = self._state.database(target.version)
         if place.is_file() and digest_of(place) == (target.sha256, target.length):
             return place, "kept"
-        return obtain(
-            self._state, self._mirrors, offer, target, client.targets.targets, self._progress
-        )
+        targets = client.targets.targets
+        return obtain(self._state, self._mirrors, offer, target, targets, self._progress, remarks)
 
     def _demand_rebuilt(self, target: DatabaseTarget) -> bytes | None:
         """What rebuilders say of a version, where the user asks for it."""
@@ -271,6 +274,9 @@ class Update(Run):
         if not finding.stands:
             raise NotVouchedFor(f"{database_name(target.version)} is not used: {finding.detail}")
         return said
+
+    def _words_of(self, client: TufClient) -> Callable[[str], Iterable[Word]]:
+        return partial(self._words, client)
 
     def _place_of(self, version: int) -> int:
         """Place in the log of a version that is here; 0 where that cannot be read."""
@@ -309,7 +315,9 @@ def switched(installed: Installed, version: int) -> Installed:
         return installed
     before = (installed.current, *installed.previous) if installed.current else installed.previous
     previous = tuple(dict.fromkeys(each for each in before if each != version))
-    return Installed(version, previous[:2], installed.pinned, max(installed.highest, version))
+    left = tuple(each for each in installed.left if each != version)
+    highest = max(installed.highest, version)
+    return Installed(version, previous[:2], installed.pinned, highest, left)
 
 
 def _offer(targets: Targets) -> Offer:

@@ -4,24 +4,32 @@ A withdrawal is in the signed metadata and in the log. Who hides it in one must 
 other, before the device's own witnesses. New entries are read from where the last look ended: a
 bundle is fetched from the byte on that is not known yet, and each entry is checked against the
 tree. What counts is signed by the publisher's targets keys and bound to a database's digest, so
-the log's key alone withdraws nothing.
+the log's key alone withdraws nothing. Keys that a later root dropped count only for what was
+logged before that root: who stole them withdraws nothing more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Targets
 
 from tocsin.transparency.errors import LogDamaged
 from tocsin.transparency.merkle import leaf_hash
 from tocsin.transparency.reader import LogReader
 from tocsin.transparency.tiles import ENTRIES, WIDTH, tile_at
-from tocsin.updates.errors import StatementError
-from tocsin.updates.layout import Withdrawn, database_name
+from tocsin.updates.errors import LayoutError, StatementError
+from tocsin.updates.layout import Withdrawn, database_name, parse_withdrawn
 from tocsin.updates.receive.choose import Offer
 from tocsin.updates.receive.seen import LoggedWithdrawal, Place
+from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.statement import (
     MOST_ENTRY_BYTES,
+    Envelope,
+    RootPredicate,
     StatementKey,
     WithdrawalPredicate,
     parse_envelope,
@@ -30,8 +38,28 @@ from tocsin.updates.statement import (
 
 _LENGTH_BYTES = 2
 
-Keys = tuple[Mapping[str, StatementKey], int]
-"""Keys of a root's targets role by TUF key id, and how many of them must sign."""
+
+class Word(NamedTuple):
+    """Whose word counts, and up to where in a log.
+
+    Attributes:
+        keys: of a root's targets role, by TUF key id.
+        threshold: how many of them must sign.
+        until: index from which on they count no more; None while they are in force.
+        ended_by: SHA-256 of the root that dropped them; empty while they are in force.
+        root: version of the root that names them.
+    """
+
+    keys: Mapping[str, StatementKey]
+    threshold: int
+    until: int | None = None
+    ended_by: str = ""
+    root: int = 0
+
+    def counts_at(self, index: int) -> bool:
+        """Whether they count for the entry of an index."""
+        return self.until is None or index < self.until
+
 
 GetFrom = Callable[[str, int, int], bytes | None]
 """Fetches a log's file from a byte on: path, offset, most bytes; None when it is not there."""
@@ -44,19 +72,20 @@ class Learned(NamedTuple):
     place: Place
 
 
-def learn(reader: LogReader, get: GetFrom, begin: Place, roots: Iterable[Keys]) -> Learned:
+def learn(reader: LogReader, get: GetFrom, begin: Place, words: Iterable[Word]) -> Learned:
     """Read what the log has beyond a place.
 
     Args:
         reader: of the log, at a checkpoint that was accepted.
         get: fetches a part of a file of the log.
         begin: where the last look ended, or the beginning of a bundle.
-        roots: whose word counts; the keys of any one of them must have signed in their number.
+        words: whose word counts, the newest first; the keys of any one of them must have signed in
+            their number.
 
     Raises:
         LogDamaged: entries are missing or not what the tree has.
     """
-    every, size = tuple(roots), reader.head.size
+    every, size = tuple(words), reader.head.size
     found: list[LoggedWithdrawal] = []
     start, offset = begin.size, begin.offset
     while start < size:
@@ -74,8 +103,12 @@ def learn(reader: LogReader, get: GetFrom, begin: Place, roots: Iterable[Keys]) 
         if [leaf_hash(entry) for entry in entries] != hashes:
             raise LogDamaged(f"{tile.path}: its entries are not what the log's tree has there")
         for number, entry in enumerate(entries, start):
-            withdrawal = _withdrawal(entry, number, every)
-            if withdrawal is not None:
+            statement = _statement(entry)
+            if statement is None:
+                continue
+            if isinstance(statement.statement.predicate, RootPredicate):
+                every = _ended(every, statement.statement.sha256, number)
+            elif (withdrawal := _withdrawal(statement, number, every)) is not None:
                 found.append(withdrawal)
         start += count
         offset = 0 if start % WIDTH == 0 else offset + used
@@ -101,19 +134,61 @@ def _split(data: bytes, count: int, name: str) -> tuple[list[bytes], int]:
     return entries, at
 
 
-def _withdrawal(data: bytes, index: int, roots: tuple[Keys, ...]) -> LoggedWithdrawal | None:
+def _statement(data: bytes) -> Envelope | None:
     try:
-        envelope = parse_envelope(data)
+        return parse_envelope(data)
     except StatementError:
         return None  # of another kind, or of a later program
+
+
+def _ended(words: tuple[Word, ...], sha256: str, index: int) -> tuple[Word, ...]:
+    """The words once a root turned up: who has the log's key may have shown a later entry of it."""
+    ended = False
+    made = []
+    for word in words:
+        ended = ended or word.ended_by == sha256
+        if ended and word.until is not None and index < word.until:
+            word = word._replace(until=index)
+        made.append(word)
+    return tuple(made)
+
+
+def _withdrawal(envelope: Envelope, index: int, words: tuple[Word, ...]) -> LoggedWithdrawal | None:
     statement = envelope.statement
     said = statement.predicate
     if not isinstance(said, WithdrawalPredicate) or statement.name != database_name(said.version):
         return None
-    for keys, threshold in roots:
-        if len(verified_by(envelope, keys)) >= max(1, threshold):
+    for word in words:
+        if word.counts_at(index) and len(verified_by(envelope, word.keys)) >= max(
+            1, word.threshold
+        ):
             return LoggedWithdrawal(said.version, statement.sha256, said.reason, said.since, index)
     return None
+
+
+def is_about(one: LoggedWithdrawal, version: int, sha256: str | None) -> bool:
+    """Whether a withdrawal is about a database: of this number and with these bytes."""
+    return one.version == version and one.sha256 == sha256
+
+
+def known_withdrawn(state: UpdateState) -> dict[int, str]:
+    """Versions on this device that are known to be pulled back, and why; nothing is asked anew.
+
+    Args:
+        state: of the device: the metadata that was trusted last, and what logs said.
+    """
+    held = {version: state.received(version).sha256 for version in state.kept_versions()}
+    found = {
+        one.version: one.reason
+        for one in state.seen().withdrawn
+        if is_about(one, one.version, held.get(one.version))
+    }
+    data = state.targets_bytes()
+    with suppress(RepositoryError, LayoutError):
+        if data is not None:
+            fields = Metadata[Targets].from_bytes(data).signed.unrecognized_fields
+            found |= {one.version: one.reason for one in parse_withdrawn(fields)}
+    return {version: reason for version, reason in found.items() if version in held}
 
 
 def with_logged(offer: Offer, logged: Iterable[LoggedWithdrawal], held: Mapping[int, str]) -> Offer:
@@ -127,6 +202,8 @@ def with_logged(offer: Offer, logged: Iterable[LoggedWithdrawal], held: Mapping[
     withdrawn = dict(offer.withdrawn)
     for one in logged:
         offered = offer.databases.get(one.version)
-        if one.sha256 in (held.get(one.version), offered.sha256 if offered else None):
+        if is_about(one, one.version, held.get(one.version)) or (
+            offered is not None and is_about(one, one.version, offered.sha256)
+        ):
             withdrawn.setdefault(one.version, Withdrawn(one.version, one.reason, one.since))
     return offer._replace(withdrawn=withdrawn)

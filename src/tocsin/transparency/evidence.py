@@ -43,12 +43,12 @@ def keep_evidence(folder: Path, split: SplitView) -> Path:
     }
     heads = sorted(SignedNote.parse(note).text for note in split.evidence)
     place = folder / hashlib.sha256("\n".join(heads).encode("utf-8")).hexdigest()[:16]
-    if all((place / name).exists() for name in files):
-        return place
     try:
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            write_file(place / name, content)
+            if not (place / name).exists():
+                write_file(place / name, content)
+        sync_folder(place)  # whoever wrote them may have ended before that
         sync_folder(folder)
         sync_folder(folder.parent)
     except OSError as error:

@@ -259,6 +259,17 @@ def test_what_a_source_shows_as_the_mirrors_own_word_is_not_taken(tmp_path: Path
     later = (1 << 62).to_bytes(8, "big") + bytes(64)
     log.publish([NoteSignature(key.name, key.key_id, later)])
     copy = mirror(tmp_path / "m", ED25519_WITNESS)
+    write = LogFiles.write
+
+    def cut(files: LogFiles, path: str, content: bytes) -> None:
+        if path == "checkpoint":
+            raise KeyboardInterrupt
+        write(files, path, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LogFiles, "write", cut)
+        with pytest.raises(KeyboardInterrupt):
+            copy.update(log.fetch)
     for _ in range(2):
         found = cosignatures(copy.update(log.fetch).checkpoint.note, [key])
         assert [each.timestamp for each in found] == [NOW]

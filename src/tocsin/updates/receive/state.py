@@ -10,7 +10,7 @@
     consent.json        the roots that the user agreed to, by SHA-256
     device              a random number that decides when this device takes a new version
     partial/            downloads that were cut off
-    evidence/           pairs of checkpoints that convict a log
+    evidence/           what convicts a log, a folder each; see `transparency/evidence.py`
     refused.json        databases that did not pass their test here
     last.json           what the last run did
     seen.json           how far logs were read, what they say was pulled back, who was asked when
@@ -50,6 +50,7 @@ PROOF = "tlog-proof"
 REBUILDS = "rebuilds"
 CURRENT = "current.tdb"
 FORMER = "former"
+EVIDENCE = "evidence"
 _SMALL = 2 << 20
 _PATIENCE = 5.0
 _NUMBER = re.compile(r"[1-9]\d{0,9}\Z")
@@ -239,19 +240,10 @@ class UpdateState:
             write_durably(self._other_checkpoint(_origin(held)), held)
         write_durably(place, checkpoint)
 
-    def keep_evidence(self, pair: tuple[bytes, bytes]) -> Path:
-        """Keep two checkpoints that cannot both be of one log."""
-        folder = self.folder / "evidence"
-        folder.mkdir(exist_ok=True)
-        digest = hashlib.sha256(b"\0".join(pair)).hexdigest()[:16]
-        for name, data in zip(("a", "b"), pair, strict=True):
-            write_durably(folder / f"{digest}-{name}.checkpoint", data)
-        return folder
-
     def evidence(self) -> list[Path]:
-        """Checkpoints that convict a log."""
+        """Folders with what convicts a log."""
         with suppress(FileNotFoundError):
-            return sorted((self.folder / "evidence").iterdir())
+            return sorted((self.folder / EVIDENCE).iterdir())
         return []
 
     def _other_checkpoint(self, origin: str) -> Path:

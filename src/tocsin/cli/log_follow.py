@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from tocsin.cli.log_verdict import read_log_key, read_policy
+from tocsin.cli.log_verdict import read_log_keys
 from tocsin.cli.passphrase import passphrase_option, read_passphrase
 from tocsin.cli.printable import printable
 from tocsin.cli.progress import Meter
@@ -23,7 +23,6 @@ from tocsin.errors import TocsinError, UsageError
 
 if TYPE_CHECKING:
     from tocsin.transparency.monitor import Look, Monitor, Page
-    from tocsin.transparency.note import VerifierKey
     from tocsin.transparency.policy import Policy
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -98,7 +97,7 @@ def mirror(
     from tocsin.transparency.keys import SigningKey
     from tocsin.transparency.mirror import Mirror
 
-    policy, known = _known(policy_file, log_keys)
+    policy, known = read_log_keys(policy_file, log_keys)
     keys = [SigningKey.load(file, read_passphrase(passphrase_file, of=file)) for file in key_files]
     cosigners = None if policy_file is None else [each.key for each in policy.witnesses.values()]
     copy = Mirror(folder, known, keys=keys, cosigners=cosigners)
@@ -187,7 +186,7 @@ def monitor(
     from tocsin.transparency.http_fetch import source_fetch
     from tocsin.transparency.monitor import Monitor, SplitFound
 
-    policy, known = _known(policy_file, log_keys)
+    policy, known = read_log_keys(policy_file, log_keys)
     watching = Monitor(state, known, source_fetch(source), _pages(policy, witnesses))
     while True:
         started = time.monotonic()
@@ -205,20 +204,6 @@ def monitor(
                 sys.exit(0 if whole else 2)
         sys.stdout.flush()
         time.sleep(max(0.0, every - (time.monotonic() - started)))
-
-
-def _known(
-    policy_file: BinaryIO | None, stated: tuple[str, ...]
-) -> tuple[Policy, tuple[VerifierKey, ...]]:
-    """The policy, and the log's keys from it and from options."""
-    first, *more = stated or (None,)
-    policy, known = read_policy(policy_file, first)
-    extra = tuple(read_log_key(each) for each in more if each is not None)
-    from_policy = tuple(entry.key for entry in policy.logs)
-    if known or extra:  # of a policy with several logs the option says which
-        names = {key.name for key in known + extra}
-        from_policy = tuple(key for key in from_policy if key.name in names)
-    return policy, tuple(dict.fromkeys(known + extra + from_policy))
 
 
 def _pages(policy: Policy, urls: tuple[str, ...]) -> list[Page]:

@@ -12,7 +12,7 @@ from tocsin.transparency.checkpoint import Checkpoint
 from tocsin.transparency.cosignature import cosign, parse_cosignature_lines
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.merkle import EMPTY_ROOT
-from tocsin.transparency.note import KeyType, SignedNote, VerifierKey, verify
+from tocsin.transparency.note import KeyType, SignedNote, VerifierKey, readable, verify
 
 _LOG = SigningKey.from_seed("example.org/log", KeyType.ED25519, bytes(32))
 _WITNESS = SigningKey.from_seed("w", KeyType.ED25519_COSIGNATURE, b"1" * 32)
@@ -37,6 +37,7 @@ def check(data: bytes) -> None:
     try:
         note = SignedNote.parse(data)
         assert note.to_bytes() == data
+        assert readable(note) == SignedNote(note.text, tuple(dict.fromkeys(note.signatures)))
         if verify(note, _KEYS):
             signed = {SignedNote.parse(seed).text for seed in SEEDS[:3]}
             assert note.text in signed
@@ -52,7 +53,8 @@ def check(data: bytes) -> None:
     except TocsinError as error:
         fuzz_support.require_words(error)
     try:
-        parse_cosignature_lines(data)
+        lines = parse_cosignature_lines(data)
+        assert "".join(line.line() for line in lines).encode() == data
     except TocsinError as error:
         fuzz_support.require_words(error)
 

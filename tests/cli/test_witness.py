@@ -152,6 +152,22 @@ def test_a_monitor_that_cannot_look_ends_with_2(run: Run) -> None:
     assert url in done.stderr
 
 
+def test_a_monitor_says_that_the_log_hides_what_it_signed(tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log", 4)
+    options = ["monitor", str(log.folder), "--log-key", LOG_KEY.verifier.vkey]
+    options += ["--state", str(tmp_path / "seen")]
+    runner = CliRunner()
+    assert runner.invoke(log_command, options).exit_code == 0
+    log.append(entries(4, 4), LOG_KEY)
+    shutil.rmtree(log.folder / "tile")
+    done = runner.invoke(log_command, options)
+    assert done.exit_code == 2
+    assert "does not show what it signed" in done.stdout
+    said = json.loads(runner.invoke(log_command, [*options, "--json"]).stdout)
+    assert (said["size"], said["undecided"], said["shown"]) == (4, 1, 8)
+    assert "missing" in said["trouble"]
+
+
 # --- entries ------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.log import Log
 from tocsin.transparency.log_files import LogFiles
 from tocsin.transparency.mirror import Mirror
-from tocsin.transparency.note import NoteSignature
+from tocsin.transparency.note import NoteSignature, SignedNote
 
 NOW = 1_800_000_000
 
@@ -212,3 +212,94 @@ def test_cut_off_at_any_step_it_has_signed_nothing_that_it_does_not_hold(
     assert sizes == sorted(sizes)
     assert set(sizes) == {300, 600}
     assert done
+
+
+def junk(count: int, size: int = 64) -> list[NoteSignature]:
+    """Lines that anybody can make, by keys that nobody has."""
+    return [NoteSignature(f"junk{n}.example", bytes(4), bytes(size)) for n in range(count)]
+
+
+@pytest.mark.parametrize(("count", "size"), [(127, 64), (99, 7900)])
+def test_lines_by_nobody_do_not_lock_it_out_of_its_own_copy(
+    tmp_path: Path, count: int, size: int
+) -> None:
+    """A source may show as many as can be read; the mirror's own come on top of them."""
+    log = log_of(tmp_path / "log", 5)
+    note = log.published().note
+    whole = SignedNote(note.text, (*junk(count, size), *note.signatures))
+    (log.folder / "checkpoint").write_bytes(whole.to_bytes())
+    for _ in range(2):
+        mirror(tmp_path / "m", ED25519_WITNESS, ML_DSA_WITNESS).update(log.fetch)
+    served = Log(tmp_path / "m", LOG_KEY.verifier).published().note
+    both = [ED25519_WITNESS.verifier, ML_DSA_WITNESS.verifier]
+    assert [each.key for each in cosignatures(served, both)] == both
+    log.append(entries(5, 5), LOG_KEY)
+    assert mirror(tmp_path / "m").update(log.fetch).checkpoint.head.size == 10
+
+
+def test_a_log_takes_no_more_lines_than_it_can_read(tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log", 5)
+    log.publish(junk(300))
+    log.publish(
+        [cosign(log.published().note.text, ED25519_WITNESS, NOW)], [ED25519_WITNESS.verifier]
+    )
+    note = log.published().note
+    assert len(note.signatures) == 128
+    assert cosignatures(note, [ED25519_WITNESS.verifier])
+    with pytest.raises(BadSignature):
+        log.publish([NoteSignature(LOG_KEY.verifier.name, LOG_KEY.verifier.key_id, bytes(64))])
+    log.append(entries(5, 5), LOG_KEY)
+    assert log.published().head.size == 10
+
+
+def test_what_a_source_shows_as_the_mirrors_own_word_is_not_taken(tmp_path: Path) -> None:
+    """A time in the future under its name would keep it from signing until then."""
+    log = log_of(tmp_path / "log", 3)
+    key = ED25519_WITNESS.verifier
+    later = (1 << 62).to_bytes(8, "big") + bytes(64)
+    log.publish([NoteSignature(key.name, key.key_id, later)])
+    copy = mirror(tmp_path / "m", ED25519_WITNESS)
+    write = LogFiles.write
+
+    def cut(files: LogFiles, path: str, content: bytes) -> None:
+        if path == "checkpoint":
+            raise KeyboardInterrupt
+        write(files, path, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LogFiles, "write", cut)
+        with pytest.raises(KeyboardInterrupt):
+            copy.update(log.fetch)
+    for _ in range(2):
+        found = cosignatures(copy.update(log.fetch).checkpoint.note, [key])
+        assert [each.timestamp for each in found] == [NOW]
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "long"])
+@pytest.mark.parametrize("path", ["tile/entries/000", "tile/0/000", "tile/0/001.p/44"])
+def test_a_file_that_is_gone_or_cut_is_noticed_before_it_signs_again(
+    tmp_path: Path, path: str, damage: str
+) -> None:
+    log = log_of(tmp_path / "log", 300)
+    mirror(tmp_path / "m", ED25519_WITNESS).update(log.fetch)
+    place = tmp_path / "m" / path
+    data = place.read_bytes()
+    if damage == "gone":
+        place.unlink()
+    else:
+        place.write_bytes(data[:300] if damage == "short" else data + bytes(1 << 24))
+    assert mirror(tmp_path / "m", ED25519_WITNESS).update(log.fetch).written == 1
+    assert place.read_bytes() == data
+
+
+def test_the_names_of_folders_last_whoever_made_them(tmp_path: Path) -> None:
+    """A run that was killed made the folder, and did not get as far as to sync its name."""
+    (tmp_path / "log/tile/entries").mkdir(parents=True)
+    synced: list[Path] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tocsin.transparency.log_files.sync_folder", synced.append)
+        with LogFiles(tmp_path / "log") as files:
+            files.write("tile/entries/000.p/1", b"x")
+            files.settle()
+    parts = ("", "tile", "tile/entries", "tile/entries/000.p")
+    assert set(synced) >= {tmp_path / "log" / part for part in parts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tocsin.transparency.errors import (
     BadSignature,
     LogBusy,
     LogDamaged,
+    LogNotWritten,
     MalformedKey,
     SplitView,
     TransparencyError,
@@ -22,8 +24,10 @@ from tocsin.transparency.evidence import LARGER, PROOF, SMALLER, check_evidence,
 from tocsin.transparency.follow import require_split
 from tocsin.transparency.log import Log
 from tocsin.transparency.log_files import LogFiles
+from tocsin.transparency.merkle import EMPTY_ROOT
 from tocsin.transparency.monitor import Monitor, Page, SplitFound, Standing
 from tocsin.transparency.note import SignedNote
+from tocsin.transparency.tree_head import Checkpoint
 
 
 def looked(watching: Monitor) -> list[tuple[int, bytes]]:
@@ -160,6 +164,79 @@ def test_a_witness_ahead_on_the_same_history_is_no_alarm(tmp_path: Path) -> None
     assert watch(tmp_path / "s", log, page_of(ahead)).look().undecided == 1
     log.append(entries(8, 9), LOG_KEY)
     assert watch(tmp_path / "s", log).look().undecided == 0
+
+
+def signed_and_withheld(log: Log) -> None:
+    """The log goes on showing the checkpoint, and its tree no more."""
+    shutil.rmtree(log.folder / "tile")
+
+
+def test_a_tree_that_the_log_signed_and_does_not_show_is_kept_and_judged_later(
+    tmp_path: Path,
+) -> None:
+    log = log_of(tmp_path / "log", 9)
+    watch(tmp_path / "s", log).look()
+    fork = fork_of(log, tmp_path / "fork", 4, 12)
+    signed_and_withheld(fork)
+    look = watch(tmp_path / "s", fork, page_of(log)).look()
+    assert "missing" in look.trouble
+    assert (look.size, look.undecided) == (9, 1)
+    assert [each.standing for each in look.pages] == [Standing.AGREES]  # read all the same
+    log.append(entries(10, 9), LOG_KEY)
+    with pytest.raises(SplitFound) as found:
+        watch(tmp_path / "s", log).look()
+    check_evidence(found.value.place, KEYS)
+
+
+def test_it_is_kept_the_first_time_too(tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log", 9)
+    fork = fork_of(log, tmp_path / "fork", 4, 6)
+    signed_and_withheld(fork)
+    with pytest.raises(LogDamaged, match="missing"):
+        watch(tmp_path / "s", fork).look()
+    with pytest.raises(SplitFound):
+        watch(tmp_path / "s", log).look()
+
+
+def test_a_log_that_does_not_answer_keeps_no_witness_from_being_read(tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log", 9)
+    fork = fork_of(log, tmp_path / "fork", 4, 6)
+    watching = watch(tmp_path / "s", log)
+    watching.look()
+    (log.folder / "checkpoint").unlink()
+    look = watch(tmp_path / "s", log, page_of(fork_of(log, tmp_path / "f2", 9, 9))).look()
+    assert (look.shown, look.size, len(look.pages)) == (None, 9, 1)
+    assert "no log here" in look.trouble
+    with pytest.raises(SplitFound):
+        watch(tmp_path / "s", log, page_of(fork)).look()
+
+
+def test_a_disk_that_is_full_is_not_the_logs_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = log_of(tmp_path / "log", 9)
+
+    def full(_source: object, _target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    watching = watch(tmp_path / "s", log)
+    monkeypatch.setattr("tocsin.transparency.log_files.os.replace", full)
+    with pytest.raises(LogNotWritten, match="No space"):
+        watching.look()
+    assert not list((watching.folder / "undecided").iterdir())
+
+
+def test_an_empty_tree_with_a_root_of_its_own_is_evidence(tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log", 5)
+    watch(tmp_path / "s", log).look()
+    wrong = LOG_KEY.signed(Checkpoint(head_of(log).origin, 0, b"x" * 32).text())
+    bad = Page("w", lambda path, limit: wrong.to_bytes())
+    with pytest.raises(SplitFound) as found:
+        watch(tmp_path / "s", log, bad).look()
+    check_evidence(found.value.place, KEYS)
+    right = LOG_KEY.signed(Checkpoint(head_of(log).origin, 0, EMPTY_ROOT).text())
+    with pytest.raises(BadProof):
+        require_split((right.to_bytes(), log.published().note.to_bytes()), (), KEYS)
 
 
 def test_what_is_put_off_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

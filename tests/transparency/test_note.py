@@ -30,11 +30,13 @@ from tocsin.transparency.errors import (
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.merkle import EMPTY_ROOT, consistency_proof
 from tocsin.transparency.note import (
+    MAX_NOTE_BYTES,
     MAX_SIGNATURES,
     KeyType,
     NoteSignature,
     SignedNote,
     VerifierKey,
+    readable,
     verify,
 )
 
@@ -314,7 +316,8 @@ def test_what_is_no_cosignature(signature: bytes) -> None:
 def test_lines_of_a_witness_are_read() -> None:
     lines = (cosign(TEXT, ED25519_WITNESS, 1), cosign(TEXT, ML_DSA_WITNESS, 2))
     assert parse_cosignature_lines("".join(map(NoteSignature.line, lines)).encode()) == lines
-    for bad in (b"", b"no\n", lines[0].line().encode()[:-1], b"\n\n"):
+    first = lines[0].line().encode()
+    for bad in (b"", b"no\n", first[:-1], b"\n\n", b"text\n\n" + first, b"\n" + first):
         with pytest.raises(MalformedNote):
             parse_cosignature_lines(bad)
 
@@ -336,3 +339,26 @@ def test_decimals_have_one_form(number: int) -> None:
 
 def test_an_empty_log_has_the_hash_of_nothing() -> None:
     assert TREE.roots[0] == EMPTY_ROOT
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 200), st.integers(1, 40_000), st.data())
+def test_what_is_passed_on_can_be_read_and_has_what_it_needs(
+    count: int, size: int, data: st.DataObject
+) -> None:
+    lines = [NoteSignature(f"n{n}", bytes(4), bytes(size)) for n in range(count)]
+    mine = cosign(TEXT, ML_DSA_WITNESS, 1)
+    lines.insert(data.draw(st.integers(0, count)), mine)
+    kept = readable(SignedNote(TEXT, tuple(lines)), [mine])
+    assert SignedNote.parse(kept.to_bytes()) == kept
+    assert mine in kept.signatures
+    assert list(kept.signatures) == [line for line in lines if line in kept.signatures]
+    whole = SignedNote(TEXT, tuple(lines))
+    if len(lines) <= MAX_SIGNATURES and len(whole.to_bytes()) <= MAX_NOTE_BYTES:
+        assert kept == whole
+
+
+def test_a_note_without_room_for_what_it_needs_is_said() -> None:
+    lines = [NoteSignature(f"n{n}", bytes(4), b"x") for n in range(MAX_SIGNATURES + 1)]
+    with pytest.raises(MalformedNote, match="no room"):
+        readable(SignedNote(TEXT, tuple(lines)), lines)

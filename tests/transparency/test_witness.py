@@ -187,14 +187,19 @@ def test_wrong_proofs_are_bounded_and_crowd_out_no_evidence(tmp_path: Path) -> N
     store = WitnessStore(tmp_path)
     store.add_log(LOG_KEY.verifier)
     store.submit(body(0, signed(9)), [W_ED])
-    requests = [body(9, signed(20), [b"%032d" % number]) for number in range(70)]
-    requests += [body(9, signed(9, root=b"%032d" % number)) for number in range(70)]
-    for data in requests:
-        with pytest.raises(Refused):
-            store.submit(data, [W_ED])
     state = tmp_path / origin_hash(ORIGIN)
-    assert len(list((state / "suspect").iterdir())) == 64
+    honest = [body(9, signed(20), [b"%032d" % number]) for number in range(70)]
+    forked = [body(9, signed(21, root=b"%032d" % number), []) for number in range(70)]
+    split = [body(9, signed(9, root=b"%032d" % number)) for number in range(70)]
+    for requests, suspects in ((honest, 1), (forked[:1], 2), (forked, 64), (split, 64)):
+        for data in requests:
+            with pytest.raises(Refused):
+                store.submit(data, [W_ED])
+        assert len(list((state / "suspect").iterdir())) == suspects
+    assert forked[0] in [path.read_bytes() for path in (state / "suspect").iterdir()]
     assert len(list((state / "evidence").iterdir())) == 64
+    store.submit(body(9, signed(20)), [W_ED])  # shown to continue after all
+    assert len(list((state / "suspect").iterdir())) == 63
 
 
 # --- races and prefixes -------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli.log_evidence import evidence
 from tocsin.cli.log_follow import mirror, monitor
 from tocsin.cli.log_verdict import (
     print_verdict,
@@ -67,6 +68,7 @@ def command() -> None:
     """
 
 
+command.add_command(evidence)
 command.add_command(mirror)
 command.add_command(monitor)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from tocsin.cli.log_verdict import read_log_key, read_policy
+from tocsin.cli.log_verdict import read_log_keys
 from tocsin.cli.passphrase import passphrase_option, read_passphrase
 from tocsin.cli.printable import printable
 from tocsin.cli.progress import Meter
@@ -23,7 +23,6 @@ from tocsin.errors import TocsinError, UsageError
 
 if TYPE_CHECKING:
     from tocsin.transparency.monitor import Look, Monitor, Page
-    from tocsin.transparency.note import VerifierKey
     from tocsin.transparency.policy import Policy
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -61,7 +60,10 @@ _POLICY = click.option(
 )
 @passphrase_option
 @click.option(
-    "--whole", is_flag=True, help="Check what is held too, and fetch again what is wrong."
+    "--whole",
+    is_flag=True,
+    help="Look into what is held too, and fetch again what is wrong. Without it that is done only "
+    "when a file is missing or has another length.",
 )
 @click.option("--no-progress", is_flag=True, help="Show no progress.")
 @_JSON
@@ -79,8 +81,8 @@ def mirror(
     """Keep a complete copy of a log, each file checked, and cosign that it is held.
 
     The copy is a log's folder: any web server serves it. Evidence of two histories is kept in
-    TO.evidence beside it. With --policy only cosignatures by its
-    witnesses are passed on, and only those that verify.
+    TO.evidence beside it. With --policy only cosignatures by its witnesses are passed on, and
+    only those that verify.
 
     Exit status: 0 done; 1 the log showed two histories; 2 it could not be copied, and what was
     held stays.
@@ -95,7 +97,7 @@ def mirror(
     from tocsin.transparency.keys import SigningKey
     from tocsin.transparency.mirror import Mirror
 
-    policy, known = _known(policy_file, log_keys)
+    policy, known = read_log_keys(policy_file, log_keys)
     keys = [SigningKey.load(file, read_passphrase(passphrase_file, of=file)) for file in key_files]
     cosigners = None if policy_file is None else [each.key for each in policy.witnesses.values()]
     copy = Mirror(folder, known, keys=keys, cosigners=cosigners)
@@ -169,7 +171,11 @@ def monitor(
 
     With --json one object a line: added, looked, failed, split.
 
-    Exit status: 0 all of it is one history; 1 the log showed two; 2 it could not be looked at.
+    A checkpoint that the log signed and does not show the tree of is kept, and judged when it
+    does. Then, too, what the witnesses show is looked at.
+
+    Exit status: 0 all of it is one history; 1 the log showed two; 2 it could not be looked at, or
+    does not show what it signed.
     With --every it goes on over failures and ends on a split view only.
 
     \b
@@ -180,12 +186,12 @@ def monitor(
     from tocsin.transparency.http_fetch import source_fetch
     from tocsin.transparency.monitor import Monitor, SplitFound
 
-    policy, known = _known(policy_file, log_keys)
+    policy, known = read_log_keys(policy_file, log_keys)
     watching = Monitor(state, known, source_fetch(source), _pages(policy, witnesses))
     while True:
         started = time.monotonic()
         try:
-            _look(watching, as_json=as_json)
+            whole = _look(watching, as_json=as_json)
         except SplitFound as split:
             _say_split(str(split), split.place, as_json=as_json)
             sys.exit(1)
@@ -193,24 +199,11 @@ def monitor(
             if every is None:
                 raise
             _say_failed(error, as_json=as_json)
-        if every is None:
-            return
+        else:
+            if every is None:
+                sys.exit(0 if whole else 2)
         sys.stdout.flush()
         time.sleep(max(0.0, every - (time.monotonic() - started)))
-
-
-def _known(
-    policy_file: BinaryIO | None, stated: tuple[str, ...]
-) -> tuple[Policy, tuple[VerifierKey, ...]]:
-    """The policy, and the log's keys from it and from options."""
-    first, *more = stated or (None,)
-    policy, known = read_policy(policy_file, first)
-    extra = tuple(read_log_key(each) for each in more if each is not None)
-    from_policy = tuple(entry.key for entry in policy.logs)
-    if known or extra:  # of a policy with several logs the option says which
-        names = {key.name for key in known + extra}
-        from_policy = tuple(key for key in from_policy if key.name in names)
-    return policy, tuple(dict.fromkeys(known + extra + from_policy))
 
 
 def _pages(policy: Policy, urls: tuple[str, ...]) -> list[Page]:
@@ -231,7 +224,9 @@ def _pages(policy: Policy, urls: tuple[str, ...]) -> list[Page]:
 # --- saying what came of it ---------------------------------------------------------------
 
 
-def _look(watching: Monitor, *, as_json: bool) -> None:
+def _look(watching: Monitor, *, as_json: bool) -> bool:
+    """Look once and say what came of it; whether the log showed what it signed."""
+
     def tell(index: int, entry: bytes) -> None:
         if as_json:
             click.echo(json.dumps({"event": "added", "index": index, **entry_values(entry)}))
@@ -241,13 +236,15 @@ def _look(watching: Monitor, *, as_json: bool) -> None:
     look = watching.look(tell)
     if as_json:
         click.echo(json.dumps(_look_values(look)))
-        return
+        return not look.trouble
     click.echo(
         printable(
             f"{look.origin}: {look.size:,} entries, {look.size - look.before:,} new, one history"
         )
     )
-    if look.shown < look.size:
+    if look.trouble:
+        click.echo(printable(f"tocsin: the log does not show what it signed: {look.trouble}"))
+    if look.shown is not None and look.shown < look.size:
         click.echo(f"the log is shown here with {look.shown:,} only: this is an old state of it")
     rows = [
         (
@@ -266,6 +263,7 @@ def _look(watching: Monitor, *, as_json: bool) -> None:
             f"{counted(look.undecided, 'checkpoint')} of trees that the log does not show yet are "
             "kept until it does"
         )
+    return not look.trouble
 
 
 def _look_values(look: Look) -> dict[str, Any]:
@@ -277,6 +275,7 @@ def _look_values(look: Look) -> dict[str, Any]:
         "root": look.root.hex(),
         "shown": look.shown,
         "undecided": look.undecided,
+        "trouble": look.trouble,
         "witnesses": [
             {
                 "name": each.name,

@@ -36,6 +36,25 @@ def read_policy(
     return Policy.parse(text), () if log_key is None else (read_log_key(log_key),)
 
 
+def read_log_keys(
+    file: BinaryIO | None, stated: tuple[str, ...]
+) -> tuple[Policy, tuple[VerifierKey, ...]]:
+    """The policy of a file, and the keys of logs from it and from options.
+
+    Raises:
+        UsageError: there is neither.
+        MalformedPolicy: the file is no policy.
+    """
+    first, *more = stated or (None,)
+    policy, known = read_policy(file, first)
+    extra = tuple(read_log_key(each) for each in more if each is not None)
+    from_policy = tuple(entry.key for entry in policy.logs)
+    if known or extra:  # of a policy with several logs the option says which
+        names = {key.name for key in known + extra}
+        from_policy = tuple(key for key in from_policy if key.name in names)
+    return policy, tuple(dict.fromkeys(known + extra + from_policy))
+
+
 def read_times(max_age: str | None, at: str | None) -> tuple[int, int | None]:
     """The time to judge by and the oldest that counts, in seconds.
 

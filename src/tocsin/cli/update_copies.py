@@ -71,6 +71,7 @@ def mirror(
         "entries": copied.entries,
         "files": len(set(copied.files)),
         "received": copied.received,
+        "unwitnessed": copied.unwitnessed,
     }
     if as_json:
         click.echo(json.dumps(values), nl=True)
@@ -81,6 +82,11 @@ def mirror(
                 f"{len(set(copied.files)):,} files, {human_size(copied.received)} fetched"
             )
         )
+        if copied.unwitnessed:
+            click.echo(
+                f"{copied.unwitnessed:,} log entries here have not the witnesses that your policy "
+                "asks for; no mirror that was asked has them with these"
+            )
     if serve is not None:
         from tocsin.app.serve_mirror import serve_folder
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tocsin.transparency.errors import MalformedKey
+from tocsin.transparency.errors import MalformedKey, MalformedNote
 from tocsin.transparency.note import NoteSignature, SignedNote, VerifierKey, Vouched, verify
 from tocsin.transparency.verifier_key import join_timestamp, signed_message
 
@@ -49,6 +49,9 @@ def parse_cosignature_lines(data: bytes) -> tuple[NoteSignature, ...]:
     """Read the lines that a witness answers with.
 
     Raises:
-        MalformedNote: they are none.
+        MalformedNote: they are none, or something stands before them.
     """
-    return SignedNote.parse(b"\n\n" + data).signatures
+    note = SignedNote.parse(b"\n\n" + data)
+    if note.text != "\n":
+        raise MalformedNote("cosignatures: there are other lines before them")
+    return note.signatures

@@ -69,6 +69,10 @@ class LogDamaged(TransparencyError):
     """A log whose files do not fit each other, or are missing."""
 
 
+class LogNotWritten(LogDamaged):
+    """A log's file that cannot be written here: the disk is full, or it may not be."""
+
+
 class LogBusy(TransparencyError):
     """Another process writes this log."""
 

@@ -6,10 +6,13 @@ asking anybody. A larger one is judged by the tiles that the log shows for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from pathlib import Path
 
 from tocsin.transparency.checkpoint import Checkpoint, OpenedCheckpoint
+from tocsin.transparency.coding import HASH_BYTES
 from tocsin.transparency.errors import (
     BadProof,
     BadSignature,
@@ -19,11 +22,12 @@ from tocsin.transparency.errors import (
     SplitView,
 )
 from tocsin.transparency.log_files import LogFiles
-from tocsin.transparency.merkle import leaf_hash, verify_consistency
+from tocsin.transparency.merkle import EMPTY_ROOT, leaf_hash, verify_consistency
 from tocsin.transparency.note import SignedNote, VerifierKey, verify
 from tocsin.transparency.reader import Fetch, LogReader
 from tocsin.transparency.tiles import (
     ENTRIES,
+    WIDTH,
     Tile,
     decode_entries,
     encode_entries,
@@ -85,20 +89,32 @@ def reader_beyond(
         LogDamaged: tiles are missing or do not fit the checkpoint, so that nothing is decided.
     """
     if held is None:
-        return LogReader(fetch, shown.head)
+        return LogReader(fetch, shown.head, own=own)
     if shown.head.size == held.head.size and shown.head.root == held.head.root:
         return None
     if shown.head.size <= held.head.size:
-        _require_beginning(LogReader(own, held.head), held, shown)
+        # What is damaged here the source may have whole: it is checked as what is here is.
+        require_beginning(LogReader(fetch, held.head, own=own), held, shown)
         return None
-    reader = LogReader(fetch, shown.head)
-    _require_beginning(reader, shown, held)
+    reader = LogReader(fetch, shown.head, own=own)
+    require_beginning(reader, shown, held)
     return reader
 
 
-def _require_beginning(
+def require_beginning(
     reader: LogReader, larger: OpenedCheckpoint, smaller: OpenedCheckpoint
 ) -> None:
+    """Check that a tree begins as a smaller one, or one of its size, that the log signed too.
+
+    Args:
+        reader: of the larger tree.
+        larger: its checkpoint.
+        smaller: the other's.
+
+    Raises:
+        SplitView: it does not, with what proves it.
+        LogDamaged: tiles are missing or do not fit the checkpoint, so that nothing is decided.
+    """
     size = smaller.head.size
     root = reader.root_at(size)
     if root == smaller.head.root:
@@ -136,6 +152,8 @@ def require_split(
         if smaller.root == larger.root:
             raise BadProof("the two checkpoints are of one tree")
         return
+    if smaller.size == 0 and smaller.root != EMPTY_ROOT:
+        return  # every tree begins as the empty one, and this is not it
     if not 0 < smaller.size < larger.size or not proof:
         raise BadProof("the proof that the larger tree has another beginning is missing")
     verify_consistency(smaller.size, proof[0], larger.size, larger.root, proof[1:])
@@ -149,7 +167,7 @@ def keep_tree(
     reader: LogReader,
     *,
     grown_from: int = 0,
-    entries: bool = True,
+    entries_from: int | None = 0,
     observe: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Keep the files of a tree, each checked, durably; those that are there already stay.
@@ -159,14 +177,15 @@ def keep_tree(
         own: gets what is there.
         reader: of the tree.
         grown_from: entries of the tree whose files are there for certain.
-        entries: whether to keep the entries too.
+        entries_from: index of the first entry that is kept too; None for none.
         observe: is told now and then how many files were looked at.
 
     Returns:
         How many files were written.
 
     Raises:
-        LogDamaged: a file is missing or wrong at the source, or cannot be written.
+        LogDamaged: a file is missing or wrong at the source.
+        LogNotWritten: it cannot be written.
     """
     written = 0
     for number, tile in enumerate(tiles_of(reader.head.size, grown_from=grown_from), 1):
@@ -176,14 +195,35 @@ def keep_tree(
             content = encode_hashes(reader.tile(tile))
             if _there(own, tile) == content:
                 continue
-        elif not entries or _holds_entries(own, tile, reader):
-            continue
         else:
+            wanted = entries_from is not None and (tile.place + 1) * WIDTH > entries_from
+            if not wanted or _holds_entries(own, tile, reader):
+                continue
             content = encode_entries(reader.bundle(tile.place))
         files.write(tile.path, content)
         written += 1
     files.settle()
     return written
+
+
+def all_there(folder: Path, size: int) -> bool:
+    """Whether the files of a tree are there and as long as they must be; nobody looks into them.
+
+    Args:
+        folder: of the log.
+        size: entries of the tree.
+    """
+    return all(_is_there(folder, tile) or _is_there(folder, tile.full) for tile in tiles_of(size))
+
+
+def _is_there(folder: Path, tile: Tile) -> bool:
+    try:
+        found = os.stat(folder / tile.path)
+    except OSError:
+        return False
+    if tile.level == ENTRIES:  # each has its length, of two bytes, before it
+        return 2 * tile.width <= found.st_size <= tile.max_bytes
+    return found.st_size == HASH_BYTES * tile.width
 
 
 def _there(own: Fetch, tile: Tile) -> bytes | None:

@@ -2,11 +2,15 @@
 
 Nothing that comes is believed: whoever asks checks it against a checkpoint. Proxies are taken
 from the environment.
+
+Specification: C2SP tlog-tiles, "Log Entries": a log may send its bundles packed (`Content-Encoding:
+gzip`) whether or not the client said that it takes that.
 """
 
 from __future__ import annotations
 
 import urllib.parse
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +27,9 @@ FILE_SECONDS = 60.0
 
 _REDIRECTS = 5
 _CHUNK = 1 << 16
+_GZIP = 16 + zlib.MAX_WBITS
+_MEMBERS = 16
+_ENCODINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
 
 
 def source_fetch(source: str) -> Fetch:
@@ -62,7 +69,7 @@ def _get(pool: Any, url: str, limit: int, deadline: Deadline) -> bytes:
 
     from tocsin.http_connections import reason_of
 
-    headers = {"User-Agent": f"tocsin/{VERSION}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"tocsin/{VERSION}", "Accept-Encoding": "gzip, identity"}
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=CONNECT_SECONDS)
     secure = url.startswith("https://")
     try:
@@ -100,13 +107,49 @@ def _content(response: Any, url: str, limit: int, deadline: Deadline) -> bytes:
         raise FileNotFoundError(f"{url}: there is no such file")
     if response.status != 200:
         raise LogDamaged(f"{url}: the server answers with status {response.status}")
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise LogDamaged(f"{url}: it comes in an encoding that was not asked for: {encoding[:40]}")
+    packed = _ENCODINGS[encoding]
+    # What cannot be made smaller is a little longer when it is packed.
+    most = limit + (limit >> 8) + 1024 if packed else limit
     data = bytearray()
-    while chunk := response.read(min(_CHUNK, limit + 1 - len(data))):
+    while chunk := response.read(min(_CHUNK, most + 1 - len(data))):
         data += chunk
-        if len(data) > limit:
+        if len(data) > most:
             raise LogDamaged(f"{url}: it is longer than {limit:,} bytes")
         if deadline.over:
             break
     if deadline.over:
         raise LogDamaged(f"{url}: it took too long")
-    return bytes(data)
+    try:
+        return unpacked(bytes(data), limit) if packed else bytes(data)
+    except ValueError as error:
+        raise LogDamaged(f"{url}: {error}") from error
+
+
+def unpacked(data: bytes, limit: int) -> bytes:
+    """What was packed by gzip (RFC 1952), in one member or several.
+
+    Args:
+        data: as it came.
+        limit: most bytes that may come out of it; no more than that is unpacked.
+
+    Raises:
+        ValueError: it is longer, cut off, or nothing that gzip made.
+    """
+    found = bytearray()
+    for _ in range(_MEMBERS):
+        member = zlib.decompressobj(_GZIP)
+        try:
+            found += member.decompress(data, limit + 1 - len(found))
+        except zlib.error as error:
+            raise ValueError(f"it is not packed as it says: {error}") from error
+        if len(found) > limit:
+            raise ValueError(f"it is longer than {limit:,} bytes")
+        if not member.eof:
+            raise ValueError("it is cut off")
+        data = member.unused_data
+        if not data:
+            return bytes(found)
+    raise ValueError("it is packed in too many parts")

@@ -10,10 +10,11 @@ Specification: RFC 9112, by `h11`.
 from __future__ import annotations
 
 import asyncio
+import io
 import ipaddress
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -39,7 +40,9 @@ class Limits(NamedTuple):
         idle: seconds that a connection may wait for a request to begin.
         head: seconds for a request's line and headers.
         body: seconds for its body.
-        answer: seconds in which an answer must be taken.
+        answer: seconds in which an answer must be taken; for a file, as much again as it takes at
+            `least_speed`.
+        least_speed: bytes a second at which a file must be taken.
         head_bytes: most of the line and headers.
         connections: at once.
         of_one: at once from one address; those of this machine are not counted, as a proxy is.
@@ -51,11 +54,28 @@ class Limits(NamedTuple):
     head: float = 10.0
     body: float = 20.0
     answer: float = 20.0
+    least_speed: float = 16384.0
     head_bytes: int = 16 << 10
     connections: int = 256
     of_one: int = 32
     threads: int = 8
     farewell: float = 10.0
+
+
+class FileAnswer(NamedTuple):
+    """A part of a file as an answer; it is closed when it was sent.
+
+    Attributes:
+        status: of HTTP.
+        file: open without a buffer, at the part's beginning.
+        length: of the part, in bytes.
+        headers: besides those of length and type, name and value.
+    """
+
+    status: int
+    file: io.FileIO
+    length: int
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Request(NamedTuple):
@@ -74,7 +94,7 @@ class Request(NamedTuple):
     body: bytes
 
 
-Handler = Callable[[Request], Answer]
+Handler = Callable[[Request], Answer | FileAnswer]
 """Answers a request, in a thread."""
 
 MostBytes = Callable[[str, str], int]
@@ -204,11 +224,20 @@ class HttpServer:
                 await connection.answer(request)
                 return
             answer = await loop.run_in_executor(self._threads, self._answered, request)
-            await connection.answer(answer, last=self._stopping.is_set())
+            last = self._stopping.is_set()
+            if isinstance(answer, Answer):
+                await connection.answer(answer, last=last)
+            else:
+                with answer.file:
+                    await connection.send_file(answer, self._read, last=last)
             if not connection.goes_on():
                 return
 
-    def _answered(self, request: Request) -> Answer:
+    async def _read(self, file: io.FileIO, length: int) -> bytes | None:
+        """Read from a file in a thread: a disk may take its time."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, file.read, length)
+
+    def _answered(self, request: Request) -> Answer | FileAnswer:
         try:
             return self._handler(request)
         except Exception as error:  # whoever asked learns nothing of this machine
@@ -226,6 +255,7 @@ class _Connection:
         self._writer = writer
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+        self._with_body = True
 
     async def next(self, most_bytes: MostBytes) -> Request | Answer | None:
         """The next request; an answer to one that is refused; None when the client has gone.
@@ -255,6 +285,7 @@ class _Connection:
 
     async def _body(self, head: h11.Request, most_bytes: MostBytes) -> Request | Answer | None:
         method = head.method.decode("ascii", "replace")
+        self._with_body = method != "HEAD"  # RFC 9110, section 9.3.2
         path = head.target.decode("ascii", "replace").partition("?")[0]
         headers = dict(head.headers)
         most = most_bytes(method, path)
@@ -283,16 +314,48 @@ class _Connection:
         """Write an answer; the connection ends with it if it is the last."""
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
+        more = [("Content-Type", answer.content_type), *answer.headers]
+        await self._begin(answer.status, len(answer.body), more, last=last)
+        if self._with_body:
+            await self._send(h11.Data(data=answer.body))
+        await self._send(h11.EndOfMessage())
+
+    async def send_file(
+        self,
+        answer: FileAnswer,
+        read: Callable[[io.FileIO, int], Awaitable[bytes | None]],
+        *,
+        last: bool,
+    ) -> None:
+        """Write a part of a file, a piece at a time.
+
+        Raises:
+            TimeoutError: the client takes it too slowly, as a whole or a piece of it.
+        """
+        more = [("Content-Type", "application/octet-stream"), *answer.headers]
+        whole = self._limits.answer + answer.length / self._limits.least_speed
+        async with asyncio.timeout(whole):
+            await self._begin(answer.status, answer.length, more, last=last)
+            left = answer.length if self._with_body else 0
+            while left:
+                piece = await read(answer.file, min(_CHUNK, left))
+                if not piece:  # it was cut meanwhile; so is the answer, and the client sees it
+                    raise OSError("the file has become shorter")
+                await self._send(h11.Data(data=piece))
+                left -= len(piece)
+            await self._send(h11.EndOfMessage())
+
+    async def _begin(
+        self, status: int, length: int, more: Sequence[tuple[str, str]], *, last: bool
+    ) -> None:
         headers = [
-            ("Content-Type", answer.content_type),
-            ("Content-Length", str(len(answer.body))),
+            *more,
+            ("Content-Length", str(length)),
             ("X-Content-Type-Options", "nosniff"),
         ]
         if last or self._http.their_state is not h11.DONE:
             headers.append(("Connection", "close"))
-        await self._send(h11.Response(status_code=answer.status, headers=headers))
-        await self._send(h11.Data(data=answer.body))
-        await self._send(h11.EndOfMessage())
+        await self._send(h11.Response(status_code=status, headers=headers))
 
     def goes_on(self) -> bool:
         """Whether another request may come; makes ready for it."""

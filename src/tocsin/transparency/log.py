@@ -27,7 +27,13 @@ from tocsin.transparency.growth import Growth
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.log_files import PENDING, LogFiles
 from tocsin.transparency.merkle import EMPTY_ROOT, consistency_proof
-from tocsin.transparency.note import MAX_NOTE_BYTES, NoteSignature, VerifierKey, verify
+from tocsin.transparency.note import (
+    MAX_NOTE_BYTES,
+    NoteSignature,
+    VerifierKey,
+    readable,
+    verify,
+)
 from tocsin.transparency.proof import TlogProof
 from tocsin.transparency.reader import LogReader, folder_fetch
 from tocsin.transparency.tiles import CHECKPOINT, WIDTH
@@ -185,12 +191,14 @@ class Log:
 
         Args:
             cosignatures: on the pending checkpoint; where none is pending, on the published one.
-            cosigners: whose cosignatures are kept, after a check; None to take all unchecked.
+            cosigners: whose cosignatures are kept, after a check; None to take all unchecked, as
+                many as a checkpoint may have.
 
         Raises:
             LogBusy: another process writes the log.
             LogDamaged: it is damaged, or cannot be written.
-            BadSignature: a cosignature by one of the cosigners does not verify.
+            BadSignature: a cosignature by one of the cosigners does not verify, or one takes the
+                place of the log's own.
         """
         with LogFiles(self.folder) as files:
             return self._publish(files, cosignatures, cosigners)
@@ -257,11 +265,15 @@ class Log:
             note = base.note.with_signatures(given)
             given = tuple(each.signature for each in verify(note, cosigners, at_least_one=False))
         note = base.note.with_signatures(given)
+        mine = (self.verifier.name, self.verifier.key_id)
+        own = (line for line in note.signatures if (line.name, line.key_id) == mine)
+        note = readable(note, (*own, *given) if cosigners is not None else own)
+        opened = open_checkpoint(note.to_bytes(), self.verifier)  # as all who read it will
         files.write(CHECKPOINT, note.to_bytes())
         files.settle()
         files.remove(PENDING)
         files.settle()
-        return OpenedCheckpoint(base.head, note, self.verifier)
+        return opened
 
     # --- what it shows ---------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tocsin.durable import sync_folder
-from tocsin.transparency.errors import LogBusy, LogDamaged
+from tocsin.transparency.errors import LogBusy, LogDamaged, LogNotWritten
 from tocsin.transparency.tiles import ENTRIES, HEIGHT, WIDTH, Tile
 
 PENDING = "pending"
@@ -39,6 +39,7 @@ class LogFiles:
         self._timeout = timeout
         self._descriptor = -1
         self._touched: set[Path] = set()
+        self._there: set[Path] = set()
 
     def __enter__(self) -> LogFiles:
         try:
@@ -76,7 +77,7 @@ class LogFiles:
         """Put a file in its place, whole; `settle` makes its name last.
 
         Raises:
-            LogDamaged: it could not be written, and what was there before still is.
+            LogNotWritten: it could not be, and what was there before still is.
         """
         target = self.folder / path
         with _as_ours(target):
@@ -102,7 +103,7 @@ class LogFiles:
         """Make all names last that were given or taken since.
 
         Raises:
-            LogDamaged: the disk does not do it.
+            LogNotWritten: the disk does not do it.
         """
         for folder in sorted(self._touched):
             with _as_ours(folder):
@@ -135,13 +136,17 @@ class LogFiles:
         return found
 
     def _make_folder(self, folder: Path) -> None:
-        missing = []
-        while not folder.is_dir():
-            missing.append(folder)
-            folder = folder.parent
-        for each in reversed(missing):
-            each.mkdir()
-            self._touched.add(each.parent)
+        """Make a folder with those above it; `settle` makes their names last.
+
+        One that is there may have been made by a process that ended before it settled.
+        """
+        if folder in self._there:
+            return
+        if folder != self.folder:
+            self._make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self._touched.add(folder.parent)
+        self._there.add(folder)
 
 
 @contextlib.contextmanager
@@ -149,4 +154,4 @@ def _as_ours(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LogDamaged(f"{place}: {error.strerror or error}") from error
+        raise LogNotWritten(f"{place}: {error.strerror or error}") from error

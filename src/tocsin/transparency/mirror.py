@@ -15,13 +15,20 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tocsin.durable import sync_folder
 from tocsin.transparency.checkpoint import OpenedCheckpoint
 from tocsin.transparency.cosignature import cosign
 from tocsin.transparency.errors import LogDamaged, TransparencyError
-from tocsin.transparency.follow import keep_tree, one_origin, open_by_any, reader_beyond
+from tocsin.transparency.follow import (
+    all_there,
+    keep_tree,
+    one_origin,
+    open_by_any,
+    reader_beyond,
+)
 from tocsin.transparency.keys import SigningKey
 from tocsin.transparency.log_files import PENDING, LogFiles
-from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey, verify
+from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey, readable, verify
 from tocsin.transparency.reader import Fetch, LogReader, fetch_checkpoint, folder_fetch
 from tocsin.transparency.tiles import CHECKPOINT
 from tocsin.transparency.witness import cosigning_time
@@ -77,6 +84,7 @@ class Mirror:
         self._own = folder_fetch(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
         except OSError as error:
             raise LogDamaged(f"{folder}: {error.strerror or error}") from error
 
@@ -107,25 +115,26 @@ class Mirror:
 
         Args:
             fetch: gets the files of the log, or of another mirror of it.
-            whole: whether to check what is held, too, and to fetch again what is wrong.
+            whole: whether to check what is held, too, and to fetch again what is wrong. Without
+                it that is done only when a file is missing or has another length.
             observe: is told now and then how many files were looked at.
 
         Raises:
             SplitView: the source's tree and the one held are two histories; nothing was changed.
             LogDamaged: the source lacks something or serves something wrong; what is held stays.
+            LogNotWritten: it cannot be kept here.
             BadSignature: the source's checkpoint is not the log's.
             LogBusy: another process writes the folder.
-        WitnessError: the clock went back; nothing was cosigned.
+            WitnessError: the clock went back; nothing was cosigned.
         """
         with LogFiles(self.folder) as files:
             held = self.held()
             before = 0 if held is None else held.head.size
             shown = open_by_any(fetch_checkpoint(fetch), self._log_keys)
-            # Behind a damaged copy the source's tiles do as well: each is checked.
-            own = _either(self._own, fetch) if whole else self._own
-            reader = reader_beyond(held, own, shown, fetch)
+            reader = reader_beyond(held, self._own, shown, fetch)
+            whole = whole or not all_there(self.folder, before)
             if whole and held is not None and reader is None:
-                reader = LogReader(fetch if shown.head.size >= before else own, held.head)
+                reader = LogReader(fetch, held.head, own=self._own)
             written = 0
             if reader is not None:
                 grown_from = 0 if whole else before
@@ -133,39 +142,42 @@ class Mirror:
                     files, self._own, reader, grown_from=grown_from, observe=observe
                 )
             newest = shown if held is None or shown.head.size >= before else held
-            served = self._serve(files, held, newest)
+            served = self._serve(files, newest)
             return Mirrored(before, served, written, shown.head.size)
 
-    def _serve(
-        self, files: LogFiles, held: OpenedCheckpoint | None, newest: OpenedCheckpoint
-    ) -> OpenedCheckpoint:
+    def _serve(self, files: LogFiles, newest: OpenedCheckpoint) -> OpenedCheckpoint:
         """Cosign what is held, and serve it.
 
         It is kept, durably and unsigned, before the signature can be seen: so this mirror never
         signs a tree that does not begin with it.
         """
         note = newest.note
+        known = [*self._log_keys, *(self._cosigners or ())]
+        checked = tuple(each.signature for each in verify(note, known))
         if self._cosigners is not None:
-            known = [*self._log_keys, *self._cosigners]
-            note = SignedNote(note.text, tuple(each.signature for each in verify(note, known)))
+            note = SignedNote(note.text, checked)
         if self._keys:
             mine = [key.verifier for key in self._keys]
-            now = cosigning_time(None if held is None else held.note, mine, self._clock())
-            files.write(PENDING, note.to_bytes())
+            # What the source shows as this mirror's word is not taken from it.
+            note = note.without(mine)
+            checked = tuple(line for line in checked if line in note.signatures)
+            now = cosigning_time(self._signed_last(), mine, self._clock())
+            own = tuple(cosign(note.text, key, now) for key in self._keys)
+            files.write(PENDING, readable(note, checked).to_bytes())
             files.settle()
-            note = note.with_signatures(cosign(note.text, key, now) for key in self._keys)
-        files.write(CHECKPOINT, note.to_bytes())
+            note = note.with_signatures(own)
+            checked = (*checked, *own)
+        data = readable(note, checked).to_bytes()
+        opened = open_by_any(data, self._log_keys)  # as all who read it will
+        files.write(CHECKPOINT, data)
         files.settle()
         files.remove(PENDING)
         files.settle()
-        return OpenedCheckpoint(newest.head, note, newest.log)
+        return opened
 
-
-def _either(first: Fetch, second: Fetch) -> Fetch:
-    def fetch(path: str, limit: int) -> bytes:
+    def _signed_last(self) -> SignedNote | None:
+        """The note with this mirror's last cosignatures; one that is pending has none yet."""
         try:
-            return first(path, limit)
-        except (FileNotFoundError, LogDamaged):
-            return second(path, limit)
-
-    return fetch
+            return SignedNote.parse(self._own(CHECKPOINT, MAX_NOTE_BYTES))
+        except FileNotFoundError:
+            return None

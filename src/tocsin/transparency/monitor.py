@@ -2,7 +2,7 @@
 
 It keeps the hash tiles of the largest tree that it saw. Every checkpoint that the log signed, seen
 at the log or at a witness, must be that tree at some size, or a continuation of it. A checkpoint
-that is ahead of what the log shows is kept until it can be judged.
+whose tree the log does not show, its own among them, is kept until it can be judged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from pathlib import Path
 from tocsin.errors import TocsinError
 from tocsin.transparency.checkpoint import OpenedCheckpoint
 from tocsin.transparency.cosignature import cosignatures
-from tocsin.transparency.errors import LogDamaged, SplitView, TransparencyError
+from tocsin.transparency.errors import (
+    LogDamaged,
+    LogNotWritten,
+    SplitView,
+    TransparencyError,
+)
 from tocsin.transparency.evidence import keep_evidence
 from tocsin.transparency.follow import keep_tree, one_origin, open_by_any, reader_beyond
 from tocsin.transparency.log_files import LogFiles
@@ -88,18 +93,22 @@ class Look:
         before: entries that were known.
         size: entries that are known now.
         root: over them.
-        shown: entries that the log itself shows; fewer when it is behind.
+        shown: entries that the log itself shows; fewer when it is behind, None when it shows
+            no checkpoint.
         pages: what witnesses showed, in their order.
         undecided: checkpoints that the log signed and does not show the tree of.
+        trouble: what is wrong with what the log shows of itself; empty for nothing. It has no
+            later tree then, or what it signed is not to be had.
     """
 
     origin: str
     before: int
     size: int
     root: bytes
-    shown: int
+    shown: int | None
     pages: tuple[Seen, ...]
     undecided: int
+    trouble: str = ""
 
 
 class SplitFound(SplitView):
@@ -155,8 +164,10 @@ class Monitor:
 
         Raises:
             SplitFound: the log signed two histories; the evidence is kept.
-            LogDamaged: the log's files are missing or wrong; nothing new is remembered.
-            BadSignature: what the log shows is not signed by it.
+            LogDamaged: the log's files are missing or wrong, and nothing was known before; what it
+                signed is kept all the same.
+            LogNotWritten: what is to be remembered cannot be kept here.
+            BadSignature: what the log shows is not signed by it, and nothing was known before.
             LogBusy: another monitor works in this folder.
         """
         with LogFiles(self.folder) as files:
@@ -169,23 +180,54 @@ class Monitor:
     def _look(self, files: LogFiles, tell: Tell) -> Look:
         held = self._held()
         before = 0 if held is None else held.head.size
-        shown = open_by_any(fetch_checkpoint(self._fetch), self._log_keys)
-        held = self._take(files, held, shown, tell)
+        # What the log signed is kept even where it does not show what it signed: it may show it
+        # to others, and a witness may have seen it.
+        shown: OpenedCheckpoint | None = None
+        trouble: TocsinError | None = None
+        try:
+            shown = open_by_any(fetch_checkpoint(self._fetch), self._log_keys)
+        except TocsinError as error:
+            trouble = error
+        else:
+            held, trouble = self._take_or_put_off(files, held, shown, tell)
         pages = []
         for page in self._pages:
             seen, cosigned = self._read_page(page)
             if cosigned is not None:
-                try:
-                    held = self._take(files, held, cosigned, tell)
-                except LogDamaged as error:
-                    self._put_off(files, cosigned)
-                    seen = Seen(page.name, Standing.AHEAD, seen.size, seen.time, str(error))
+                held, why = self._take_or_put_off(files, held, cosigned, tell)
+                if why is not None:
+                    seen = Seen(page.name, Standing.AHEAD, seen.size, seen.time, str(why))
             pages.append(seen)
+        if held is None:
+            assert trouble is not None
+            raise trouble
         undecided = self._decide(files, held)
-        head = held.head
         return Look(
-            self.origin, before, head.size, head.root, shown.head.size, tuple(pages), undecided
+            self.origin,
+            before,
+            held.head.size,
+            held.head.root,
+            None if shown is None else shown.head.size,
+            tuple(pages),
+            undecided,
+            "" if trouble is None else str(trouble),
         )
+
+    def _take_or_put_off(
+        self,
+        files: LogFiles,
+        held: OpenedCheckpoint | None,
+        shown: OpenedCheckpoint,
+        tell: Tell,
+    ) -> tuple[OpenedCheckpoint | None, LogDamaged | None]:
+        """The largest that is known then, and why this one could not be judged."""
+        try:
+            return self._take(files, held, shown, tell), None
+        except LogNotWritten:
+            raise
+        except LogDamaged as error:
+            self._put_off(files, shown)
+            return held, error
 
     def _held(self) -> OpenedCheckpoint | None:
         try:
@@ -210,7 +252,7 @@ class Monitor:
         before = 0 if held is None else held.head.size
         for index, entry in enumerate(reader.entries(before), before):
             tell(index, entry)
-        keep_tree(files, self._own, reader, grown_from=before, entries=False)
+        keep_tree(files, self._own, reader, grown_from=before, entries_from=None)
         files.write(CHECKPOINT, shown.note.to_bytes())
         files.settle()
         return shown
@@ -263,7 +305,11 @@ class Monitor:
                 left += 1
                 continue
             if opened is not None:
-                reader_beyond(held, self._own, opened, self._fetch)
+                try:
+                    reader_beyond(held, self._own, opened, self._fetch)
+                except LogDamaged:  # what is kept here is damaged, and the log shows it no more
+                    left += 1
+                    continue
             files.remove(path)
         files.settle()
         return left

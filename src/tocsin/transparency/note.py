@@ -114,6 +114,39 @@ class SignedNote:
         held |= {(each.name, each.key_id): each for each in more}
         return replace(self, signatures=tuple(held.values()))
 
+    def without(self, keys: Iterable[VerifierKey]) -> SignedNote:
+        """The same note without what claims to be signatures by these keys."""
+        gone = {(key.name, key.key_id) for key in keys}
+        kept = (each for each in self.signatures if (each.name, each.key_id) not in gone)
+        return replace(self, signatures=tuple(kept))
+
+
+def readable(note: SignedNote, first: Iterable[NoteSignature] = ()) -> SignedNote:
+    """The note with no more lines than whoever reads it takes: that many, and no longer, of each.
+
+    A line by a key that nobody knows costs nothing to make. A note that is passed on with all of
+    them could be read by nobody, its writer included.
+
+    Args:
+        note: to be written.
+        first: lines of it that must stay, others as far as there is room.
+
+    Raises:
+        MalformedNote: there is no room for these.
+    """
+    must = dict.fromkeys(first)
+    kept: set[NoteSignature] = set()
+    left = MAX_NOTE_BYTES - len(note.text.encode("utf-8")) - 1
+    for line in (*must, *note.signatures):
+        size = len(line.line().encode("utf-8"))
+        if line not in kept and len(kept) < MAX_SIGNATURES and size <= left:
+            kept.add(line)
+            left -= size
+        elif line in must and line not in kept:
+            raise MalformedNote("note: there is no room for the signatures that it needs")
+    lines = tuple(dict.fromkeys(line for line in note.signatures if line in kept))
+    return replace(note, signatures=lines)
+
 
 class Vouched(NamedTuple):
     """One known key that signed.

@@ -8,9 +8,10 @@ vouch for, whoever stores the files.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tocsin.transparency.errors import LogDamaged, MalformedNote
 from tocsin.transparency.merkle import (
@@ -39,6 +40,7 @@ from tocsin.transparency.tiles import (
 from tocsin.transparency.tree_head import Checkpoint
 
 _KEPT_TILES = 64
+_Read = TypeVar("_Read")
 
 
 class Fetch(Protocol):
@@ -94,29 +96,39 @@ class LogReader:
     Args:
         fetch: gets its files.
         head: that was verified.
+        own: gets files that are here already; asked first, and `fetch` where they are missing or
+            wrong.
 
     Raises:
         LogDamaged: the files at the tree's edge are missing or do not give its root.
     """
 
-    def __init__(self, fetch: Fetch, head: Checkpoint) -> None:
+    def __init__(self, fetch: Fetch, head: Checkpoint, *, own: Fetch | None = None) -> None:
         self.head = head
-        self._fetch = fetch
-        self._edge: dict[Tile, list[bytes]] = {}
-        for tile in edge_tiles(head.size):
-            self._edge[tile] = decode(fetch_tile(fetch, tile), tile)
+        self._sources = (fetch,) if own is None else (own, fetch)
         self._kept: OrderedDict[Tile, list[bytes]] = OrderedDict()
-        if root_hash(head.size, self._edge_hashes) != head.root:
+        self._edge: dict[Tile, list[bytes]] = self._first_right(self._read_edge)
+
+    def _first_right(self, read: Callable[[Fetch], _Read]) -> _Read:
+        """What is read from the first source that has it right; the last one's error, else."""
+        for source in self._sources[:-1]:
+            with suppress(LogDamaged):
+                return read(source)
+        return read(self._sources[-1])
+
+    def _read_edge(self, fetch: Fetch) -> dict[Tile, list[bytes]]:
+        head = self.head
+        edge = {tile: decode(fetch_tile(fetch, tile), tile) for tile in edge_tiles(head.size)}
+
+        def hashes(nodes: Sequence[Node]) -> list[bytes]:
+            tiles = [tile_with(node, head.size) for node in nodes]
+            return [hash_in(t, edge[t], node) for t, node in zip(tiles, nodes, strict=True)]
+
+        if root_hash(head.size, hashes) != head.root:
             raise LogDamaged(
                 f"the tiles of {head.origin} do not give the root that its checkpoint has"
             )
-
-    def _edge_hashes(self, nodes: Sequence[Node]) -> list[bytes]:
-        result = []
-        for node in nodes:
-            tile = tile_with(node, self.head.size)
-            result.append(hash_in(tile, self._edge[tile], node))
-        return result
+        return edge
 
     def edge(self) -> dict[int, list[bytes]]:
         """Hashes of the tiles that are not full, by their level."""
@@ -136,14 +148,20 @@ class LogReader:
             tile = tile_at(up.level, up.place, self.head.size)
             held = self._held(tile)
         for each in reversed(unknown):
-            expected = held[each.place % WIDTH]
-            held = decode(fetch_tile(self._fetch, each), each)
-            if complete_hash(held) != expected:
-                raise LogDamaged(f"{each.path}: it is not what the log's tree has there")
+            held = self._below(each, held[each.place % WIDTH])
             self._kept[each] = held
         while len(self._kept) > _KEPT_TILES:
             self._kept.popitem(last=False)
         return held
+
+    def _below(self, tile: Tile, expected: bytes) -> list[bytes]:
+        def read(fetch: Fetch) -> list[bytes]:
+            hashes = decode(fetch_tile(fetch, tile), tile)
+            if complete_hash(hashes) != expected:
+                raise LogDamaged(f"{tile.path}: it is not what the log's tree has there")
+            return hashes
+
+        return self._first_right(read)
 
     def _held(self, tile: Tile) -> list[bytes] | None:
         if tile in self._kept:
@@ -224,10 +242,15 @@ class LogReader:
         if not 0 <= place * WIDTH < size:
             raise LogDamaged(f"the log has {size} entries, and no bundle {place}")
         tile = tile_at(ENTRIES, place, size)
-        entries = _decoded_entries(fetch_tile(self._fetch, tile), tile)
-        if [leaf_hash(entry) for entry in entries] != self.tile(tile_at(0, place, size)):
-            raise LogDamaged(f"{tile.path}: its entries are not what the log's tree has there")
-        return entries
+        leaves = self.tile(tile_at(0, place, size))
+
+        def read(fetch: Fetch) -> list[bytes]:
+            entries = _decoded_entries(fetch_tile(fetch, tile), tile)
+            if [leaf_hash(entry) for entry in entries] != leaves:
+                raise LogDamaged(f"{tile.path}: its entries are not what the log's tree has there")
+            return entries
+
+        return self._first_right(read)
 
     def index_of(self, entry: bytes, *, start: int = 0) -> int | None:
         """Where an entry is in the log, or None; every tile of leaves is read from `start` on.

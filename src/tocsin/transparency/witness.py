@@ -68,11 +68,13 @@ class Answer(NamedTuple):
         status: of HTTP.
         body: its content.
         content_type: of the body.
+        headers: others, name and value.
     """
 
     status: int
     body: bytes
     content_type: str = TEXT_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Refused(Exception):

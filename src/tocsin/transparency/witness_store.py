@@ -169,6 +169,8 @@ class WitnessStore:
                 lines = tuple(cosign(text, key, now) for key in keys)
                 note = SignedNote(text, (*signed, *lines))
                 write_file(place / CHECKPOINT, note.to_bytes())
+                with _as_ours(place):  # it was shown to continue after all
+                    (place / _SUSPECT / _suspect_name(text)).unlink(missing_ok=True)
             else:  # whoever wrote it may have ended before its name was on the disk
                 with _as_ours(place):
                     sync_folder(place)
@@ -233,7 +235,8 @@ class WitnessStore:
         """Keep what the log signed and what does not continue; a bounded number of each kind.
 
         Two trees of one size are a proof. Anybody can send a wrong consistency proof, so other
-        requests are kept apart, where they crowd out none.
+        requests are kept apart, where they crowd out none; one a checkpoint, so that it takes the
+        log's signature each time to fill the room there.
         """
         note = SignedNote.parse(held)
         head = Checkpoint.parse(note.text)
@@ -243,10 +246,11 @@ class WitnessStore:
             folder.mkdir(exist_ok=True)
             if len(os.listdir(folder)) >= _MOST_SUSPECT:
                 return
+            target = folder / _suspect_name(submission.note.text)
             if proven:
                 pair = (note.to_bytes(), submission.note.to_bytes())
                 keep_evidence(folder, SplitView("two trees of one size", pair))
-            elif not (target := folder / hashlib.sha256(data).hexdigest()).exists():
+            elif not target.exists():
                 write_file(target, data)
 
     @contextlib.contextmanager
@@ -280,6 +284,10 @@ def _given_already(
             return ()
         lines.append(line)
     return tuple(lines)
+
+
+def _suspect_name(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _head(note: bytes, origin: str) -> Checkpoint:

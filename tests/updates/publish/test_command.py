@@ -264,6 +264,33 @@ def test_over_http_what_comes_back_is_bounded(tmp_path) -> None:
         witnesses.post_over_http(url, b"hello")
 
 
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_witness_that_drips_is_given_up(monkeypatch, head: bytes) -> None:
+    """With each byte that comes, the patience of a socket begins anew; this one's does not."""
+    import socket
+    import threading
+    import time
+    from contextlib import suppress
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(head)
+            for _ in range(100):
+                connection.sendall(b"a")
+                time.sleep(0.1)
+
+    monkeypatch.setattr(witnesses, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.delenv("http_proxy", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drip, args=(listening,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(OSError, match="took too long"):
+            witnesses.post_over_http(f"http://127.0.0.1:{listening.getsockname()[1]}", b"hello")
+        assert time.monotonic() - began < 4
+
+
 def test_every_verb_has_help_with_an_example() -> None:
     for name in command.commands:
         text = call(name, "--help")

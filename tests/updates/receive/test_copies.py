@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -13,13 +15,20 @@ from receive_samples import Device, Repository
 from tuf.api.exceptions import DownloadError
 from tuf.api.metadata import TargetFile
 
+from tocsin import durable
+from tocsin.transparency.evidence import check_evidence
+from tocsin.transparency.fsck import fsck
+from tocsin.transparency.log import Log
 from tocsin.updates.receive.bundle import URL, BundleFetcher, write_bundle
 from tocsin.updates.receive.copies import OWN, Copied, copy_repository
 from tocsin.updates.receive.errors import (
     BundleDamaged,
     MetadataRefused,
+    NoRoom,
     NothingReached,
     NotVouchedFor,
+    SplitLog,
+    StateDamaged,
 )
 from tocsin.updates.receive.fetch import FolderFetcher, SchemeFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher
@@ -181,6 +190,192 @@ def test_a_mirror_takes_nothing_as_rebuilders_words_that_is_none(
         place.with_suffix(".rebuilds").write_bytes(b"root:secret\n")
     copied(repository, tmp_path / "mirror")
     assert b"root:secret\n" not in files_of(tmp_path / "mirror").values()
+
+
+# --- several mirrors, of which some lie ----------------------------------------------------------
+
+
+def copied_from(repository: Repository, folder: Path, *mirrors: Path) -> tuple[Copied, set[str]]:
+    """Copy from several mirrors; also says which were left aside."""
+    trust = Device(folder.with_name("trust"), repository).trust
+    inner = SchemeFetcher({"file": FolderFetcher([Path("/")])})
+    fetcher = MirrorFetcher([str(each) for each in mirrors], inner)
+    done = copy_repository(fetcher, folder, trust)
+    return done, {Path(url.removeprefix("file:")).name for url in fetcher.failures}
+
+
+def liar_of(repository: Repository, folder: Path) -> Path:
+    shutil.copytree(repository.folder, folder)
+    return folder
+
+
+def without_witnesses(note: bytes) -> bytes:
+    return note.split(b"\n\xe2\x80\x94 w0")[0] + b"\n"
+
+
+def flip(place: Path) -> bytes:
+    data = place.read_bytes()
+    place.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    return data
+
+
+def as_another_would_read_it(folder: Path, repository: Repository) -> None:
+    log = Log(folder / "log", repository.log_key.verifier)
+    assert fsck(log.folder, log.published().head).clean
+
+
+@pytest.mark.parametrize("path", ["tile/entries", "tile/0", "checkpoint"])
+def test_a_mirror_whose_log_is_wrong_is_left_for_the_next(
+    repository: Repository, tmp_path: Path, path: str
+) -> None:
+    liar = liar_of(repository, tmp_path / "liar")
+    place = liar / "log" / path
+    for file in [place] if place.is_file() else place.rglob("*/*"):
+        flip(file)
+    done, left = copied_from(repository, tmp_path / "mirror", liar, repository.folder)
+    assert (done.version, left) == (2, {"liar"})
+    as_another_would_read_it(tmp_path / "mirror", repository)
+    with pytest.raises(NotVouchedFor, match="the log"):
+        copied_from(repository, tmp_path / "other", liar)
+
+
+def test_a_checkpoint_without_the_quorum_is_left_for_the_next(
+    repository: Repository, tmp_path: Path
+) -> None:
+    liar = liar_of(repository, tmp_path / "liar")
+    place = liar / "log" / "checkpoint"
+    place.write_bytes(without_witnesses(place.read_bytes()))
+    _, left = copied_from(repository, tmp_path / "mirror", liar, repository.folder)
+    assert left == {"liar"}
+    with pytest.raises(NotVouchedFor, match="did not cosign"):
+        copied_from(repository, tmp_path / "other", liar)
+
+
+def test_proofs_without_their_witnesses_come_from_whoever_has_these(
+    repository: Repository, tmp_path: Path
+) -> None:
+    liar = liar_of(repository, tmp_path / "liar")
+    proofs = list((liar / "proofs").glob("*.tlog-proof"))
+    for place in proofs:
+        place.write_bytes(without_witnesses(place.read_bytes()))
+    done, left = copied_from(repository, tmp_path / "mirror", liar, repository.folder)
+    assert (done.unwitnessed, left) == (0, set())
+    assert files_of(tmp_path / "mirror" / "proofs") == files_of(repository.folder / "proofs")
+    done, _ = copied_from(repository, tmp_path / "other", liar)
+    assert done.unwitnessed == len(proofs)
+
+
+def test_what_is_damaged_in_a_mirror_is_fetched_again(
+    repository: Repository, tmp_path: Path
+) -> None:
+    copied(repository, tmp_path / "mirror")
+    tiles = [p for p in (tmp_path / "mirror" / "log" / "tile").rglob("*") if p.is_file()]
+    whole = {place: flip(place) for place in tiles}
+    assert {place.parts[-3] for place in tiles} == {"entries", "0"}
+    copied(repository, tmp_path / "mirror")
+    assert {place: place.read_bytes() for place in tiles} == whole
+
+
+def test_full_tiles_are_healed_too_and_what_is_whole_is_not_fetched(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.log.append([b"x%d" % n for n in range(600)], repository.log_key)
+    repository.cosign()
+    copied(repository, tmp_path / "mirror")
+    log = tmp_path / "mirror" / "log"
+    whole = [flip(log / path) for path in ("tile/entries/000", "tile/0/001")]
+    shutil.rmtree(repository.folder / "log/tile/entries/001", ignore_errors=True)
+    (repository.folder / "log/tile/entries/001").unlink()
+    copied(repository, tmp_path / "mirror")
+    assert [(log / p).read_bytes() for p in ("tile/entries/000", "tile/0/001")] == whole
+
+
+def test_a_split_view_is_kept_where_anybody_can_check_it(
+    repository: Repository, tmp_path: Path
+) -> None:
+    fork = tmp_path / "fork"
+    other = repository.copied(fork)
+    repository.add(3)
+    repository.publish_metadata()
+    copied(repository, tmp_path / "mirror")
+    for version in (4, 5):
+        other.add(version)
+    other.versions = dict(repository.versions)
+    other.publish_metadata()
+    before = files_of(tmp_path / "mirror" / "log")
+    with pytest.raises(SplitLog, match="log evidence"):
+        copied(other, tmp_path / "mirror")
+    assert files_of(tmp_path / "mirror" / "log") == before
+    (place,) = (tmp_path / "mirror" / OWN / "evidence").iterdir()
+    check_evidence(place, [repository.log_key.verifier])
+
+
+def test_a_damaged_checkpoint_is_said_and_not_begun_anew(
+    repository: Repository, tmp_path: Path
+) -> None:
+    copied(repository, tmp_path / "mirror")
+    (tmp_path / "mirror/log/checkpoint").write_bytes(b"")
+    with pytest.raises(StateDamaged, match="how far this copy is"):
+        copied(repository, tmp_path / "mirror")
+
+
+def test_a_full_disk_is_no_lie_of_a_mirrors(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_source: object, _target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tocsin.transparency.log_files.os.replace", full)
+        with pytest.raises(NoRoom):
+            copied(repository, tmp_path / "mirror")
+    assert copied(repository, tmp_path / "mirror").version == 2
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_metadata_names_is_on_the_disk_before_it(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """Also what a run that was ended in between had put there already."""
+    folder = tmp_path / "mirror"
+    if begun:
+        copied(repository, folder)
+        shutil.rmtree(folder / "metadata")
+    steps: list[str] = []
+    real = (durable.sync_folder, durable.write_file)
+
+    def synced(place: Path) -> None:
+        steps.append(str(Path(place).relative_to(folder)) if Path(place) != tmp_path else "")
+        real[0](place)
+
+    def written(place: Path, data: bytes, **how: int) -> None:
+        if OWN not in place.parts:
+            steps.append(f"write {place.relative_to(folder)}")
+        real[1](place, data, **how)
+
+    monkeypatch.setattr("tocsin.updates.receive.copies.sync_folder", synced)
+    monkeypatch.setattr(durable, "write_file", written)
+    copied(repository, folder)
+    first = next(n for n, step in enumerate(steps) if step.startswith("write metadata/"))
+    assert {".", "targets", "targets/databases", "proofs", "log", "log/tile"} <= set(steps[:first])
+    assert steps[-1] == "write metadata/timestamp.json"
+
+
+def test_the_log_is_not_held_in_memory(repository: Repository, tmp_path: Path) -> None:
+    entries = [n.to_bytes(4, "big") * 1000 for n in range(256 * 8)]
+    repository.log.append(entries, repository.log_key)
+    repository.cosign()
+    copied(repository, tmp_path / "mirror")
+    for place in (tmp_path / "mirror/log/tile/entries").iterdir():
+        if place.is_file():
+            place.unlink()
+    tracemalloc.start()
+    try:
+        copied(repository, tmp_path / "mirror")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < sum(map(len, entries)) * 0.8  # a bundle of 1 MB is there several times over
 
 
 def test_a_bundle_updates_a_device_without_a_network(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
+import queue
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from receive_samples import Device, Repository
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
 
-from tocsin.app.serve_mirror import MirrorServer
+from tocsin.app.serve_mirror import mirror_server
+from tocsin.transparency.http_server import HttpServer
+from tocsin.transparency.http_server import Limits as ServerLimits
 from tocsin.updates.receive.fetch import SchemeFetcher
 from tocsin.updates.receive.http import HttpFetcher, Limits
 from tocsin.updates.receive.mirrors import MirrorFetcher
@@ -70,15 +75,113 @@ def test_a_file_and_a_part_of_it(tmp_path: Path) -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    mirror = MirrorServer(folder, ("127.0.0.1", 0))
-    thread = threading.Thread(target=mirror.serve_forever, args=(0.01,), daemon=True)
+def served(folder: Path, limits: ServerLimits = ServerLimits()) -> Iterator[str]:  # noqa: B008
+    begun: queue.Queue[tuple[asyncio.AbstractEventLoop, HttpServer, int]] = queue.Queue()
+
+    async def run() -> None:
+        mirror, loop = mirror_server(folder, limits=limits), asyncio.get_running_loop()
+        await mirror.serve("127.0.0.1", 0, lambda _, port: begun.put((loop, mirror, port)))
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
+    loop, mirror, port = begun.get(timeout=10)
     try:
-        yield f"http://127.0.0.1:{mirror.server_port}/"
+        yield f"http://127.0.0.1:{port}/"
     finally:
-        mirror.shutdown()
-        mirror.server_close()
+        loop.call_soon_threadsafe(mirror.stop)
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+def asked(url: str, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(url.split("/")[2], timeout=10)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    return answer.status, dict(answer.headers), answer.read()
+
+
+@pytest.mark.parametrize(
+    ("part", "status", "body", "where"),
+    [
+        ("", 200, b"0123456789", None),
+        ("bytes=2-", 206, b"23456789", "bytes 2-9/10"),
+        ("bytes=2-3", 206, b"23", "bytes 2-3/10"),
+        ("bytes=2-99", 206, b"23456789", "bytes 2-9/10"),
+        ("bytes=10-", 416, b"", "bytes */10"),
+        ("bytes=5-4", 416, b"", "bytes */10"),
+        ("bytes=-3", 200, b"0123456789", None),
+        ("lines=1-2", 200, b"0123456789", None),
+    ],
+)
+def test_a_mirror_serves_parts(
+    tmp_path: Path, part: str, status: int, body: bytes, where: str | None
+) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "x").write_bytes(b"0123456789")
+    with served(tmp_path) as url:
+        got = asked(url, "GET", "/log/x", **({"Range": part} if part else {}))
+        assert (got[0], got[2], got[1].get("Content-Range")) == (status, body, where)
+        head = asked(url, "HEAD", "/log/x")
+        assert (head[0], head[1]["Content-Length"], head[2]) == (200, "10", b"")
+        assert asked(url, "HEAD", "/log/y")[0] == 404
+        assert asked(url, "DELETE", "/log/x")[0] == 405
+
+
+def test_a_file_of_many_pieces_over_one_connection(tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    data = bytes(range(256)) * 20_000
+    (tmp_path / "targets" / "large").write_bytes(data)
+    with served(tmp_path) as url:
+        connection = http.client.HTTPConnection(url.split("/")[2], timeout=10)
+        for _ in range(3):
+            connection.request("GET", "/targets/large")
+            assert connection.getresponse().read() == data
+        connection.close()
+
+
+def test_neighbours_that_drag_on_hold_up_nobody(tmp_path: Path) -> None:
+    """They take all places; who asks in earnest gets one, and they are sent away in the end."""
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "checkpoint").write_bytes(b"0123456789")
+    with ExitStack() as stack:
+        limits = ServerLimits(idle=20, head=1.0, connections=8)
+        url = stack.enter_context(served(tmp_path, limits))
+        address = ("127.0.0.1", int(url.split(":")[2][:-1]))
+        slow = [stack.enter_context(socket.create_connection(address, 10)) for _ in range(16)]
+        for each in slow:
+            with suppress(OSError):
+                each.sendall(b"GET /log/checkpoint HTTP/1.1\r\nX: ")
+        began = time.monotonic()
+        assert asked(url, "GET", "/log/checkpoint")[2] == b"0123456789"
+        assert time.monotonic() - began < 5
+        for number in range(40):  # a byte now and then gives no more time
+            gone = 0
+            for each in slow:
+                try:
+                    each.sendall(b"a")
+                except OSError:
+                    gone += 1
+            if gone == len(slow):
+                break
+            assert number < 39
+            time.sleep(0.2)
+
+
+def test_who_takes_a_file_too_slowly_is_sent_away(tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    with (tmp_path / "targets" / "large").open("wb") as file:
+        file.truncate(50 << 20)
+    limits = ServerLimits(answer=0.5, least_speed=1e9)
+    with served(tmp_path, limits) as url:
+        address = ("127.0.0.1", int(url.split(":")[2][:-1]))
+        with socket.create_connection(address, timeout=10) as slow:
+            slow.sendall(b"GET /targets/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(1.5)
+            received = 0
+            with suppress(ConnectionResetError):
+                while chunk := slow.recv(1 << 20):
+                    received += len(chunk)
+    assert received < 50 << 20
 
 
 @pytest.mark.parametrize(
@@ -92,7 +195,7 @@ def test_a_mirror_serves_its_four_folders_and_nothing_else(tmp_path: Path, path:
     with served(tmp_path / "repository") as url:
         with socket.create_connection(("127.0.0.1", int(url.split(":")[2][:-1]))) as raw:
             raw.sendall(f"GET /{path} HTTP/1.0\r\n\r\n".encode())  # as no library would ask
-            assert raw.recv(100).startswith(b"HTTP/1.0 404")
+            assert raw.recv(100).startswith(b"HTTP/1.1 404")
         with pytest.raises(DownloadHTTPError) as caught:
             fetched(url + path)
     assert caught.value.status_code == 404

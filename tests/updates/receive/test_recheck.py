@@ -14,11 +14,14 @@ from securesystemslib.signer import CryptoSigner
 from software_samples import SoftwareDevice, add_release, make_wheels
 from tuf.api.metadata import Root
 
+from tocsin.transparency.errors import SplitView
+from tocsin.transparency.evidence import keep_evidence
 from tocsin.updates.layout import PUBLISHER_FIELD
 from tocsin.updates.receive.recheck import Rechecked, recheck
 from tocsin.updates.receive.recheck_metadata import recheck_log, recheck_metadata
 from tocsin.updates.receive.recheck_software import recheck_software
 from tocsin.updates.receive.roots import agree, waiting_roots
+from tocsin.updates.receive.state_trusted import EVIDENCE
 
 NOW = datetime.now(UTC)
 
@@ -228,7 +231,10 @@ def test_proofs_of_a_longer_log_than_the_last_checkpoint_are_said(
 
 
 def test_two_histories_are_said(device: SoftwareDevice) -> None:
-    device.state.keep_evidence((b"one", b"other"))
+    older = device.state.evidence_of(1)[1].partition(b"\n\n")[2]
+    newest = device.state.last_checkpoint()
+    assert newest is not None
+    keep_evidence(device.folder / EVIDENCE, SplitView("made up", (older, newest), ()))
     assert wrong(device) == {("log", "history")}
 
 

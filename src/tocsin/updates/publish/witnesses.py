@@ -21,6 +21,8 @@ from tocsin.version import VERSION
 
 MOST_ANSWER_BYTES = 64 << 10
 TIMEOUT_SECONDS = 20.0
+"""For one answer, from the request to its last byte, however it comes."""
+
 _AT_ONCE = 8
 _ATTEMPTS = 3
 """A witness may have to say once, and another time when somebody else asked in between, how far
@@ -170,12 +172,14 @@ def post_over_http(url: str, body: bytes) -> Answer:
     import urllib3
     from urllib3.exceptions import HTTPError
 
+    from tocsin.http_connections import Deadline
+
     if not url.startswith(("https://", "http://")):
         raise OSError("an address must begin with https:// or http://")
     timeout = urllib3.Timeout(connect=TIMEOUT_SECONDS / 2, read=TIMEOUT_SECONDS)
     headers = {"User-Agent": f"tocsin/{VERSION}", "Content-Type": "text/plain; charset=utf-8"}
     try:
-        with pool_for(url) as pool:
+        with Deadline(TIMEOUT_SECONDS) as deadline, pool_for(url) as pool:
             response = pool.request(
                 "POST",
                 url,
@@ -189,8 +193,10 @@ def post_over_http(url: str, body: bytes) -> Answer:
             )
             data = response.read(MOST_ANSWER_BYTES + 1)
             response.close()
+            if deadline.over:  # what was cut off then may look whole
+                raise TimeoutError("its answer took too long")
     except HTTPError as error:
-        raise OSError(str(error)) from error
+        raise OSError("its answer took too long" if deadline.over else str(error)) from error
     if len(data) > MOST_ANSWER_BYTES:
         raise OSError(f"an answer of more than {MOST_ANSWER_BYTES:,} bytes")
     return Answer(response.status, response.headers.get("Content-Type", ""), data)

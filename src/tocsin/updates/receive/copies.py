@@ -1,28 +1,27 @@
 """Copies of a repository: a complete mirror in a folder, or what a bundle needs of it.
 
 Everything is checked as it comes: metadata by TUF, targets by their digests, the log's tiles and
-entries by its checkpoint. It is written in an order in which a reader sees the old state or the
-new one: first what metadata names, the timestamp last. A copy that was cut off goes on.
+entries by its checkpoint, and that by the policy's quorum. It is written, durably, in an order in
+which a reader sees the old state or the new one: first what metadata names, the timestamp last. A
+copy that was cut off goes on, and what is damaged in it is fetched again.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Root, TargetFile
 
+from tocsin.durable import sync_file, sync_folder
 from tocsin.transparency.errors import TransparencyError
-from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
+from tocsin.transparency.note import VerifierKey
 from tocsin.transparency.proof import MAX_PROOF_BYTES, TlogProof
-from tocsin.transparency.reader import LogReader
-from tocsin.transparency.tiles import ENTRIES, WIDTH, tiles_of
-from tocsin.transparency.tree_head import Checkpoint
-from tocsin.transparency.verdict import check
 from tocsin.updates.attestation import lines_of, rebuild_of
 from tocsin.updates.layout import (
     LOG,
@@ -38,12 +37,19 @@ from tocsin.updates.layout import (
     withdrawal_proof_path,
 )
 from tocsin.updates.receive.choose import offer_of
+from tocsin.updates.receive.copy_log import LogCopier
 from tocsin.updates.receive.download import Progress, download_target, fetch_small
-from tocsin.updates.receive.errors import ContentRefused, MetadataRefused, NotVouchedFor
-from tocsin.updates.receive.files import write_durably
+from tocsin.updates.receive.errors import (
+    ContentRefused,
+    MetadataRefused,
+    NotVouchedFor,
+    UpdateError,
+)
+from tocsin.updates.receive.files import raise_if_full, write_durably
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
 from tocsin.updates.receive.rebuilders import MOST_BYTES, rebuilds_path
 from tocsin.updates.receive.roots import claimed_logs
+from tocsin.updates.receive.state_trusted import EVIDENCE
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import MAX_ROOT, TufClient, read_root
 from tocsin.updates.statement import MOST_ENTRY_BYTES
@@ -60,12 +66,15 @@ class Copied(NamedTuple):
         version: the newest database in it; 0 for none.
         entries: of the log.
         received: bytes that were fetched.
+        unwitnessed: log entries whose proofs have not the quorum of the policy; devices with that
+            policy will not take what they are about from this copy.
     """
 
     files: tuple[str, ...]
     version: int
     entries: int
     received: int
+    unwitnessed: int = 0
 
 
 def copy_repository(
@@ -93,8 +102,13 @@ def copy_repository(
     Raises:
         UpdateError: what is wrong; what was copied before stays.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    return _Copy(mirrors, folder, trust, at, progress).run(only, complete=complete)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+        return _Copy(mirrors, folder, trust, at, progress).run(only, complete=complete)
+    except OSError as error:
+        raise_if_full(error, error.filename or folder)
+        raise UpdateError(f"{error.filename or folder}: {error.strerror or error}") from error
 
 
 class _Copy:
@@ -112,6 +126,7 @@ class _Copy:
         self._at = at
         self._progress = progress
         self._files: list[str] = []
+        self._unwitnessed = 0
 
     def run(self, only: int | None, *, complete: bool) -> Copied:
         # The consent gate is a device's: a mirror carries a successor too, and no one trusts it.
@@ -139,8 +154,10 @@ class _Copy:
         # Of a bundle's log: entries from that of its database on, for what was pulled back since.
         since = 0 if complete else self._index_of(offer.databases[wanted].sha256)
         size = self._log(client.root, since=since)
+        self._settle()
         self._metadata(client)
-        return Copied(tuple(self._files), wanted, size, self._mirrors.received)
+        received = self._mirrors.received
+        return Copied(tuple(self._files), wanted, size, received, self._unwitnessed)
 
     def _refreshed(self) -> TufClient:
         while True:
@@ -172,8 +189,7 @@ class _Copy:
             return
         except (OSError, LengthOrHashMismatchError):
             pass
-        part = self._folder / OWN / "partial" / target.hashes["sha256"]
-        part.parent.mkdir(parents=True, exist_ok=True)
+        part = self._made(f"{OWN}/partial") / target.hashes["sha256"]
         while True:
             try:
                 download_target(self._mirrors, target, part, self._progress)
@@ -182,8 +198,24 @@ class _Copy:
                 self._mirrors.set_aside(self._mirrors.last, str(error))
                 if not self._mirrors.standing():
                     raise
-        place.parent.mkdir(parents=True, exist_ok=True)
+        self._made(str(Path(stored).parent))
+        sync_file(part)
         part.replace(place)
+
+    def _settle(self) -> None:
+        """Have the names of all that metadata is about to speak of on the disk.
+
+        Those too that an earlier run gave, which may have ended before it came to this.
+        """
+        folders = {str(above) for name in self._files for above in Path(name).parents}
+        for name in sorted(folders):
+            sync_folder(self._folder / name)
+
+    def _made(self, name: str) -> Path:
+        """A folder in the copy, made if need be."""
+        folder = self._folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def _vouched(self, client: TufClient, version: int | None) -> Iterator[str]:
         """SHA-256 of everything that has a log entry."""
@@ -225,15 +257,38 @@ class _Copy:
                     )
                 return
             try:
-                TlogProof.parse(proof).check(entry, self._trust.policy, log_keys=logs)
+                witnessed = self._is_witnessed(entry, proof, logs)
             except TransparencyError as error:
                 self._mirrors.set_aside(self._mirrors.last, f"{proof_at}: {error}")
                 if not self._mirrors.standing():
                     raise NotVouchedFor(f"{proof_at}: {error}") from error
                 continue
+            if not witnessed:  # who took the cosignatures away is behind no other mirror
+                better = self._witnessed(entry_at, proof_at, logs)
+                entry, proof = better or (entry, proof)
+                self._unwitnessed += better is None
             self._write(entry_at, entry)
             self._write(proof_at, proof)
             return
+
+    def _is_witnessed(self, entry: bytes, proof: bytes, logs: tuple[VerifierKey, ...]) -> bool:
+        """Whether a proof that proves has the policy's quorum too."""
+        return TlogProof.parse(proof).check(entry, self._trust.policy, log_keys=logs).met
+
+    def _witnessed(
+        self, entry_at: str, proof_at: str, logs: tuple[VerifierKey, ...]
+    ) -> tuple[bytes, bytes] | None:
+        """The pair from whichever mirror has it with the policy's quorum.
+
+        An old entry may have the witnesses of an old policy: so this is no lie of a mirror's.
+        """
+        for mirror in self._mirrors.standing():
+            entry = self._mirrors.ask(mirror, entry_at, MOST_ENTRY_BYTES)
+            proof = self._mirrors.ask(mirror, proof_at, MAX_PROOF_BYTES)
+            with suppress(TransparencyError):
+                if entry and proof and self._is_witnessed(entry, proof, logs):
+                    return entry, proof
+        return None
 
     def _rebuilds(self, path: str) -> None:
         """What rebuilders say; each who reads it decides whose word counts."""
@@ -242,8 +297,7 @@ class _Copy:
             self._write(path, data)
 
     def _write(self, path: str, data: bytes) -> None:
-        place = self._folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = self._made(str(Path(path).parent)) / Path(path).name
         if not place.is_file() or place.read_bytes() != data:
             write_durably(place, data)
         self._files.append(path)
@@ -257,43 +311,17 @@ class _Copy:
             raise NotVouchedFor(f"{proof_path(sha256)}: {error}") from error
 
     def _log(self, root: Root, *, since: int) -> int:
-        checkpoint = fetch_small(self._mirrors, f"{LOG}/checkpoint", MAX_NOTE_BYTES)
-        if checkpoint is None:
-            raise NotVouchedFor("the repository shows no checkpoint of its log")
-        try:
-            logs = claimed_logs(root)
-            head = check(self._trust.policy, checkpoint, log_keys=logs).head
-            recording = _Recording(self._mirrors, self._folder)
-            reader = LogReader(recording.fetch, head)
-            for done, tile in enumerate(tiles_of(head.size)):
-                if tile.level == ENTRIES:
-                    if tile.place < since // WIDTH:
-                        continue
-                    reader.bundle(tile.place)
-                else:
-                    reader.tile(tile)
-                self._progress("log", done, 0)
-            self._demand_grown(reader, head)
-        except TransparencyError as error:
-            raise NotVouchedFor(f"the log: {error}") from error
-        for path, data in recording.seen.items():
-            self._write(f"{LOG}/{path}", data)
-        self._write(f"{LOG}/checkpoint", checkpoint)
-        return head.size
-
-    def _demand_grown(self, reader: LogReader, head: Checkpoint) -> None:
-        """A mirror never goes back, and never to another history."""
-        place = self._folder / LOG / "checkpoint"
-        if not place.is_file():
-            return
-        old = Checkpoint.parse(SignedNote.parse(place.read_bytes()).text)
-        if old.origin == head.origin and (
-            old.size > head.size or (old.size and reader.root_at(old.size) != old.root)
-        ):
-            raise NotVouchedFor(
-                f"{head.origin} is shown with {head.size} entries, which is not what followed the "
-                f"{old.size} entries in {place}"
-            )
+        copied = LogCopier(
+            self._mirrors,
+            self._made(LOG),
+            self._made(OWN) / EVIDENCE,
+            self._trust.policy,
+            claimed_logs(root),
+            int((self._at or datetime.now(UTC)).timestamp()),
+            lambda done: self._progress("log", done, 0),
+        ).copy(since)
+        self._files += copied.files
+        return copied.size
 
     # --- metadata ---------------------------------------------------------------------------
 
@@ -314,27 +342,6 @@ class _Copy:
         for role, version in versions.items():
             self._write(f"metadata/{version}.{role}.json", (own / f"{role}.json").read_bytes())
         self._write("metadata/timestamp.json", (own / "timestamp.json").read_bytes())
-
-
-class _Recording:
-    """Gets a log's files, from the copy where they are there already, and remembers them."""
-
-    def __init__(self, mirrors: MirrorFetcher, folder: Path) -> None:
-        self._mirrors = mirrors
-        self._folder = folder
-        self.seen: dict[str, bytes] = {}
-
-    def fetch(self, path: str, limit: int) -> bytes:
-        place = self._folder / LOG / path
-        if ".p/" not in path and place.is_file() and place.stat().st_size <= limit:
-            data = place.read_bytes()  # full tiles never change; the reader checks them again
-            self.seen[path] = data
-            return data
-        fetched = fetch_small(self._mirrors, f"{LOG}/{path}", limit)
-        if fetched is None:
-            raise FileNotFoundError(path)
-        self.seen[path] = fetched
-        return fetched
 
 
 def _sha256(data: bytes) -> str:

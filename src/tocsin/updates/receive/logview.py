@@ -8,10 +8,13 @@ by the quorum, and lately, if the user says how lately.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import NamedTuple
 
-from tocsin.transparency.checkpoint import Checkpoint
+from tocsin.transparency.checkpoint import Checkpoint, OpenedCheckpoint
 from tocsin.transparency.errors import LogDamaged, SplitView, TransparencyError
+from tocsin.transparency.evidence import keep_evidence
+from tocsin.transparency.follow import require_beginning
 from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
 from tocsin.transparency.policy import Policy
 from tocsin.transparency.reader import Fetch, LogReader
@@ -19,6 +22,7 @@ from tocsin.transparency.verdict import check
 from tocsin.updates.layout import LOG
 from tocsin.updates.receive.errors import NotVouchedFor, SplitLog
 from tocsin.updates.receive.state import UpdateState
+from tocsin.updates.receive.state_trusted import EVIDENCE
 from tocsin.updates.receive.verify import Vouching
 
 Get = Callable[[str, int], bytes | None]
@@ -75,26 +79,40 @@ def open_log(
             earlier.append(accepted)
         reader = LogReader(_fetch(get), head)
         for old in earlier:
-            _demand_grown(reader, newest, old)
+            _demand_grown(reader, verdict.checkpoint, old)
     except SplitView as error:
-        place = state.keep_evidence(error.evidence)
-        raise SplitLog(
-            f"{error}. The two signed checkpoints are in {place}: they prove it. Show them to "
-            "others who use this log; nothing is taken from it until you change your policy"
-        ) from error
+        raise split_log(error, state.folder / EVIDENCE) from error
     except TransparencyError as error:
         raise NotVouchedFor(f"the log: {error}") from error
     return OpenedLog(newest, reader)
 
 
-def _demand_grown(reader: LogReader, newest: bytes, old: bytes) -> None:
+def split_log(split: SplitView, folder: Path) -> SplitLog:
+    """Keep what proves that a log signed two histories, and say it.
+
+    Args:
+        split: what was found.
+        folder: for evidence.
+    """
+    try:
+        place = keep_evidence(folder, split)
+    except TransparencyError as error:
+        return SplitLog(f"{split}; {error}. Nothing is taken from it until you change your policy")
+    return SplitLog(
+        f"{split}. The proof is in {place}: 'tocsin log evidence' checks it. Show it to others who "
+        "use this log; nothing is taken from it until you change your policy"
+    )
+
+
+def _demand_grown(reader: LogReader, newest: OpenedCheckpoint, old: bytes) -> None:
     """Check that the newest tree begins as an older one of which its log's signature was checked.
 
     Raises:
         SplitView: it does not.
         LogDamaged: the newest is the smaller one, of another log, or its tiles are damaged.
     """
-    before: Checkpoint = Checkpoint.parse(SignedNote.parse(old).text)
+    note = SignedNote.parse(old)
+    before: Checkpoint = Checkpoint.parse(note.text)
     head = reader.head
     if before.origin != head.origin:
         raise LogDamaged(f"the proof is of the log {before.origin!r}, the log is {head.origin!r}")
@@ -103,13 +121,7 @@ def _demand_grown(reader: LogReader, newest: bytes, old: bytes) -> None:
             f"{head.origin} is shown with {head.size} entries and had {before.size} already; this "
             "mirror is behind, or shows an old state"
         )
-    # The reader checks every tile against the newest root, so what it gives is what that root has.
-    if before.size and reader.root_at(before.size) != before.root:
-        raise SplitView(
-            f"the log {head.origin!r} signed a tree of {head.size} entries that does not begin as "
-            f"the one of {before.size} entries that it signed before",
-            (old, newest),
-        )
+    require_beginning(reader, newest, OpenedCheckpoint(before, note, newest.log))
 
 
 def _fetch(get: Get) -> Fetch:

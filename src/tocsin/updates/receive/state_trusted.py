@@ -13,6 +13,7 @@ from tocsin.updates.receive.state_folder import StateFolder
 from tocsin.updates.receive.state_records import Consent
 from tocsin.updates.receive.tuf_client import MAX_ROOT
 
+EVIDENCE = "evidence"
 _PENDING = "pending-root"
 _MOST_METADATA = 8 << 20
 _NUMBER = re.compile(r"[1-9]\d{0,9}\Z")
@@ -71,18 +72,10 @@ class TrustedState(StateFolder):
             self.write_bytes(self._other_checkpoint(_origin(held)), held)
         self.write_bytes(place, checkpoint)
 
-    def keep_evidence(self, pair: tuple[bytes, bytes]) -> Path:
-        """Keep two checkpoints that cannot both be of one log."""
-        folder = self.make_folder("evidence")
-        digest = hashlib.sha256(b"\0".join(pair)).hexdigest()[:16]
-        for name, data in zip(("a", "b"), pair, strict=True):
-            self.write_bytes(folder / f"{digest}-{name}.checkpoint", data)
-        return folder
-
     def evidence(self) -> list[Path]:
-        """Checkpoints that convict a log."""
+        """Folders with what convicts a log."""
         with suppress(FileNotFoundError):
-            return sorted((self.folder / "evidence").iterdir())
+            return sorted((self.folder / EVIDENCE).iterdir())
         return []
 
     def _other_checkpoint(self, origin: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tocsin.updates.publish.ceremony import (
     make_log_key,
     write_policy,
 )
-from tocsin.updates.publish.keys import PublicKey, make_key
+from tocsin.updates.publish.keys import KeyFolder, PublicKey, make_key
 from tocsin.updates.publish.roots import RoleKeys, Roles
 from tocsin.updates.publish.session import Session
 from tocsin.updates.publish.witnesses import Answer
@@ -176,6 +177,20 @@ class World:
     def later(self, **by: int) -> World:
         self.now += timedelta(**by)
         return self
+
+
+def give_away(world: World, *names: str) -> KeyFolder:
+    """Take keys out of the publisher's folder, as the ceremony does with root keys."""
+    away = world.keys.parent / "away"
+    away.mkdir(exist_ok=True)
+    for name in names:
+        shutil.move(world.keys / f"{name}.key", away / f"{name}.key")
+        shutil.copy(world.keys / f"{name}.pub", away / f"{name}.pub")
+    return KeyFolder(away, secrets)
+
+
+def root_1(world: World) -> bytes:
+    return (world.repository / "metadata" / "1.root.json").read_bytes()
 
 
 class FolderFetcher(FetcherInterface):

@@ -313,8 +313,9 @@ def test_what_is_no_cosignature(signature: bytes) -> None:
 
 def test_lines_of_a_witness_are_read() -> None:
     lines = (cosign(TEXT, ED25519_WITNESS, 1), cosign(TEXT, ML_DSA_WITNESS, 2))
-    assert parse_cosignature_lines("".join(map(NoteSignature.line, lines)).encode()) == lines
-    for bad in (b"", b"no\n", lines[0].line().encode()[:-1], b"\n\n"):
+    said = "".join(map(NoteSignature.line, lines)).encode()
+    assert parse_cosignature_lines(said) == lines
+    for bad in (b"", b"no\n", lines[0].line().encode()[:-1], b"\n\n", b"text\n\n" + said):
         with pytest.raises(MalformedNote):
             parse_cosignature_lines(bad)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tocsin.transparency.errors import MalformedKey
+from tocsin.transparency.errors import MalformedKey, MalformedNote
 from tocsin.transparency.note import NoteSignature, SignedNote, VerifierKey, Vouched, verify
 from tocsin.transparency.verifier_key import join_timestamp, signed_message
 
@@ -51,4 +51,7 @@ def parse_cosignature_lines(data: bytes) -> tuple[NoteSignature, ...]:
     Raises:
         MalformedNote: they are none.
     """
-    return SignedNote.parse(b"\n\n" + data).signatures
+    note = SignedNote.parse(b"\n\n" + data)
+    if note.text != "\n":
+        raise MalformedNote("something else stands before the lines of a cosignature")
+    return note.signatures

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from securesystemslib.exceptions import Error as SignatureTrouble
@@ -161,24 +160,6 @@ def examine(agreed: bytes, old: bytes, new: bytes) -> Step:
         was.own - is_now.own,
         len(own) >= was.needed or 0 < needed <= len(appointing),
     )
-
-
-def examine_chain(agreed: bytes, old: bytes, chain: Sequence[bytes]) -> tuple[Step, ...]:
-    """Judge every step of a chain of roots, each by the one before it.
-
-    Args:
-        agreed: the last root that the user chose or agreed to.
-        old: the root in force.
-        chain: those that follow it, in order.
-
-    Raises:
-        MetadataRefused: one of them is no valid successor.
-    """
-    steps = []
-    for new in chain:
-        steps.append(examine(agreed, old, new))
-        old = new
-    return tuple(steps)
 
 
 def same_publisher(one: bytes, other: bytes) -> bool:

@@ -5,13 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DIR    ?=
 ARGS   ?=
+SUITE  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help scan install dev test lint format bench day soak fuzz docs clean check-python
+.PHONY: help scan install dev test conformance lint format bench day soak fuzz docs clean check-python
 
 help: ## list the verbs (this)
 	@echo "tocsin: make VERB"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 check-python:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
@@ -56,6 +57,11 @@ dev: $(VENV)/.dev ## install for development (editable, with tools)
 
 test: $(VENV)/.dev ## run the tests (ARGS='-k name' for some of them)
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
+
+conformance: $(VENV)/.dev ## all of the TUF conformance suite: make conformance SUITE=~/tuf-conformance
+	@test -e "$(SUITE)" || { echo "name a clone of the TUF conformance suite: make conformance SUITE=~/tuf-conformance"; exit 2; }
+	@command -v faketime >/dev/null 2>&1 || { echo "the suite sets the clock; on Debian: apt-get install faketime"; exit 2; }
+	@TUF_CONFORMANCE="$(abspath $(SUITE))" $(BIN)/python -m pytest -rs $(ARGS) tests/updates/receive/test_conformance.py
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", choices=[*CASES, []], help=" ".join(CASES))
     stated = parser.parse_args()
     if stated.write:
-        _write_case(CASES[stated.write], stated.folder)
+        write_case(CASES[stated.write], stated.folder)
         return 0
     with tempfile.TemporaryDirectory(prefix="tocsin-deltas-") as scratch:
         for name in stated.cases or CASES:
@@ -187,8 +187,8 @@ def _run(command: list[str], folder: Path, *, clear: Path | None = None) -> Took
 # --- databases ----------------------------------------------------------------------------
 
 
-def _write_case(case: Case, folder: Path) -> None:
-    """Write `old` and `new`; lines are those that `build_portable` would write."""
+def write_case(case: Case, folder: Path) -> None:
+    """Write `old` and `new` into a folder; lines are those that `build_portable` would write."""
     rng = random.Random(SEED)
     spare = case.added * 2
     lines = _digest_lines(rng, case, case.digests + (spare if case.digests else 0))

@@ -6,6 +6,7 @@ It is kept in pytest's cache. Some of them ask for a newer Python than this proj
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -47,3 +48,36 @@ def peer_programs(config: pytest.Config) -> Path:
                 pytest.skip(f"the peers cannot be installed here: {made.stderr.strip()[-300:]}")
         done.write_text(repr(PEERS))
         return programs
+
+
+GO_SOURCES = Path("/usr/share/gocode")
+"""Where Debian puts Go's packages; `golang-golang-x-mod-dev` has `sumdb/note` and `sumdb/tlog`."""
+
+
+def sumdb_program(config: pytest.Config) -> Path:
+    """The program that asks Go's implementation; it is built when it is not there."""
+    compiler = shutil.which("go")
+    module = GO_SOURCES / "src" / "golang.org" / "x" / "mod" / "sumdb" / "tlog"
+    if compiler is None or not module.is_dir():
+        pytest.skip("Go's sumdb is not here; install golang-go and golang-golang-x-mod-dev")
+    source = Path(__file__).resolve().parent / "peers" / "sumdb" / "main.go"
+    place = Path(config.cache.mkdir("transparency-sumdb"))
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        program, built_from = place / "peer", place / "main.go"
+        if program.exists() and built_from.read_bytes() == source.read_bytes():
+            return program
+        outside = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(place),
+            "GOPATH": str(GO_SOURCES),
+            "GO111MODULE": "off",
+            "GOCACHE": str(place / "cache"),
+            "GOTMPDIR": str(place),
+        }
+        command = [compiler, "build", "-o", str(program), str(source)]
+        made = subprocess.run(command, env=outside, capture_output=True, text=True, timeout=300)
+        if made.returncode:
+            pytest.fail(f"Go builds no peer: {made.stderr.strip()[-600:]}")
+        shutil.copyfile(source, built_from)
+        return program

@@ -80,7 +80,7 @@ def test_quorums(quorum: str, by: str, met: bool) -> None:
         (NOW, Standing.COUNTS),
         (NOW - 100, Standing.COUNTS),
         (NOW - 101, Standing.TOO_OLD),
-        (0, Standing.TOO_OLD),
+        (1, Standing.TOO_OLD),
         (NOW + CLOCK_SLACK, Standing.COUNTS),
         (NOW + CLOCK_SLACK + 1, Standing.IN_THE_FUTURE),
     ],
@@ -89,6 +89,37 @@ def test_the_age_of_a_cosignature(time: int, standing: Standing) -> None:
     verdict = check(TWO_OF_THREE, cosigned(W0=time), now=NOW, max_age=100)
     assert verdict.witnesses[0].standing is standing
     assert verdict.witnesses[0].timestamp == time
+
+
+@pytest.mark.parametrize("now", [None, NOW])
+def test_a_cosignature_without_a_time_counts_for_nothing(now: int | None) -> None:
+    """Zero says that the witness does not claim to know of no larger tree (tlog-cosignature)."""
+    verdict = check(TWO_OF_THREE, cosigned(W0=0, W1=NOW, W2=0), now=now)
+    assert not verdict.met
+    assert verdict.witnesses[0].standing is Standing.WITHOUT_TIME
+    assert verdict.witnesses[0].timestamp is None
+    with pytest.raises(PolicyNotMet, match="W0 cosigned without a time"):
+        verdict.require()
+
+
+@pytest.mark.parametrize(
+    ("times", "standing", "time"),
+    [
+        ([NOW, NOW + 10_000], Standing.COUNTS, NOW),
+        ([NOW + 10_000, NOW], Standing.COUNTS, NOW),
+        ([NOW + 10_000, NOW - 5, NOW, 0], Standing.COUNTS, NOW),
+        ([NOW + 20_000, NOW + 10_000], Standing.IN_THE_FUTURE, NOW + 20_000),
+        ([0, NOW + 10_000], Standing.IN_THE_FUTURE, NOW + 10_000),
+        ([NOW + 10_000, 0], Standing.IN_THE_FUTURE, NOW + 10_000),
+        ([NOW - 5_000, NOW + 10_000], Standing.TOO_OLD, NOW - 5_000),
+    ],
+)
+def test_a_word_of_a_clock_that_was_ahead_hides_no_other(times, standing, time) -> None:
+    """A witness whose clock once jumped goes on to count, by what it signed when it was right."""
+    lines = tuple(cosign(TEXT, WITNESSES[0], each) for each in times)
+    note = SignedNote(TEXT, (LOG_KEY.sign_note(TEXT), *lines))
+    seen = check(TWO_OF_THREE, note, now=NOW, max_age=100).witnesses[0]
+    assert (seen.standing, seen.timestamp) == (standing, time)
 
 
 def test_without_an_age_old_cosignatures_count() -> None:

@@ -183,14 +183,25 @@ def init(folder: Path, **values: Any) -> None:
     metavar="REPOSITORY",
     help="A complete copy of the repository that is to go on, from any mirror.",
 )
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="TRUST",
+    help="Folder with the old publisher's root.json and policy, as you had them from them (their "
+    "DIR/trust). Default: whom this device trusts.",
+)
 @_ceremony_options
-def succeed(folder: Path, repository: Path, **values: Any) -> None:
+def succeed(folder: Path, repository: Path, trust: Path | None, **values: Any) -> None:
     """Succeed a publisher who is gone: new keys and a log of your own over the same repository.
 
     The next root is drafted with your keys; a threshold of the old publisher's keys, or of the
     custodians they named, signs it ('tocsin publish sign'), then 'tocsin publish finish'. The
     custodians stay unless you name others. Devices show who you are and wait for their users'
     consent; your log's key and policy are in DIR/trust.
+
+    Nothing in the copy is believed: what the old publisher's keys did not sign, or what is not in
+    their log as the policy asks, is named and nothing is begun. An older root of theirs is better
+    than the newest: roots after it are checked, and kept for devices that are as far behind.
 
     Exit status: 0 done, 1 waiting for signatures or witnesses, 2 something is wrong.
 
@@ -199,11 +210,16 @@ def succeed(folder: Path, repository: Path, **values: Any) -> None:
       tocsin publish succeed new --from mirror/ --keys keys --name "New Guild" \\
           --origin new.example/log
     """
+    from tocsin.app.updates import device_trust
+    from tocsin.cli.settings_option import current_settings
     from tocsin.updates.layout import Publisher
-    from tocsin.updates.publish.ceremony import draft_rotation, successor_roles, take_over
+    from tocsin.updates.publish.ceremony import draft_rotation, successor_roles
+    from tocsin.updates.publish.succession import take_over
+    from tocsin.updates.receive.trust import read_trust
 
+    old = read_trust(trust) if trust else device_trust(current_settings())
     with waiting_said(values["as_json"]), _begun(folder, values) as session:
-        before = take_over(session.workspace, repository)
+        before = take_over(session.workspace, repository, old.root, old.policy)
         roles = _new_roles(session, values)
         roles = successor_roles(before, roles)
         publisher = Publisher(values["name"], values["contact"], session.now)

@@ -89,16 +89,6 @@ def root_hash(size: int, hashes: Hashes) -> bytes:
     return _hashes_of([Range(0, size)], hashes)[0] if size else EMPTY_ROOT
 
 
-def range_hash(start: int, end: int, hashes: Hashes) -> bytes:
-    """The hash of a subtree.
-
-    Raises:
-        BadProof: these leaves are no subtree.
-    """
-    _require_subtree(start, end, end)
-    return _hashes_of([Range(start, end)], hashes)[0]
-
-
 class CompactRange:
     """A tree that grows by leaves and keeps no more than its right edge.
 

@@ -163,7 +163,11 @@ class Vouched(NamedTuple):
 
 
 def verify(
-    note: SignedNote, keys: Iterable[VerifierKey], *, at_least_one: bool = True
+    note: SignedNote,
+    keys: Iterable[VerifierKey],
+    *,
+    at_least_one: bool = True,
+    until: int | None = None,
 ) -> tuple[Vouched, ...]:
     """Say who of the known keys signed a note.
 
@@ -171,10 +175,11 @@ def verify(
         note: to be checked.
         keys: that are known.
         at_least_one: whether a note that none of them signed is an error.
+        until: POSIX seconds after which a time is of another clock; None for no such bound.
 
     Returns:
         One a key that signed, in the order of the note's lines; of several signatures by one
-        key the latest.
+        key the latest until then, and one from after that only where there is no other.
 
     Raises:
         BadSignature: a signature by a known key does not verify, or none is by a known key.
@@ -191,9 +196,16 @@ def verify(
             continue
         vouched = Vouched(signer, signer.verify(note.text, signature.signature), signature)
         before = found.get(signer)
-        if before is None or (before.timestamp or 0) < (vouched.timestamp or 0):
+        if before is None or _is_better(vouched.timestamp or 0, before.timestamp or 0, until):
             found[signer] = vouched
     if at_least_one and not found:
         signers = ", ".join(sorted({each.name for each in note.signatures})) or "nobody"
         raise BadSignature(f"no key that is known here signed this; it is signed by: {signers}")
     return tuple(found.values())
+
+
+def _is_better(time: int, other: int, until: int | None) -> bool:
+    """Whether a signature's time says more than another's: zero says nothing of any time."""
+    if until is not None and (time > until) != (other > until):
+        return 0 < time <= until or other == 0
+    return time > other

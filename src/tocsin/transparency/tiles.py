@@ -23,8 +23,6 @@ WIDTH = 1 << HEIGHT
 CHECKPOINT = "checkpoint"
 MAX_ENTRY_BYTES = 0xFFFF
 _LENGTH = struct.Struct(">H")
-MAX_BUNDLE_BYTES = WIDTH * (_LENGTH.size + MAX_ENTRY_BYTES)
-MAX_TILE_BYTES = WIDTH * HASH_BYTES
 ENTRIES = -1
 """The level that stands for bundles."""
 

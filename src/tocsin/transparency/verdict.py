@@ -23,6 +23,7 @@ class Standing(enum.Enum):
 
     COUNTS = "counts"
     MISSING = "missing"
+    WITHOUT_TIME = "without a time"
     TOO_OLD = "too old"
     IN_THE_FUTURE = "in the future"
 
@@ -34,7 +35,7 @@ class WitnessStanding:
     Attributes:
         witness: as the policy has it.
         standing: whether it counts.
-        timestamp: when it cosigned, in POSIX seconds; None when it did not.
+        timestamp: when it cosigned, in POSIX seconds; None when it did not, or said no time.
     """
 
     witness: Witness
@@ -103,6 +104,7 @@ class Verdict:
             return ""
         whys = {
             Standing.MISSING: "did not cosign",
+            Standing.WITHOUT_TIME: "cosigned without a time, which counts for nothing",
             Standing.TOO_OLD: "cosigned too long ago",
             Standing.IN_THE_FUTURE: "cosigned in the future; check this machine's clock",
         }
@@ -161,11 +163,16 @@ def check(
     times = {
         vouched.key: vouched.timestamp
         for vouched in verify(
-            note, [each.key for each in policy.witnesses.values()], at_least_one=False
+            note,
+            [each.key for each in policy.witnesses.values()],
+            at_least_one=False,
+            until=None if now is None else now + CLOCK_SLACK,
         )
     }
     witnesses = tuple(
-        WitnessStanding(each, _standing(times.get(each.key), now, max_age), times.get(each.key))
+        WitnessStanding(
+            each, _standing(times.get(each.key), now, max_age), times.get(each.key) or None
+        )
         for each in policy.witnesses.values()
     )
     counting = {
@@ -192,6 +199,8 @@ def check(
 def _standing(timestamp: int | None, now: int | None, max_age: int | None) -> Standing:
     if timestamp is None:
         return Standing.MISSING
+    if timestamp == 0:  # tlog-cosignature: of a tree that may not have been the largest
+        return Standing.WITHOUT_TIME
     if now is not None and timestamp > now + CLOCK_SLACK:
         return Standing.IN_THE_FUTURE
     if now is not None and max_age is not None and timestamp < now - max_age:

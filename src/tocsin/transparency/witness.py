@@ -51,7 +51,8 @@ def cosigning_time(last: SignedNote | None, keys: Collection[VerifierKey], now: 
     if int(now) < max(times, default=1):
         raise WitnessError(
             f"the clock stands at {int(now)}, before {max(times, default=1)}, when this log was "
-            "cosigned last; set it right"
+            "cosigned last; set it right. If it is right and was ahead then, wait until that time, "
+            "or witness this log with a new key: this one said what was not yet known"
         )
     return int(now)
 

@@ -35,6 +35,9 @@ WITHDRAWN_FIELD = "x-tocsin"
 PUBLISHER_FIELD = "x-tocsin-publisher"
 """Field of the signed part of root: who the publisher claims to be."""
 
+MOST_WITHDRAWN = 4_096
+"""Withdrawals that the metadata may list; the log has them all."""
+
 CHANNELS = ("fast", "stable")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -149,7 +152,7 @@ class Publisher(msgspec.Struct, frozen=True):
 
 
 class _Withdrawals(msgspec.Struct, frozen=True):
-    withdrawn: Annotated[tuple[Withdrawn, ...], msgspec.Meta(max_length=4_096)] = ()
+    withdrawn: Annotated[tuple[Withdrawn, ...], msgspec.Meta(max_length=MOST_WITHDRAWN)] = ()
 
 
 # --- names --------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """What is written into the log: one in-toto Statement in one signed DSSE envelope.
 
 Publisher and device share this module, so that both mean the same bytes. An entry has exactly
-one form: JSON with sorted keys and without spaces, in the envelope and in its payload, and
-signatures in the order of their key ids. A reader refuses every other form, so that nobody can
-log the same statement twice under two digests.
+one form: JSON with sorted keys and without spaces, in the envelope and in its payload, every field
+of a predicate written out, times in UTC, and signatures in the order of their key ids. A reader
+writes what it read anew and refuses every other form, so that nobody can log the same statement
+twice under two digests.
 
 Formats: in-toto attestation Statement v1 (spec/v1/statement.md); DSSE v1 (envelope.md,
 protocol.md: the signature is over the pre-authentication encoding of type and payload).
@@ -14,7 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -179,16 +180,26 @@ class Statement(msgspec.Struct, frozen=True):
         Raises:
             StatementError: it holds what a reader would refuse.
         """
-        data = canonical_json(
-            {
-                "_type": STATEMENT_TYPE,
-                "subject": [{"name": self.name, "digest": {"sha256": self.sha256}}],
-                "predicateType": _TYPES[type(self.predicate)],
-                "predicate": msgspec.to_builtins(self.predicate),
-            }
-        )
+        data = _encoded(self)
         parse_statement(data)
         return data
+
+
+def _encoded(statement: Statement) -> bytes:
+    said = statement.predicate
+    times = {
+        name: value.astimezone(UTC)
+        for name in said.__struct_fields__
+        if isinstance(value := getattr(said, name), datetime)
+    }
+    return canonical_json(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": statement.name, "digest": {"sha256": statement.sha256}}],
+            "predicateType": _TYPES[type(said)],
+            "predicate": msgspec.to_builtins(msgspec.structs.replace(said, **times)),
+        }
+    )
 
 
 class _Digest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -334,7 +345,6 @@ def parse_statement(payload: bytes) -> Statement:
         raise StatementError(f"a statement of {len(payload):,} bytes is too large")
     try:
         wire = msgspec.json.decode(payload, type=_WireStatement)
-        _demand_canonical(payload, "statement")
         if wire.type != STATEMENT_TYPE:
             raise StatementError(f"a statement of an unknown type {wire.type[:80]!r}")
         kind = PREDICATES.get(wire.predicate_type)
@@ -347,7 +357,10 @@ def parse_statement(payload: bytes) -> Statement:
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise StatementError(f"the statement is malformed: {error}") from None
     subject = wire.subject[0]
-    return Statement(subject.name, subject.digest.sha256, predicate)
+    statement = Statement(subject.name, subject.digest.sha256, predicate)
+    if _encoded(statement) != payload:
+        raise StatementError("the statement is not in canonical form")
+    return statement
 
 
 def parse_envelope(data: bytes) -> Envelope:
@@ -362,7 +375,6 @@ def parse_envelope(data: bytes) -> Envelope:
         )
     try:
         wire = msgspec.json.decode(data, type=_WireEnvelope)
-        _demand_canonical(data, "envelope")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise StatementError(f"the log entry is malformed: {error}") from None
     if wire.payload_type != PAYLOAD_TYPE:
@@ -374,7 +386,10 @@ def parse_envelope(data: bytes) -> Envelope:
     signatures = tuple(
         EnvelopeSignature(one.keyid, _base64(one.sig, "signature")) for one in wire.signatures
     )
-    return Envelope(parse_statement(payload), payload, signatures)
+    envelope = Envelope(parse_statement(payload), payload, signatures)
+    if envelope.to_bytes() != data:
+        raise StatementError("the envelope is not in canonical form")
+    return envelope
 
 
 def verified_by(envelope: Envelope, keys: Mapping[str, StatementKey]) -> frozenset[str]:
@@ -399,32 +414,6 @@ def verified_by(envelope: Envelope, keys: Mapping[str, StatementKey]) -> frozens
             continue
         found.add(one.keyid)
     return frozenset(found)
-
-
-def verify_envelope(
-    envelope: Envelope, keys: Mapping[str, StatementKey], threshold: int
-) -> frozenset[str]:
-    """Demand that enough keys signed.
-
-    Returns:
-        The key ids that did.
-
-    Raises:
-        StatementError: fewer than the threshold.
-    """
-    found = verified_by(envelope, keys)
-    if threshold < 1 or len(found) < threshold:
-        raise StatementError(
-            f"{envelope.statement.name}: its log entry has {len(found)} of {threshold} signatures "
-            "that are needed of the publisher's targets keys"
-        )
-    return found
-
-
-def _demand_canonical(data: bytes, what: str) -> None:
-    """Raises: StatementError when the bytes are not the one form of what they say."""
-    if canonical_json(msgspec.json.decode(data)) != data:
-        raise StatementError(f"the {what} is not in canonical form")
 
 
 def _base64(text: str, what: str) -> bytes:

@@ -12,13 +12,16 @@ import pytest
 from tocsin.transparency.fsck import fsck
 from tocsin.updates.delta import Digest, apply_delta
 from tocsin.updates.layout import (
+    MOST_WITHDRAWN,
     DeltaTarget,
+    Withdrawn,
     database_target,
     delta_target,
     entry_path,
     parse_custom,
     parse_withdrawn,
     withdrawal_entry_path,
+    write_withdrawn,
 )
 from tocsin.updates.publish.add import (
     Validation,
@@ -34,7 +37,7 @@ from tocsin.updates.publish.errors import (
     ValidationFailed,
     WorkspaceError,
 )
-from tocsin.updates.publish.metadata import read_published
+from tocsin.updates.publish.metadata import read_published, to_bytes
 from tocsin.updates.publish.publication import complete, refresh
 from tocsin.updates.publish.status import publisher_status
 from tocsin.updates.publish.withdraw import withdraw
@@ -321,6 +324,33 @@ def test_the_next_version_never_takes_a_withdrawn_number_or_content(world: World
     assert entry.statement.predicate.previous.version == 1
     withdrawn = read_published(world.repository).targets.signed.unrecognized_fields
     assert parse_withdrawn(withdrawn)[0].version == 2
+
+
+def test_one_withdrawal_more_than_devices_read_is_not_listed_but_logged(world: World) -> None:
+    current = read_published(world.repository).targets
+    many = [Withdrawn(n, "a bad day", world.now) for n in range(101, 101 + MOST_WITHDRAWN)]
+    current.signed.unrecognized_fields["x-tocsin"] = write_withdrawn(tuple(many))
+    metadata = world.repository / "metadata" / f"{current.signed.version}.targets.json"
+    metadata.write_bytes(current.to_bytes())
+    withdraw(world.session(), 2, "flags /bin/ls")
+    fields = read_published(world.repository).targets.signed.unrecognized_fields
+    withdrawn = parse_withdrawn(fields)
+    assert len(withdrawn) == MOST_WITHDRAWN
+    assert {one.version for one in withdrawn} == {2, *range(102, 101 + MOST_WITHDRAWN)}
+    assert seen(world) == 1
+
+
+def test_metadata_that_no_device_would_take_is_not_published(world: World) -> None:
+    current = read_published(world.repository).targets
+    many = [Withdrawn(n, "ü" * 1_024, world.now) for n in range(1_001, 1_806)]  # 6 kB each in JSON
+    current.signed.unrecognized_fields["x-tocsin"] = write_withdrawn(tuple(many))
+    assert 4_994_000 < len(to_bytes(current)) < 5_000_000
+    metadata = world.repository / "metadata" / f"{current.signed.version}.targets.json"
+    metadata.write_bytes(to_bytes(current))
+    shown = (world.repository / "metadata" / "timestamp.json").read_bytes()
+    with pytest.raises(PublishError, match="devices take 5,000,000"):
+        withdraw(world.session(), 2, "ü" * 1_024)
+    assert (world.repository / "metadata" / "timestamp.json").read_bytes() == shown
 
 
 @pytest.mark.parametrize(("version", "reason"), [(9, "why"), (2, " "), (2, "x" * 2000)])

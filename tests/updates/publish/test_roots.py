@@ -10,32 +10,25 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
-from tocsin.updates.layout import Publisher, entry_path, parse_publisher, root_name
+from tocsin.updates.layout import Publisher, entry_path, root_name
 from tocsin.updates.publish.add import add_database, databases
 from tocsin.updates.publish.ceremony import (
     draft_first_root,
     draft_rotation,
     finish,
-    make_log_key,
-    successor_roles,
-    take_over,
-    write_policy,
 )
 from tocsin.updates.publish.errors import (
     PublishError,
     PublishingKeyError,
     SignaturesMissing,
-    WorkspaceError,
 )
 from tocsin.updates.publish.keys import KeyFolder, make_key, read_public_key
 from tocsin.updates.publish.metadata import read_published
 from tocsin.updates.publish.publication import refresh
 from tocsin.updates.publish.roots import (
     RoleKeys,
-    Roles,
     describe_draft,
     draft_path,
     merge_signatures,
@@ -43,9 +36,15 @@ from tocsin.updates.publish.roots import (
     sign_draft,
     with_role,
 )
-from tocsin.updates.publish.workspace import PublisherSettings, Workspace
 from tocsin.updates.statement import RootPredicate, parse_envelope
-from updates.publish.publisher_kit import CHEAP, ORIGIN, World, secrets, what_readers_see
+from updates.publish.publisher_kit import (
+    CHEAP,
+    World,
+    give_away,
+    root_1,
+    secrets,
+    what_readers_see,
+)
 
 D = [hashlib.sha256(bytes([n])).hexdigest() for n in range(250)]
 
@@ -56,22 +55,8 @@ def person(folder: Path, name: str):
     return public, KeyFolder(folder / name, secrets)
 
 
-def give_away(world: World, *names: str) -> KeyFolder:
-    """Take keys out of the publisher's folder, as the ceremony does with root keys."""
-    away = world.keys.parent / "away"
-    away.mkdir(exist_ok=True)
-    for name in names:
-        shutil.move(world.keys / f"{name}.key", away / f"{name}.key")
-        shutil.copy(world.keys / f"{name}.pub", away / f"{name}.pub")
-    return KeyFolder(away, secrets)
-
-
 def state(world: World) -> Path:
     return world.folder.parent / "state"
-
-
-def root_1(world: World) -> bytes:
-    return (world.repository / "metadata" / "1.root.json").read_bytes()
 
 
 # --- the ceremony -------------------------------------------------------------------------
@@ -262,106 +247,6 @@ def test_a_draft_that_was_overtaken_is_no_draft(tmp_path) -> None:
     finish(session)
     shutil.copy(kept, session.workspace.draft_folder / "2.root.json")
     assert draft_path(world.session()) is None
-
-
-# --- succession ---------------------------------------------------------------------------
-
-
-def successor(world: World, tmp_path: Path) -> tuple[World, Path]:
-    """Somebody new drafts the next root over a copy of the repository."""
-    new = World(tmp_path / "successor")
-    new.folder.parent.mkdir()
-    workspace = Workspace(new.folder)
-    workspace.create(PublisherSettings("new.example/log", str(new.keys)), b"quorum none\n")
-    new.keys.mkdir()
-    session = new.session()
-    make_log_key(session, log2_n=CHEAP)
-    write_policy(session, b"")
-    before = take_over(workspace, world.repository)
-    own = Roles(
-        new.role("own-1", "own-2", threshold=2),
-        new.role("targets-1"),
-        new.role("snapshot-1"),
-        new.role("timestamp-1"),
-    )
-    roles = successor_roles(before, own)
-    return new, draft_rotation(session, roles, Publisher("The New Guild")).path
-
-
-@pytest.fixture
-def abandoned(tmp_path) -> tuple[World, KeyFolder]:
-    """A publisher with custodians whose own keys are all lost."""
-    world = World(tmp_path)
-    world.begin(world.role("c-1", "c-2", "c-3", threshold=2))
-    add_database(world.session(), world.sources("a", *D[:150]), None)
-    custodians = give_away(world, "c-1", "c-2", "c-3")
-    for path in world.keys.glob("*.key"):
-        path.unlink()
-    return world, custodians
-
-
-def test_custodians_appoint_a_successor_whom_tuf_follows(abandoned, tmp_path) -> None:
-    world, custodians = abandoned
-    assert what_readers_see(world, tmp_path / "state", root_1(world)) == 1
-    new, draft = successor(world, tmp_path)
-    with pytest.raises(SignaturesMissing, match="2 more of its custodians"):
-        finish(new.session())
-    sign_draft(draft, custodians, names=("c-1",))
-    with pytest.raises(SignaturesMissing, match="1 more of its custodians"):
-        finish(new.session())
-    sign_draft(draft, custodians, names=("c-3",))
-    finish(new.session())
-    assert what_readers_see(new, tmp_path / "state", root_1(world)) == 1
-    add_database(new.session(), new.sources("b", *D[5:155]), None)
-    assert what_readers_see(new, tmp_path / "state", root_1(world)) == 2
-    root = read_published(new.repository).root.signed
-    claim = parse_publisher(root.unrecognized_fields)
-    assert claim.name == "The New Guild"
-    assert claim.log == new.session().log().verifier.vkey
-    assert len(claim.custodians.keyids) == 3
-
-
-def test_one_custodian_and_one_of_the_publishers_keys_are_not_enough(abandoned, tmp_path) -> None:
-    """TUF alone would count them together."""
-    world, custodians = abandoned
-    new, draft = successor(world, tmp_path)
-    root_key = make_key(tmp_path / "x", "x", b"a passphrase", log2_n=CHEAP)
-    assert root_key  # a stranger's key counts for nothing either
-    sign_draft(draft, custodians, names=("c-1",))
-    sign_draft(draft, KeyFolder(tmp_path / "x", secrets), names=("x",))
-    with pytest.raises(SignaturesMissing, match="1 more of its custodians"):
-        finish(new.session())
-
-
-def test_a_stranger_cannot_succeed(abandoned, tmp_path) -> None:
-    world, _ = abandoned
-    new, draft = successor(world, tmp_path)
-    with pytest.raises(SignaturesMissing):
-        finish(new.session())
-    shutil.copy(draft, new.repository / "metadata" / "2.root.json")
-    with pytest.raises(RepositoryError):
-        what_readers_see(new, tmp_path / "state", root_1(world))
-
-
-def test_what_a_successor_takes_over_is_in_a_log_of_their_own(abandoned, tmp_path) -> None:
-    world, custodians = abandoned
-    new, draft = successor(world, tmp_path)
-    sign_draft(draft, custodians, names=("c-1", "c-2"))
-    finish(new.session())
-    log = new.session().log()
-    assert log.verifier.name != ORIGIN
-    names = [parse_envelope(entry).statement.name for entry in log.reader().entries()]
-    assert names == [root_name(2), "databases/1.tdb"]
-
-
-def test_a_copy_that_a_mirror_changed_is_not_taken_over(abandoned, tmp_path) -> None:
-    world, _ = abandoned
-    (stored,) = world.repository.glob("targets/databases/*")
-    data = bytearray(stored.read_bytes())
-    data[-1] ^= 1
-    stored.write_bytes(data)
-    with pytest.raises(WorkspaceError, match="not the file that was signed"):
-        successor(world, tmp_path)
 
 
 # --- keys ---------------------------------------------------------------------------------

@@ -118,11 +118,17 @@ def test_custodians_appoint_a_successor_and_one_device_consents(tmp_path: Path) 
     custodians.mkdir()
     for file in (tmp_path / "keys").glob("custodian-*"):
         shutil.copy(file, custodians)
+    trust = tmp_path / "trust"
+    shutil.copytree(pub / "trust", trust)
     shutil.rmtree(tmp_path / "keys")  # the publisher is gone, and so is what they had
     shutil.rmtree(pub)
 
     heir, new = Person(tmp_path / "heir"), tmp_path / "new"
     who = ("--name", "New Guild", "--origin", "new.example/log", "--keys", tmp_path / "own")
+    said = heir.call("publish", "succeed", new, "--from", mirror, *who, status=2)
+    assert "choose whom to trust first" in said
+    assert not new.exists()
+    who = (*who, "--trust", trust)
     said = heir.json("publish", "succeed", new, "--from", mirror, *who, status=1)
     assert said["waiting"] == "signatures"
     draft = new / "work" / "draft" / "2.root.json"
@@ -162,6 +168,7 @@ def test_a_publisher_whose_logs_key_is_lost_goes_on_with_a_new_log(tmp_path: Pat
     new, own = tmp_path / "new", tmp_path / "own"
     who = ("--name", "Guild", "--origin", "example.org/log2", "--keys", own)
     repository = pub / "repository"
+    who = (*who, "--trust", pub / "trust")
     publisher.call("publish", "succeed", new, "--from", repository, *who, status=1)
     draft = new / "work" / "draft" / "2.root.json"
     old = [text for n in (1, 2) for text in ("--key", f"root-{n}")]

@@ -17,12 +17,12 @@ from tocsin.updates.publish.ceremony import (
     finish,
     make_log_key,
     successor_roles,
-    take_over,
     write_policy,
 )
 from tocsin.updates.publish.keys import KeyFolder
 from tocsin.updates.publish.metadata import read_published
 from tocsin.updates.publish.roots import Roles, roles_of, sign_draft, with_role
+from tocsin.updates.publish.succession import take_over
 from tocsin.updates.publish.workspace import PublisherSettings, Workspace
 from tocsin.updates.receive.errors import ConsentNeeded, MetadataExpired
 from tocsin.updates.receive.fetch import FolderFetcher
@@ -85,6 +85,8 @@ def test_the_publisher_vanishes_and_one_device_consents(tmp_path: Path) -> None:
     agrees, refuses = (device_of(world, tmp_path / name) for name in ("agrees", "refuses"))
     for device in (agrees, refuses):
         assert device.update(at=world.now).now == 1
+    draft_rotation(world.session())  # which neither device has heard of yet
+    finish(world.session())
     away = tmp_path / "away"
     away.mkdir()
     for name in ("c-1", "c-2"):
@@ -104,7 +106,7 @@ def test_the_publisher_vanishes_and_one_device_consents(tmp_path: Path) -> None:
     for witness in new.witnesses:
         witness.logs["new.example/log"] = session.log().verifier
     write_policy(session, new.policy())
-    before = take_over(workspace, world.repository)
+    before = take_over(workspace, world.repository, device.trust.root, device.trust.policy)
     one = {role: new.role(f"{role}-1") for role in ("targets", "snapshot", "timestamp")}
     own = Roles(new.role("own-1", "own-2", threshold=2), **one)
     draft = draft_rotation(session, successor_roles(before, own), Publisher("The New Guild")).path

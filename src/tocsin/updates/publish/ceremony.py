@@ -6,27 +6,19 @@ sign as well, the draft is carried to them; `finish` goes on when enough have.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Root
 
 from tocsin.transparency.errors import TransparencyError
 from tocsin.transparency.keys import SCRYPT_LOG2_N, SigningKey
 from tocsin.transparency.log import Log
-from tocsin.updates.layout import (
-    METADATA,
-    TARGETS,
-    Publisher,
-    parse_publisher,
-    stored_target,
-)
+from tocsin.updates.layout import Publisher, parse_publisher
 from tocsin.updates.publish import roots, staging
 from tocsin.updates.publish.errors import PublishError, PublishingKeyError, WorkspaceError
-from tocsin.updates.publish.files import read_bounded, sha256_of, write_file
+from tocsin.updates.publish.files import read_bounded, write_file
 from tocsin.updates.publish.metadata import (
     Published,
     newest_root_version,
@@ -39,10 +31,12 @@ from tocsin.updates.publish.publication import (
     Completed,
     LoggedEntry,
     complete,
+    entries_in,
     logged_entries,
 )
 from tocsin.updates.publish.roots import Roles
 from tocsin.updates.publish.session import Session
+from tocsin.updates.publish.succession import discard_heritage, heritage
 from tocsin.updates.publish.workspace import Workspace
 from tocsin.updates.statement import (
     RootPredicate,
@@ -50,9 +44,6 @@ from tocsin.updates.statement import (
     sign_statement,
     verified_by,
 )
-
-_HERITAGE = "heritage"
-"""Folder of the log entries that a successor takes over, until they are in a log of its own."""
 
 
 @dataclass(frozen=True)
@@ -146,59 +137,6 @@ def draft_rotation(
     )
 
 
-def take_over(workspace: Workspace, repository: Path) -> Root:
-    """Begin a successor's folder with a copy of the repository that is to go on.
-
-    Its log stays where it is: nobody has the key. What is still offered is logged anew.
-
-    Args:
-        workspace: the successor's, new.
-        repository: a complete copy, from any mirror.
-
-    Returns:
-        The newest root of the publisher before.
-
-    Raises:
-        WorkspaceError: it is none, or cannot be copied.
-    """
-    published = read_published(repository)
-    _demand_intact(published, repository)
-    try:
-        for name in (METADATA, TARGETS):
-            if (repository / name).is_dir():
-                shutil.copytree(repository / name, workspace.repository / name, dirs_exist_ok=True)
-        for entry in logged_entries(repository):
-            if not isinstance(entry.envelope.statement.predicate, RootPredicate):
-                write_file(workspace.work / _HERITAGE / entry.path.name, entry.data)
-    except OSError as error:
-        raise WorkspaceError(f"{repository}: {error.strerror or error}") from error
-    return published.root.signed
-
-
-def _demand_intact(published: Published, repository: Path) -> None:
-    """Check a copy that somebody else made: the signatures, and every file that is offered.
-
-    Raises:
-        WorkspaceError: it is not what its publisher signed.
-    """
-    root = published.root.signed
-    for role, metadata in (
-        ("targets", published.targets),
-        ("snapshot", published.snapshot),
-        ("timestamp", published.timestamp),
-    ):
-        if metadata is None:
-            raise WorkspaceError(f"{repository}: nothing was ever published here")
-        try:
-            root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
-        except RepositoryError as error:
-            raise WorkspaceError(f"{repository}: its {role} are not signed: {error}") from error
-    for target in published.target_files.values():
-        stored = repository / stored_target(target.path, target.hashes["sha256"])
-        if sha256_of(stored) != (target.hashes["sha256"], target.length):
-            raise WorkspaceError(f"{stored}: not the file that was signed; take another copy")
-
-
 def successor_roles(before: Root, own: Roles) -> Roles:
     """The successor's keys, with the custodians there were if no others are named."""
     if own.custodians is not None:
@@ -217,14 +155,14 @@ def finish(session: Session) -> Completed:
         WorkspaceError: there is nothing unfinished.
     """
     done = complete(session)
-    if done is not None:
-        return done
-    path = roots.draft_path(session)
-    if path is None:
-        raise WorkspaceError(f"{session.workspace.folder}: nothing is unfinished")
-    _stage_draft(session, path)
-    done = complete(session)
-    assert done is not None
+    if done is None:
+        path = roots.draft_path(session)
+        if path is None:
+            raise WorkspaceError(f"{session.workspace.folder}: nothing is unfinished")
+        _stage_draft(session, path)
+        done = complete(session)
+        assert done is not None
+    discard_heritage(session.workspace)
     return done
 
 
@@ -257,9 +195,9 @@ def _log_anew(staged: staging.Staging, session: Session, held: list[Root]) -> No
     role = held[-1].roles["targets"]
     keys = {keyid: held[-1].keys[keyid] for keyid in role.keyids}
     wanted = dict.fromkeys(keyid for root in held for keyid in root.roles["targets"].keyids)
-    heritage = session.workspace.work / _HERITAGE
-    inherited = heritage.is_dir()
-    for entry in _to_vouch_for(session, heritage):
+    taken_over = heritage(session.workspace, held[-1].version - 1)
+    inherited = taken_over.is_dir()
+    for entry in _to_vouch_for(session, taken_over if inherited else None):
         statement = entry.envelope.statement
         if isinstance(statement.predicate, RootPredicate):
             continue
@@ -271,15 +209,10 @@ def _log_anew(staged: staging.Staging, session: Session, held: list[Root]) -> No
         staged.add_entry(data, f"{stem}.entry", f"{stem}.tlog-proof")
 
 
-def _to_vouch_for(session: Session, heritage: Path) -> Iterable[LoggedEntry]:
-    if not heritage.is_dir():
-        yield from logged_entries(session.workspace.repository)
-        return
-    shadow = session.workspace.work / "heritage-view"
-    shutil.rmtree(shadow, ignore_errors=True)
-    shutil.copytree(heritage, shadow / "proofs")
-    yield from logged_entries(shadow)
-    shutil.rmtree(shadow, ignore_errors=True)
+def _to_vouch_for(session: Session, taken_over: Path | None) -> Iterable[LoggedEntry]:
+    if taken_over is None:
+        return logged_entries(session.workspace.repository)
+    return entries_in(taken_over)
 
 
 def abandon(workspace: Workspace) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from tocsin.updates.layout import METADATA
-from tocsin.updates.publish.errors import PublishingKeyError, WorkspaceError
+from tocsin.updates.publish.errors import PublishError, PublishingKeyError, WorkspaceError
 from tocsin.updates.publish.files import read_bounded
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def signed_for(
 
     Raises:
         PublishingKeyError: too few keys of the newest root are at hand.
+        PublishError: it is larger than devices take.
     """
     held = list(roots)
     newest = held[-1].roles[role]
@@ -144,7 +145,13 @@ def signed_for(
         held[-1].verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except RepositoryError as error:
         raise PublishingKeyError(f"the role {role!r} could not be signed: {error}") from error
-    return to_bytes(metadata)
+    data = to_bytes(metadata)
+    if len(data) > MOST_METADATA_BYTES:
+        raise PublishError(
+            f"{role}: {len(data):,} bytes, and devices take {MOST_METADATA_BYTES:,}; keep fewer "
+            "versions ('keep' and 'deltas' in publisher.json), or give shorter reasons"
+        )
+    return data
 
 
 def next_targets(

@@ -21,7 +21,8 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from tocsin.transparency.errors import TransparencyError
-from tocsin.transparency.proof import TlogProof
+from tocsin.transparency.note import SignedNote, VerifierKey, verify
+from tocsin.transparency.proof import MAX_PROOF_BYTES, TlogProof
 from tocsin.transparency.verdict import Verdict, check
 from tocsin.updates.errors import StatementError
 from tocsin.updates.layout import METADATA, PROOFS, TARGETS, parse_custom
@@ -46,6 +47,7 @@ from tocsin.updates.statement import (
     DatabasePredicate,
     Envelope,
     ReleasePredicate,
+    RootPredicate,
     parse_envelope,
 )
 
@@ -173,15 +175,30 @@ def _stated_index(path: Path) -> int | None:
     if not path.is_file():
         return None
     try:
-        return TlogProof.parse(read_bounded(path, 1 << 20)).index
+        return TlogProof.parse(read_bounded(path, MAX_PROOF_BYTES)).index
     except (TransparencyError, PublishError):
         return None
 
 
 def renew_proofs(session: Session) -> None:
     """Write every proof anew, with the checkpoint as it is now and its fresh cosignatures."""
+    log = session.log().verifier
     for entry in logged_entries(session.workspace.repository):
-        _prove(session, entry.data, entry.path.with_suffix(".tlog-proof"))
+        path = entry.path.with_suffix(".tlog-proof")
+        is_root = isinstance(entry.envelope.statement.predicate, RootPredicate)
+        if not (is_root and _is_of_another_log(path, log)):
+            _prove(session, entry.data, path)
+
+
+def _is_of_another_log(path: Path, log: VerifierKey) -> bool:
+    """Whether a proof is of a log before a succession; it stays as it is, for good."""
+    if not path.is_file():
+        return False
+    try:
+        checkpoint = TlogProof.parse(read_bounded(path, MAX_PROOF_BYTES)).checkpoint
+        return not verify(SignedNote.parse(checkpoint), [log], at_least_one=False)
+    except TransparencyError:
+        return False  # damaged: it is made anew
 
 
 def logged_entries(repository: Path) -> Iterator[LoggedEntry]:
@@ -190,7 +207,16 @@ def logged_entries(repository: Path) -> Iterator[LoggedEntry]:
     Raises:
         WorkspaceError: one is damaged.
     """
-    for path in sorted((repository / PROOFS).glob(f"*{ENTRY_ENDING}")):
+    yield from entries_in(repository / PROOFS)
+
+
+def entries_in(folder: Path) -> Iterator[LoggedEntry]:
+    """The log entries in a folder.
+
+    Raises:
+        WorkspaceError: one is damaged.
+    """
+    for path in sorted(folder.glob(f"*{ENTRY_ENDING}")):
         data = read_bounded(path, MOST_ENTRY_BYTES)
         try:
             yield LoggedEntry(path, data, parse_envelope(data))

@@ -145,7 +145,7 @@ def _log(session: Session, warnings: list[str]) -> tuple[dict[str, Any], dict[st
     try:
         log = session.log()
         opened = log.published()
-        verdict = check(session.policy(), opened.note)
+        verdict = check(session.policy(), opened.note, now=int(session.now.timestamp()))
     except (TransparencyError, PublishError) as error:
         warnings.append(str(error))
         return {"key": "", "size": 0}, none

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.updates.layout import (
+    MOST_WITHDRAWN,
     WITHDRAWN_FIELD,
     DatabaseTarget,
     DeltaTarget,
@@ -28,10 +29,11 @@ _LONGEST_REASON = 1_024
 def withdraw(session: Session, version: int, reason: str) -> Completed:
     """Pull a database back: nobody fetches it any more, and whoever has it learns why.
 
-    Deltas that lead away from it stay.
+    Deltas that lead away from it stay. The metadata list the last withdrawals, the log all.
 
     Raises:
-        PublishError: it is not offered, was withdrawn already, or no reason is given.
+        PublishError: it is not offered, was withdrawn already, no reason is given, or the
+            metadata would be larger than devices take.
         QuorumNotMet: too few witnesses cosigned; it is staged.
     """
     complete(session)
@@ -74,9 +76,20 @@ def withdraw(session: Session, version: int, reason: str) -> Completed:
         files[name] = target
     following = next_targets(published, files, session.settings, session.now)
     following.unrecognized_fields[WITHDRAWN_FIELD] = write_withdrawn(
-        (*withdrawn, Withdrawn(version, reason, session.now))
+        listed((*withdrawn, Withdrawn(version, reason, session.now)))
     )
     staged.commit(signed_for(following, "targets", [root], session.keys), following.version)
     done = complete(session)
     assert done is not None
     return done
+
+
+def listed(withdrawn: tuple[Withdrawn, ...]) -> tuple[Withdrawn, ...]:
+    """The withdrawals that metadata list: the new one, and the highest versions of the others.
+
+    One more than devices read would make all of the metadata unreadable to them. What leaves the
+    list is long behind what is offered, and stays in the log.
+    """
+    *others, new = withdrawn
+    kept = set(sorted(one.version for one in others)[-(MOST_WITHDRAWN - 1) :])
+    return (*(one for one in others if one.version in kept), new)

@@ -160,6 +160,8 @@ def _verified(
         return (), f"answers with something else than its cosignature: {error}"
     if not vouched:
         return (), "answers with a cosignature by another key than the policy has"
+    if not all(one.timestamp for one in vouched):  # tlog-witness forbids it
+        return (), "answers with a cosignature without a time, which counts for nothing"
     return tuple(one.signature for one in vouched), "cosigned"
 
 

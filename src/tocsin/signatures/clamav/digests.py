@@ -5,6 +5,7 @@ Source: ClamAV manual, "File hash signatures".
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
@@ -18,6 +19,17 @@ ANY_SIZE_LEVEL = 73
 """A signature for any size must ask for at least this functionality level."""
 
 MAX_SIZE = 0xFFFFFFFF
+
+
+_HEX = r"(?P<digest>[0-9A-Fa-f]{64}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40})"
+_NUMBER = r"[1-9][0-9]{0,8}"
+_NAME = r"(?P<name>[^:\r]+)"
+PLAIN_FILE = re.compile(
+    rf"{_HEX}:(?P<size>{_NUMBER}|\*(?=:[^:\r]+:{ANY_SIZE_LEVEL}\Z)):{_NAME}(?::{ANY_SIZE_LEVEL})?"
+)
+"""Lines in the form that nearly all have; what `parse_file_digest` says of them stands in it."""
+PLAIN_SECTION = re.compile(rf"(?P<size>{_NUMBER}):{_HEX}:{_NAME}")
+"""The same for `parse_section_digest`."""
 
 
 class Digest(NamedTuple):

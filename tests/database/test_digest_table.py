@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.database.digest_sections import DigestSections
-from tocsin.database.digest_table import ALGORITHM_BYTES, ANY_SIZE, DigestTable
+from tocsin.database.digest_table import ALGORITHM_BYTES, DigestTable
 from tocsin.database.layout import NAME_HEAD
 
 SIZES = st.one_of(st.none(), st.integers(1, 20), st.just(2**63))
@@ -20,7 +20,9 @@ def test_find_what_a_list_finds(length, data):
     digests = st.sampled_from([bytes([n]) * length for n in (0, 1, 2, 254, 255)])
     rows = data.draw(st.lists(st.tuples(digests, SIZES), max_size=12))
     written = DigestSections(None)
-    found = [(digest, size or ANY_SIZE, str(name)) for name, (digest, size) in enumerate(rows)]
+    found = [
+        (digest.hex(), str(size or "*"), str(name)) for name, (digest, size) in enumerate(rows)
+    ]
     written.extend("file", found, 7, True)
     sections = {name: b"".join(pieces) for name, pieces in written.sections()}
     algorithm = {size: name for name, size in ALGORITHM_BYTES.items()}[length]

@@ -7,13 +7,13 @@ row, and of the rows only those that are being sorted are in memory.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
 
 from tocsin.database.digest_table import ALGORITHM_BYTES, ANY_SIZE, TAIL
-from tocsin.database.layout import PUA_FLAG
+from tocsin.database.layout import NAME_HEAD, PUA_FLAG
 from tocsin.database.row_sort import RowSorter
 from tocsin.errors import DatabaseError
 from tocsin.signatures.sources import open_scratch
@@ -21,6 +21,7 @@ from tocsin.signatures.sources import open_scratch
 _PIECE = 1 << 18
 _MOST_NAME_BYTES = 0xFFFFFFFF
 _LONGEST_NAME = 0xFFFF
+_USUAL_NAME = 100
 _SIZE = Struct(">Q")  # of which the order of bytes is the order of numbers
 
 
@@ -38,13 +39,13 @@ class DigestSections:
         self._name_bytes = 0
 
     def extend(
-        self, purpose: str, found: list[tuple[bytes, int, str]], source: int, pua: bool
+        self, purpose: str, found: Sequence[tuple[str, str, str]], source: int, pua: bool
     ) -> None:
         """Add digests of one source.
 
         Args:
             purpose: `file`, `section`, `import` or `allow`.
-            found: digest, size (0 for any) and name of each.
+            found: digest in hexadecimal, size in decimal (`*` for any) and name of each.
             source: its number.
             pua: whether they name what is merely unwanted.
 
@@ -53,24 +54,30 @@ class DigestSections:
             OSError: there is no room for them.
         """
         head = source.to_bytes(2, "little") + bytes([PUA_FLAG if pua else 0])
-        rows: dict[int, list[bytes]] = {length: [] for length in ALGORITHM_BYTES.values()}
+        heads = [head + length.to_bytes(2, "little") for length in range(_USUAL_NAME)]
+        rows: dict[int, list[bytes]] = {2 * length: [] for length in ALGORITHM_BYTES.values()}
         names: list[bytes] = []
-        place, tail = self._name_bytes, TAIL.pack
-        if place + len(found) * (_LONGEST_NAME + 5) > _MOST_NAME_BYTES:
+        place, tail, unhex = self._name_bytes, TAIL.pack, bytes.fromhex
+        if place + len(found) * (_LONGEST_NAME + NAME_HEAD) > _MOST_NAME_BYTES:
             raise DatabaseError("the names of so many digests have no room in an index")
         for digest, size, name in found:
-            encoded = name.encode("utf-8", "surrogateescape")[:_LONGEST_NAME]
-            rows[len(digest)].append(digest + tail(size, place))
-            entry = head + len(encoded).to_bytes(2, "little") + encoded
-            names.append(entry)
-            place += len(entry)
+            encoded = name.encode("utf-8", "surrogateescape")
+            length = len(encoded)
+            if length < _USUAL_NAME:
+                names += heads[length], encoded
+            else:
+                length = min(length, _LONGEST_NAME)
+                names += head + length.to_bytes(2, "little"), encoded[:_LONGEST_NAME]
+            number = ANY_SIZE if size == "*" else int(size)
+            rows[len(digest)].append(unhex(digest) + tail(number, place))
+            place += NAME_HEAD + length
         if self._names is None:
             self._names = open_scratch(self._scratch)
         self._names.writelines(names)
         self._name_bytes = place
         for length, packed in rows.items():
             if packed:
-                self._table(purpose, length).extend(packed)
+                self._table(purpose, length // 2).extend(packed)
 
     def sections(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Tables, their sizes and the names; each is written before the next is asked for."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import marshal
 import re
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -21,8 +20,7 @@ from tocsin.database import atoms as atom_choice
 from tocsin.database import compiled
 from tocsin.database.coverage import unevaluated_reason
 from tocsin.database.digest_sections import DigestSections
-from tocsin.database.digest_table import ANY_SIZE
-from tocsin.database.layout import ANY_TARGET
+from tocsin.database.pattern_sections import PatternSections
 from tocsin.database.portable import is_portable, parse_lines, read_portable_lines
 from tocsin.database.sections import Section, write_sections
 from tocsin.errors import DatabaseError, SignatureError
@@ -113,10 +111,7 @@ class IndexBuilder:
         self._digests = DigestSections(scratch)
         self._ignored: dict[str, set[str]] = {}
         self._numbers = compiled.PatternNumbers()
-        self._signatures: list[bytes] = []
-        self._uses: dict[tuple[bytes, bool], dict[Any, list[tuple[int, int, int]]]] = {}
-        self._targets: dict[tuple[bytes, bool], set[int]] = {}
-        self._always: dict[int, list[int]] = {}
+        self._patterns = PatternSections(scratch)
         self._macros: dict[int, list[tuple[int, Any]]] = {}
         self._containers: list[tuple[Any, ...]] = []
         self._file_types: list[tuple[Any, ...]] = []
@@ -179,13 +174,13 @@ class IndexBuilder:
         """Lay everything out; the builder is used up afterwards."""
         yield from self._yara_sections()
         yield from self._digests.sections()
-        yield from self._pattern_sections()
+        yield from self._patterns.sections()
         meta = {
             "sources": [tuple(source) for source in self._sources],
             "counts": dict(self.counts),
             "unevaluated": dict(self.unevaluated),
             "ignored": {name: sorted(md5s) for name, md5s in self._ignored.items()},
-            "always": self._always,
+            "always": self._patterns.always,
             "macros": self._macros,
             "containers": self._containers,
             "file_types": self._file_types,
@@ -199,27 +194,28 @@ class IndexBuilder:
 
     def _add_digest(self, record: Record, value: Digest) -> None:
         purpose = _DIGEST_PURPOSES[record.kind]
-        found = (value.digest, ANY_SIZE if value.size is None else value.size, value.name)
+        found = (value.digest.hex(), "*" if value.size is None else str(value.size), value.name)
         self._digests.extend(purpose, [found], self._source(record.source), record.pua)
 
     def _add_digests(self, lines: Lines, form: re.Pattern[str], read: Read) -> None:
         """Add lines, of which those that have a plain form need no object each."""
-        found: list[tuple[bytes, int, str]] = []
-        match, unhex, ignored = form.fullmatch, bytes.fromhex, self._ignored
-        for number, text in enumerate(lines.texts, lines.first):
-            plain = match(text)
-            if plain is not None:
-                digest, size, name = plain.group("digest", "size", "name")
-                if name not in ignored:
-                    found.append((unhex(digest), ANY_SIZE if size == "*" else int(size), name))
+        texts = lines.texts
+        found = form.findall("\n".join(texts))
+        if len(found) != len(texts) or any(name in self._ignored for *_, name in found):
+            found = []
+            for number, text in enumerate(texts):
+                plain = form.fullmatch(text)
+                if plain is not None and plain[3] not in self._ignored:
+                    found.append(plain.groups())
                     continue
-            first = number if lines.first else 0
-            for parsed in read(lines._replace(first=first, texts=[text])):
-                self.add(parsed.record, parsed.value)
+                first = lines.first + number if lines.first else 0
+                for parsed in read(lines._replace(first=first, texts=[text])):
+                    self.add(parsed.record, parsed.value)
         if found:
-            kind = lines.language.kind
+            kind, source = lines.language.kind, self._source(lines.source)
             self.counts[kind.value] += len(found)
-            source = self._source(lines.source)
+            if kind is Kind.SECTION_DIGEST:
+                found = [(digest, size, name) for size, digest, name in found]
             self._digests.extend(_DIGEST_PURPOSES[kind], found, source, lines.language.pua)
 
     # --- body and logical signatures ------------------------------------------------------
@@ -239,7 +235,7 @@ class IndexBuilder:
             (content,),
         )
         indexed = [0] if levels[0] is not None else []
-        self._store(signature, value.target, indexed, {0: value.body}, counted=False)
+        self._patterns.add(signature, value.target, indexed, {0: value.body}, counted=False)
 
     def _add_logical(self, record: Record, value: Logical) -> None:
         conditions = value.conditions
@@ -255,50 +251,7 @@ class IndexBuilder:
         )
         bodies = {i: sub.body for i in indexed if isinstance(sub := subs[i], Content)}
         counted = compiled.counts_matter(value.expression)
-        self._store(signature, conditions.target, indexed, bodies, counted=counted)
-
-    def _store(
-        self,
-        signature: tuple[Any, ...],
-        target: int,
-        indexed: list[int],
-        bodies: dict[int, Any],
-        *,
-        counted: bool,
-    ) -> None:
-        number = len(self._signatures)
-        self._signatures.append(marshal.dumps((*signature, frozenset(indexed), counted), 4))
-        if not indexed:
-            self._always.setdefault(target, []).append(number)
-        for sub, body in bodies.items():
-            for form, atom in enumerate(atom_choice.body_atoms(body)):
-                key = (atom.pattern, atom.nocase)
-                use = (signature[5][sub], form, atom.part, atom.distance)
-                self._uses.setdefault(key, {}).setdefault(use, []).append((number, sub, target))
-                self._targets.setdefault(key, set()).add(target)
-
-    def _pattern_sections(self) -> Iterator[tuple[str, bytes | bytearray]]:
-        offsets, blobs = _blobs(self._signatures)
-        yield "signatures.offsets", offsets
-        yield "signatures", blobs
-        keys = sorted(self._uses)
-        offsets, blobs = _blobs(
-            [
-                marshal.dumps(tuple((*use, tuple(at)) for use, at in self._uses[key].items()), 4)
-                for key in keys
-            ]
-        )
-        yield "atoms.offsets", offsets
-        yield "atoms", blobs
-        targets = {target for key in keys for target in self._targets[key]}
-        for target in sorted(targets | {ANY_TARGET}):
-            wanted = [
-                (number, key)
-                for number, key in enumerate(keys)
-                if not self._targets[key].isdisjoint((target, ANY_TARGET))
-            ]
-            if wanted:
-                yield f"search.{target}", _compile_search(wanted)
+        self._patterns.add(signature, conditions.target, indexed, bodies, counted=counted)
 
     # --- the rest -------------------------------------------------------------------------
 
@@ -356,28 +309,3 @@ def _costs(subs: tuple[Any, ...], levels: list[int | None], indexed: list[int]) 
         else:
             costs.append(_COST_OF_OTHERS)
     return costs
-
-
-def _blobs(items: list[bytes]) -> tuple[bytes, bytes]:
-    offsets = array("I", [0])
-    position = 0
-    for item in items:
-        position += len(item)
-        offsets.append(position)
-    return offsets.tobytes(), b"".join(items)
-
-
-def _compile_search(wanted: list[tuple[int, tuple[bytes, bool]]]) -> bytes:
-    import hyperscan
-
-    search = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    search.compile(
-        expressions=[pattern for _, (pattern, _) in wanted],
-        ids=[number for number, _ in wanted],
-        elements=len(wanted),
-        flags=[
-            hyperscan.HS_FLAG_DOTALL | (hyperscan.HS_FLAG_CASELESS if nocase else 0)
-            for _, (_, nocase) in wanted
-        ],
-    )
-    return bytes(hyperscan.dumpb(search))

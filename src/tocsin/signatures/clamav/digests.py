@@ -21,15 +21,15 @@ ANY_SIZE_LEVEL = 73
 MAX_SIZE = 0xFFFFFFFF
 
 
-_HEX = r"(?P<digest>[0-9A-Fa-f]{64}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40})"
+_HEX = r"([0-9A-Fa-f]{64}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40})"
 _NUMBER = r"[1-9][0-9]{0,8}"
-_NAME = r"(?P<name>[^:\r]+)"
+_NAME = r"([^:\r\n]+)"
 PLAIN_FILE = re.compile(
-    rf"{_HEX}:(?P<size>{_NUMBER}|\*(?=:[^:\r]+:{ANY_SIZE_LEVEL}\Z)):{_NAME}(?::{ANY_SIZE_LEVEL})?"
+    rf"^{_HEX}:({_NUMBER}|\*(?=:[^:\r\n]+:{ANY_SIZE_LEVEL}$)):{_NAME}(?::{ANY_SIZE_LEVEL})?$", re.M
 )
-"""Lines in the form that nearly all have; what `parse_file_digest` says of them stands in it."""
-PLAIN_SECTION = re.compile(rf"(?P<size>{_NUMBER}):{_HEX}:{_NAME}")
-"""The same for `parse_section_digest`."""
+"""Nearly all lines, of which `parse_file_digest` reads the same: digest, size and name."""
+PLAIN_SECTION = re.compile(rf"^({_NUMBER}):{_HEX}:{_NAME}$", re.M)
+"""The same for `parse_section_digest`: size, digest and name."""
 
 
 class Digest(NamedTuple):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
 import tarfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from signature_samples import MD5
 
 from tocsin.errors import DatabaseError, SignatureError, VerificationError
+from tocsin.signatures import sources
 from tocsin.signatures.clamav import cvd
 from tocsin.signatures.languages import list_files
 from tocsin.signatures.records import Kind
@@ -212,6 +216,40 @@ def test_a_member_that_is_not_what_the_info_states():
         verify(altered, "test.cld", **KEYS)
     with pytest.raises(VerificationError, match=r"info"):
         verify(data.replace(b"builder:1\n", b"builder:2\n"), "test.cld", **KEYS)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"), [("MAX_MEMBERS", 2), ("MAX_MEMBER_BYTES", 20), ("MAX_TOTAL_BYTES", 60)]
+)
+def test_what_an_archive_unpacks_to_is_bounded(monkeypatch, bound, value):
+    monkeypatch.setattr(cvd, bound, value)
+    with pytest.raises(VerificationError, match="than"):
+        verify(archive(), "test.cvd", **KEYS)
+
+
+def test_a_full_disk_is_not_called_a_damaged_archive():
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        cvd.verify(io.BytesIO(archive()), "test.cvd", kept=Full(), **KEYS)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "ä", "\n", "\r\n", "#", "\x0b", "\udcff"]), max_size=40),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_lines_are_those_of_the_whole_text_however_it_is_read(parts, piece, marked):
+    data = b"\xef\xbb\xbf" * marked + "".join(parts).encode("utf-8", "surrogateescape")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "_PIECE", max(piece, 3))
+        part = sources._Part(io.BytesIO(data))
+        sha256, encoding = part.examined()
+        lines = [line for some in part.lines(encoding) for line in some]
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    assert lines == sources._text(data).split("\n")
 
 
 def test_records_of_an_archive(monkeypatch):

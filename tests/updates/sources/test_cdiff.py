@@ -62,6 +62,23 @@ def test_what_commands_do(script, changed):
     assert apply_script(BEFORE, script) == expected
 
 
+def test_of_two_edits_of_a_line_the_later_counts_and_lines_may_come_in_any_order():
+    script = b"OPEN a.hdb\nDEL 3 th\nXCHG 1 one eins\nXCHG 3 th drei\nCLOSE\n"
+    assert apply_script(BEFORE, script)["a.hdb"] == b"eins\ntwo\ndrei\nfour\n"
+
+
+def test_a_file_of_many_pieces_is_edited_and_moved_from(monkeypatch):
+    monkeypatch.setattr(cdiff, "_PIECE", 40)
+    lines = [b"line %d\n" % number for number in range(1, 200)]
+    before = {"a.hdb": b"".join(lines), "b.hdb": b"x\n"}
+    script = b"OPEN a.hdb\nDEL 1 line\nDEL 100 line\nXCHG 199 line last\nCLOSE\n"
+    edited = [*lines[1:99], *lines[100:198], b"last\n"]
+    assert apply_script(before, script)["a.hdb"] == b"".join(edited)
+    after = apply_script(before, b"MOVE a.hdb b.hdb 50 line 150 line\n")
+    assert after["b.hdb"] == b"x\n" + b"".join(lines[49:150])
+    assert after["a.hdb"] == b"".join(lines[:49] + lines[150:])
+
+
 @pytest.mark.parametrize(
     ("script", "words"),
     [

@@ -140,6 +140,20 @@ def test_whatever_a_family_is_called_its_row_is_kept(rows):
     assert {r.text.split(":")[0] for r in records} == {sha(number) for number, _ in rows}
 
 
+def test_a_digest_that_comes_again_is_one_signature_whatever_its_family(site, tmp_path):
+    rows = "".join(f'"{sha(n % 3)}","Family{n % 5}"\n' for n in range(30))
+    site.content["feed.csv"] = b'# "sha256_hash","signature"\n' + rows.encode()
+    (row,) = fetch_source(digests_of(site), tmp_path)
+    assert row.signatures == 3
+    assert [p.value.name for p in read_portable(row.file)] == ["feed.Family0"] * 3
+
+
+def test_a_line_without_end_is_a_row_without_a_digest():
+    text = f"{sha(1)},a\n{sha(2)},{'x' * 300_000}\n{sha(3)},b\n"
+    feed, records = read_feed(text.encode(), "x")
+    assert ([r.text.partition(":")[0] for r in records], feed.skipped) == ([sha(1), sha(3)], 1)
+
+
 # --- rules --------------------------------------------------------------------------------
 
 
@@ -292,6 +306,17 @@ def test_whatever_fails_the_old_one_stays(site, tmp_path):
         fetch_source(digests_of(site), tmp_path)
     assert row.file.read_bytes() == before
     assert not [p for p in (tmp_path / ".sources.work").iterdir() if p.suffix == ".tdb"]
+
+
+def test_what_a_run_that_was_ended_left_behind_is_removed(site, tmp_path):
+    site.content["feed.csv"] = feed_of(1, 2, 3)
+    fetch_source(digests_of(site), tmp_path)
+    left = tmp_path / ".sources.work" / ".scratch-x"
+    (left / "members").mkdir(parents=True)
+    (left / "members" / "main.hsb").write_bytes(b"x")
+    (row,) = fetch_source(digests_of(site), tmp_path)
+    assert not row.changed
+    assert list((tmp_path / ".sources.work").iterdir()) == []
 
 
 def test_one_process_at_a_time(site, tmp_path):

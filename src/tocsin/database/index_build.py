@@ -172,9 +172,9 @@ class IndexBuilder:
 
     def sections(self) -> Iterator[tuple[str, Section]]:
         """Lay everything out; the builder is used up afterwards."""
-        yield from self._yara_sections()
         yield from self._digests.sections()
         yield from self._patterns.sections()
+        yield from self._yara_sections()  # last, since compiling them takes the most memory
         meta = {
             "sources": [tuple(source) for source in self._sources],
             "counts": dict(self.counts),

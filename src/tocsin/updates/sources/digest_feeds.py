@@ -130,6 +130,7 @@ def _plain_rows(lines: Iterable[str], name: str) -> Iterator[str]:
 
 def _csv_rows(lines: Iterable[str], name: str) -> Iterator[str]:
     columns: _Columns | None = None
+    called = _UNFIT.sub("_", name)
     for line in lines:
         if not line:
             continue
@@ -137,12 +138,15 @@ def _csv_rows(lines: Iterable[str], name: str) -> Iterator[str]:
             columns = _named_columns(_fields(line.lstrip("# "))) or columns
             continue
         fields = _fields(line)
+        digest = _digest(fields, columns)
+        if digest:
+            yield _signature(digest, _family(fields, columns), called)
+            continue
         named = _named_columns(fields)
         if named is not None and not any(map(_DIGEST.match, fields)):
             columns = named
-            continue
-        digest = _digest(fields, columns)
-        yield _signature(digest, _family(fields, columns), name) if digest else ""
+        else:
+            yield ""
 
 
 def _fields(line: str) -> list[str]:
@@ -174,10 +178,10 @@ def _family(fields: Sequence[str], columns: _Columns | None) -> str:
     return ""
 
 
-def _signature(digest: str, family: str, name: str) -> str:
+def _signature(digest: str, family: str, feed: str) -> str:
     assert len(digest) in ALGORITHMS
     called = _UNFIT.sub("_", family[:80]).strip("_") or digest[:12]
-    return f"{digest}:*:{_UNFIT.sub('_', name)}.{called}:{ANY_SIZE_LEVEL}"
+    return f"{digest}:*:{feed}.{called}:{ANY_SIZE_LEVEL}"
 
 
 def _first_row(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from tocsin.signatures.sources import open_scratch
 
-HELD_BYTES = 16 << 20
+HELD_BYTES = 8 << 20
 """Of rows that are sorted at a time, with Python's own part of each."""
 _ROW_COST = 41
 _SAMPLED = 512

@@ -6,6 +6,9 @@ The first byte says whether the rest is a whole `.cdiff` or the script alone.
 from __future__ import annotations
 
 import gzip
+import io
+import tempfile
+from pathlib import Path
 
 import fuzz_support
 
@@ -27,19 +30,25 @@ SEEDS = [b"\0" + script for script in _SCRIPTS] + [b"\1" + data for data in _WHO
 
 
 def check(data: bytes) -> None:
-    """Read and carry out; a script that is refused changes nothing."""
-    before = dict(_FILES)
-    try:
-        script = read_cdiff(data[1:], "x", key=None).script if data[:1] == b"\1" else data[1:]
-        after = apply_script(before, script)
-    except DifferenceError as error:
-        fuzz_support.require_words(error)
-    else:
-        assert apply_script(before, script) == after
-        for name in after:
-            assert "/" not in name
-            assert not name.startswith(".")
-    assert before == _FILES
+    """Read and carry out; nothing outside its folder is touched."""
+    script = io.BytesIO()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "members"
+        folder.mkdir()
+        for name, content in _FILES.items():
+            (folder / name).write_bytes(content)
+        try:
+            if data[:1] == b"\1":
+                read_cdiff(io.BytesIO(data[1:]), script, "x", key=None)
+            else:
+                script.write(data[1:])
+            apply_script(folder, script)
+        except DifferenceError as error:
+            fuzz_support.require_words(error)
+        else:
+            assert all(path.is_file() and not path.is_symlink() for path in folder.iterdir())
+            assert not any(path.name.endswith("-") for path in folder.iterdir())
+        assert [path.name for path in Path(place).iterdir()] == ["members"]
 
 
 if __name__ == "__main__":

@@ -58,10 +58,10 @@ def check(data: bytes) -> None:
             read_record(rest.decode("latin-1"), _NOW)
         elif which == b"\2":
             sign = b"#clamsign-1.0\n230::pkcs7-pem:" + base64.b64encode(rest) + b"\n"
-            verify_sign(b"data", sign, "x", _ROOTS, now=_NOW)
+            verify_sign(io.BytesIO(b"data"), sign, "x", _ROOTS, now=_NOW)
             raise AssertionError("a signature out of nowhere")
         else:
-            read_members(rest, "x", bool)
+            read_members(io.BytesIO(rest), "x", bool)
     except TocsinError as error:
         fuzz_support.require_words(error)
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from signature_samples import MD5, SHA256
 
 from tocsin.database.cache import open_database
+from tocsin.database.write import build_database
 from tocsin.errors import SignatureError
+from tocsin.signatures.clamav.digests import (
+    PLAIN_FILE,
+    PLAIN_SECTION,
+    parse_file_digest,
+    parse_section_digest,
+)
 
 
 @pytest.fixture
@@ -36,6 +45,49 @@ def test_digests_with_names_sources_and_sizes(index_of):
     name = index.name(offset)
     assert (name.name, name.pua, index.sources[name.source].name) == ("Two", True, "b.hdu")
     assert index.digest_tables("allow") == {}
+
+
+FIELDS = st.sampled_from(
+    [MD5, SHA256, SHA256.upper(), "a" * 40, "ab", "*", "68", "0", "1234567890", "-1", "+7", "Name",
+     "a b", "#", "", "73", "51", "999", "\r", "\x0b", "\x85"]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(FIELDS, min_size=1, max_size=5).map(":".join), max_size=6))
+def test_a_line_read_in_one_step_says_what_its_parser_says(lines):
+    for text in lines:
+        for form, parse in ((PLAIN_FILE, parse_file_digest), (PLAIN_SECTION, parse_section_digest)):
+            found = form.fullmatch(text)
+            if found is None:
+                continue
+            digest, size, name = found.groups()
+            if form is PLAIN_SECTION:
+                digest, size = size, digest
+            value = parse(text)
+            assert (value.digest.hex(), value.name) == (digest.lower(), name)
+            assert value.size == (None if size == "*" else int(size))
+    each = [found.groups() for found in map(PLAIN_FILE.fullmatch, lines) if found]
+    assert PLAIN_FILE.findall("\n".join(lines)) == each
+
+
+def test_the_same_digests_from_lines_and_from_a_portable_database(index_of, tmp_path):
+    lines = [f"{n:064x}:{n % 90 + 1}:Name.{n}" for n in range(300)]
+    lines[7] += ":1:300"  # not in the plain form
+    lines[9] = f"{9:064x}:*:Any.\\9:73"
+    files = {"a.hsb": "".join(line + "\n" for line in lines), "b.msb": f"68:{MD5}:Part\n"}
+    index = index_of({**files, "c.ign2": "Name.11\n"})
+    build_database([tmp_path / "rules"], tmp_path / "one.tdb")
+    other = open_database(tmp_path / "one.tdb", cache_dir=tmp_path / "cache")
+    assert index.counts == other.counts
+    for each in (index, other):
+        table = each.digest_tables("file")["sha256"]
+        assert len(table) == 299
+        for number in (7, 8, 9, 299):
+            (found,) = table.find(number.to_bytes(32, "big"), number % 90 + 1)
+            wanted = "Any.\\9" if number == 9 else f"Name.{number}"
+            assert each.name(found).name == wanted
+        assert not list(table.find((11).to_bytes(32, "big"), 12))
+        assert len(each.digest_tables("section")["md5"]) == 1
 
 
 def test_exceptions(index_of):

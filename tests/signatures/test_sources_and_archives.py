@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
 import tarfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from signature_samples import MD5
 
 from tocsin.errors import DatabaseError, SignatureError, VerificationError
+from tocsin.signatures import sources
 from tocsin.signatures.clamav import cvd
 from tocsin.signatures.languages import list_files
 from tocsin.signatures.records import Kind
@@ -165,23 +169,31 @@ def archive(members=MEMBERS, *, signed_info=True, compress=True):
     return header.encode().ljust(512) + body
 
 
+def verify(data, name, **keys):
+    """Header and members' bytes by name."""
+    kept = io.BytesIO()
+    found = cvd.verify(io.BytesIO(data), name, kept=kept, **keys)
+    whole = kept.getvalue()
+    return found.header, {m.name: whole[m.start : m.start + m.size] for m in found.members}
+
+
 @pytest.mark.parametrize("signed_info", [True, False])
 def test_a_signed_archive(signed_info):
-    header, members = cvd.verify(archive(signed_info=signed_info), "test.cvd", **KEYS)
+    header, members = verify(archive(signed_info=signed_info), "test.cvd", **KEYS)
     assert (header.version, header.builder) == (7, "builder")
-    assert {m.name: m.data for m in members if m.name != "test.info"} == MEMBERS
+    assert {n: data for n, data in members.items() if n != "test.info"} == MEMBERS
 
 
 def test_a_local_archive_rests_on_its_info():
-    header, _ = cvd.verify(archive(compress=False), "test.cld", **KEYS)
+    header, _ = verify(archive(compress=False), "test.cld", **KEYS)
     assert header.version == 7
     with pytest.raises(VerificationError, match="without"):
-        cvd.verify(archive(signed_info=False, compress=False), "test.cld", **KEYS)
+        verify(archive(signed_info=False, compress=False), "test.cld", **KEYS)
 
 
 def test_an_archive_of_somebody_else():
     with pytest.raises(VerificationError, match="not ClamAV's"):
-        cvd.verify(archive(), "test.cvd")
+        verify(archive(), "test.cvd")
 
 
 def test_every_part_of_an_archive_counts():
@@ -190,10 +202,10 @@ def test_every_part_of_an_archive_counts():
         altered = bytearray(data)
         altered[place] ^= 1
         with pytest.raises(VerificationError):
-            cvd.verify(bytes(altered), "test.cvd", **KEYS)
+            verify(bytes(altered), "test.cvd", **KEYS)
     for length in (0, 11, 100, 511, 512, 600, len(data) - 1):
         with pytest.raises(VerificationError):
-            cvd.verify(data[:length], "test.cvd", **KEYS)
+            verify(data[:length], "test.cvd", **KEYS)
 
 
 def test_a_member_that_is_not_what_the_info_states():
@@ -201,14 +213,48 @@ def test_a_member_that_is_not_what_the_info_states():
     altered = data.replace(b"Test.A:0:*:616263", b"Test.A:0:*:616264")
     assert altered != data
     with pytest.raises(VerificationError, match=r"test\.ndb"):
-        cvd.verify(altered, "test.cld", **KEYS)
+        verify(altered, "test.cld", **KEYS)
     with pytest.raises(VerificationError, match=r"info"):
-        cvd.verify(data.replace(b"builder:1\n", b"builder:2\n"), "test.cld", **KEYS)
+        verify(data.replace(b"builder:1\n", b"builder:2\n"), "test.cld", **KEYS)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"), [("MAX_MEMBERS", 2), ("MAX_MEMBER_BYTES", 20), ("MAX_TOTAL_BYTES", 60)]
+)
+def test_what_an_archive_unpacks_to_is_bounded(monkeypatch, bound, value):
+    monkeypatch.setattr(cvd, bound, value)
+    with pytest.raises(VerificationError, match="than"):
+        verify(archive(), "test.cvd", **KEYS)
+
+
+def test_a_full_disk_is_not_called_a_damaged_archive():
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        cvd.verify(io.BytesIO(archive()), "test.cvd", kept=Full(), **KEYS)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "ä", "\n", "\r\n", "#", "\x0b", "\udcff"]), max_size=40),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_lines_are_those_of_the_whole_text_however_it_is_read(parts, piece, marked):
+    data = b"\xef\xbb\xbf" * marked + "".join(parts).encode("utf-8", "surrogateescape")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "_PIECE", max(piece, 3))
+        part = sources._Part(io.BytesIO(data))
+        sha256, encoding = part.examined()
+        lines = [line for some in part.lines(encoding) for line in some]
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    assert lines == sources._text(data).split("\n")
 
 
 def test_records_of_an_archive(monkeypatch):
     real = cvd.verify
-    monkeypatch.setattr(cvd, "verify", lambda data, name: real(data, name, **KEYS))
+    monkeypatch.setattr(cvd, "verify", lambda data, name, kept: real(data, name, kept=kept, **KEYS))
     _, records = read("test.cvd", archive())
     assert [r.source.name for r in records][:2] == ["test.cvd/test.ign2", "test.cvd/test.info"] or (
         records[0].kind is Kind.IGNORE

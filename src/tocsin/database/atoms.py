@@ -9,6 +9,7 @@ child's, of an OR every child's, of a negation none, and rare means rare in beni
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from tocsin.database import commonness
@@ -72,10 +73,12 @@ PLACED_BONUS = 24
 """A pattern bound to one place counts as rarer: its hits elsewhere cost next to nothing."""
 
 
-def body_atoms(body: Body) -> list[Atom]:
-    """One atom for each form of a pattern; an empty list when some form has none."""
+@lru_cache(maxsize=256)
+def body_atoms(body: Body) -> tuple[Atom, ...]:
+    """One atom for each form of a pattern; none when some form has none."""
+    # Kept, since it is asked for to choose among sub-signatures and again for those chosen.
     atoms = [_form_atom(form, body.nocase) for form in body.forms]
-    return [atom for atom in atoms if atom] if all(atoms) else []
+    return tuple(atom for atom in atoms if atom) if all(atoms) else ()
 
 
 def level_of(sub: object) -> int | None:
@@ -212,7 +215,7 @@ def _rarest_window(literal: bytes, nocase: bool) -> tuple[int, bytes, int]:
 
 
 def _literal(window: bytes) -> bytes:
-    return b"".join(rb"\x%02x" % byte for byte in window)
+    return (r"\x" + window.hex("/").replace("/", r"\x")).encode() if window else b""
 
 
 def _masked_atom(number: int, part: tuple[Element, ...], nocase: bool) -> Atom | None:

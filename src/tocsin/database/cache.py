@@ -31,7 +31,7 @@ _HALF = ".building-"
 _GIVEN_UP = 86_400
 """Seconds after which nobody goes on with an index that is not whole."""
 
-LAYOUT = 5
+LAYOUT = 6
 """Counts up when what is in the sections changes."""
 
 Progress = Callable[[str], None]
@@ -220,7 +220,7 @@ def _build(files: Sequence[Path], place: Path, lenient: bool) -> None:
     handle, temporary = tempfile.mkstemp(prefix=_HALF, dir=place.parent)
     try:
         with open(handle, "w+b") as file:
-            build_index(files, file, lenient=lenient)
+            build_index(files, file, lenient=lenient, scratch=place.parent)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, place)

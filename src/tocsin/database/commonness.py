@@ -13,7 +13,7 @@ import zlib
 from array import array
 from functools import cache
 from importlib import resources
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 GRAM = 4
 RUN_LEVEL = 100_000
@@ -63,9 +63,10 @@ def gram_levels(sequence: bytes, *, nocase: bool = False) -> list[int]:
 
 def _plain_levels(sequence: bytes) -> list[int]:
     known = _table().get
-    number = int.from_bytes(sequence[: GRAM - 1], "big")
-    levels = []
-    for byte in sequence[GRAM - 1 :]:
-        number = (number << 8 | byte) & 0xFFFFFFFF
-        levels.append(known(number, 0))
+    levels = [0] * (len(sequence) - GRAM + 1)
+    for shift in range(min(GRAM, len(levels))):
+        # Every fourth run of four bytes, all at once: they stand one behind the other.
+        count = (len(sequence) - shift) // GRAM
+        numbers = struct.unpack_from(f">{count}I", sequence, shift)
+        levels[shift::GRAM] = map(known, numbers, repeat(0))
     return levels

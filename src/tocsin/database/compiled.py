@@ -5,6 +5,8 @@ Only the index compiler imports this.
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -42,11 +44,14 @@ class PatternNumbers:
     """Gives equal patterns equal numbers, so that the engine looks each up once a file."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[bytes, int] = {}
 
     def number(self, forms: Compiled, nocase: bool) -> int:
         """The number of a pattern, new or known."""
-        return self._numbers.setdefault((forms, nocase), len(self._numbers))
+        # By digest, since patterns are many and long; format 2 writes equal values equally.
+        packed = marshal.dumps((forms, nocase), 2)
+        key = hashlib.blake2b(packed, digest_size=16).digest()
+        return self._numbers.setdefault(key, len(self._numbers))
 
 
 def compile_subsignature(sub: SubSignature, numbers: PatternNumbers) -> Compiled:

@@ -2,38 +2,25 @@
 
 A row is digest, size (8 bytes, 0 for any) and the offset of its name (4 bytes), little-endian.
 Beside the rows lie the distinct sizes: an object whose size none of them names needs no
-digest at all.
+digest at all. Where a row fits any size, 0 alone stands there.
 """
 
 from __future__ import annotations
 
 import struct
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 
 ALGORITHM_BYTES = {"md5": 16, "sha1": 20, "sha256": 32}
 ANY_SIZE = 0
-_TAIL = struct.Struct("<QI")
-
-
-def pack_row(digest: bytes, size: int | None, name: int) -> bytes:
-    """One row."""
-    return digest + _TAIL.pack(ANY_SIZE if size is None else size, name)
-
-
-def pack_table(rows: list[bytes], digest_bytes: int) -> tuple[bytes, bytes]:
-    """Sort rows; returns the table and the section of distinct sizes."""
-    rows.sort()
-    sizes = sorted({_TAIL.unpack_from(row, digest_bytes)[0] for row in rows})
-    return b"".join(rows), array("Q", sizes).tobytes()
+TAIL = struct.Struct("<QI")
 
 
 class DigestTable:
     """A mapped table.
 
     Args:
-        rows: the rows, as `pack_table` wrote them.
+        rows: the rows, as `digest_sections` wrote them.
         sizes: the distinct sizes.
         digest_bytes: length of a digest.
     """
@@ -41,7 +28,7 @@ class DigestTable:
     def __init__(self, rows: memoryview, sizes: memoryview, digest_bytes: int) -> None:
         self._rows = rows
         self._digest_bytes = digest_bytes
-        self._row_bytes = digest_bytes + _TAIL.size
+        self._row_bytes = digest_bytes + TAIL.size
         self._count = len(rows) // self._row_bytes
         self._sizes = sizes.cast("Q")
         self.any_size = len(self._sizes) > 0 and self._sizes[0] == ANY_SIZE
@@ -71,7 +58,7 @@ class DigestTable:
             start = low * step
             if rows[start : start + length] != digest:
                 return
-            stated, name = _TAIL.unpack_from(rows, start + length)
+            stated, name = TAIL.unpack_from(rows, start + length)
             if stated in (ANY_SIZE, size):
                 yield name
             low += 1

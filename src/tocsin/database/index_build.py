@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-from array import array
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from tocsin.database import atoms as atom_choice
 from tocsin.database import compiled
 from tocsin.database.coverage import unevaluated_reason
-from tocsin.database.digest_table import ALGORITHM_BYTES, pack_row, pack_table
-from tocsin.database.layout import ANY_TARGET, PUA_FLAG
-from tocsin.database.portable import is_portable, read_portable
-from tocsin.database.sections import write_sections
-from tocsin.errors import SignatureError
+from tocsin.database.digest_sections import DigestSections
+from tocsin.database.pattern_sections import PatternSections
+from tocsin.database.portable import is_portable, parse_lines, read_portable_lines
+from tocsin.database.sections import Section, write_sections
+from tocsin.errors import DatabaseError, SignatureError
 from tocsin.signatures.clamav.container import ContainerSignature
-from tocsin.signatures.clamav.digests import Digest
+from tocsin.signatures.clamav.digests import PLAIN_FILE, PLAIN_SECTION, Digest
 from tocsin.signatures.clamav.extended import Extended
 from tocsin.signatures.clamav.lists import ArchivePassword, FileTypeMagic, Ignored
 from tocsin.signatures.clamav.logical import Content, Logical
@@ -32,7 +33,7 @@ from tocsin.signatures.clamav.offset import Anchor
 from tocsin.signatures.metadata import Metadata
 from tocsin.signatures.parse import signature_name
 from tocsin.signatures.records import Kind, Record, Source
-from tocsin.signatures.sources import Parsed, SourceReader
+from tocsin.signatures.sources import Lines, Parsed, SourceReader
 from tocsin.signatures.yara import compile_rules
 
 _DIGEST_PURPOSES = {
@@ -43,24 +44,47 @@ _DIGEST_PURPOSES = {
 }
 
 
-def build_index(files: Sequence[Path], output: BinaryIO, *, lenient: bool = False) -> None:
+_PLAIN = {
+    Kind.FILE_DIGEST: PLAIN_FILE,
+    Kind.ALLOW_DIGEST: PLAIN_FILE,
+    Kind.SECTION_DIGEST: PLAIN_SECTION,
+}
+
+Read = Callable[[Lines], Iterable[Parsed]]
+"""Reads lines, and says in its own way what is wrong with one."""
+
+
+def build_index(
+    files: Sequence[Path],
+    output: BinaryIO,
+    *,
+    lenient: bool = False,
+    scratch: Path | None = None,
+) -> None:
     """Index signature files and portable databases.
 
     Args:
         files: in the order in which they are loaded.
         output: a seekable binary file, at its beginning.
         lenient: pass over what is malformed; how much it was is kept in the index.
+        scratch: folder for what does not fit into memory; None for the machine's own.
 
     Raises:
         SignatureError: something is malformed, unless lenient.
-        DatabaseError: a file is damaged or cannot be read.
+        DatabaseError: a file is damaged or cannot be read, or there is no room.
     """
-    builder = IndexBuilder(lenient=lenient)
-    reader = SourceReader(lenient=lenient)
-    for file in files:
-        builder.add_all(read_portable(file) if is_portable(file) else reader.read(file))
-    builder.problems += reader.problems
-    write_sections(output, builder.sections())
+    builder = IndexBuilder(lenient=lenient, scratch=scratch)
+    reader = SourceReader(lenient=lenient, scratch=scratch)
+    try:
+        for file in files:
+            if is_portable(file):
+                builder.add_all(read_portable_lines(file), partial(parse_lines, name=file.name))
+            else:
+                builder.add_all(reader.read_lines(file), reader.parsed)
+        builder.problems += reader.problems
+        write_sections(output, builder.sections())
+    except OSError as error:
+        raise DatabaseError(f"the index cannot be written: {error.strerror or error}") from error
 
 
 class IndexBuilder:
@@ -68,6 +92,7 @@ class IndexBuilder:
 
     Args:
         lenient: leave out YARA rules that do not compile instead of raising.
+        scratch: folder for what does not fit into memory; None for the machine's own.
 
     Attributes:
         counts: signatures taken, by kind.
@@ -76,31 +101,38 @@ class IndexBuilder:
         stated: level, author and licence by name, for languages that cannot say it themselves.
     """
 
-    def __init__(self, *, lenient: bool = False) -> None:
+    def __init__(self, *, lenient: bool = False, scratch: Path | None = None) -> None:
         self.lenient = lenient
         self.counts: Counter[str] = Counter()
         self.unevaluated: Counter[str] = Counter()
         self.problems: list[SignatureError] = []
         self.stated: dict[str, tuple[str, str, str]] = {}
         self._sources: dict[Source, int] = {}
-        self._names = bytearray()
-        self._rows: dict[tuple[str, str], list[bytes]] = {}
+        self._digests = DigestSections(scratch)
         self._ignored: dict[str, set[str]] = {}
         self._numbers = compiled.PatternNumbers()
-        self._signatures: list[bytes] = []
-        self._uses: dict[tuple[bytes, bool], dict[Any, list[tuple[int, int, int]]]] = {}
-        self._targets: dict[tuple[bytes, bool], set[int]] = {}
-        self._always: dict[int, list[int]] = {}
+        self._patterns = PatternSections(scratch)
         self._macros: dict[int, list[tuple[int, Any]]] = {}
         self._containers: list[tuple[Any, ...]] = []
         self._file_types: list[tuple[Any, ...]] = []
         self._passwords: list[tuple[str, str, bytes]] = []
         self._yara: list[Record] = []
 
-    def add_all(self, signatures: Iterable[Parsed]) -> None:
-        """Add every signature."""
-        for parsed in signatures:
-            self.add(parsed.record, parsed.value)
+    def add_all(self, found: Iterable[Parsed | Lines], read: Read) -> None:
+        """Add every signature.
+
+        Args:
+            found: signatures, and lines of them.
+            read: what reads lines.
+        """
+        for each in found:
+            if isinstance(each, Parsed):
+                self.add(each.record, each.value)
+            elif each.rewrite is None and (form := _PLAIN.get(each.language.kind)):
+                self._add_digests(each, form, read)
+            else:
+                for parsed in read(each):
+                    self.add(parsed.record, parsed.value)
 
     def add(self, record: Record, value: object | None) -> None:
         """Add one signature with what its text says."""
@@ -134,26 +166,21 @@ class IndexBuilder:
         elif isinstance(value, Extended):
             self._add_extended(record, value)
         elif isinstance(value, ContainerSignature):
-            self._containers.append((*value, self._source(record), record.pua))
+            self._containers.append((*value, self._source(record.source), record.pua))
         else:
             raise TypeError(f"no place in the index for {value!r}")
 
-    def sections(self) -> Iterator[tuple[str, bytes | bytearray]]:
+    def sections(self) -> Iterator[tuple[str, Section]]:
         """Lay everything out; the builder is used up afterwards."""
-        yield from self._yara_sections()
-        for (purpose, algorithm), rows in sorted(self._rows.items()):
-            table, sizes = pack_table(rows, ALGORITHM_BYTES[algorithm])
-            yield f"{purpose}.{algorithm}", table
-            yield f"{purpose}.{algorithm}.sizes", sizes
-            rows.clear()
-        yield "names", self._names
-        yield from self._pattern_sections()
+        yield from self._digests.sections()
+        yield from self._patterns.sections()
+        yield from self._yara_sections()  # last, since compiling them takes the most memory
         meta = {
             "sources": [tuple(source) for source in self._sources],
             "counts": dict(self.counts),
             "unevaluated": dict(self.unevaluated),
             "ignored": {name: sorted(md5s) for name, md5s in self._ignored.items()},
-            "always": self._always,
+            "always": self._patterns.always,
             "macros": self._macros,
             "containers": self._containers,
             "file_types": self._file_types,
@@ -166,13 +193,30 @@ class IndexBuilder:
     # --- digests --------------------------------------------------------------------------
 
     def _add_digest(self, record: Record, value: Digest) -> None:
-        name = len(self._names)
-        encoded = value.name.encode("utf-8", "surrogateescape")[:0xFFFF]
-        self._names += self._source(record).to_bytes(2, "little")
-        self._names += bytes([PUA_FLAG if record.pua else 0])
-        self._names += len(encoded).to_bytes(2, "little") + encoded
-        key = (_DIGEST_PURPOSES[record.kind], value.algorithm)
-        self._rows.setdefault(key, []).append(pack_row(value.digest, value.size, name))
+        purpose = _DIGEST_PURPOSES[record.kind]
+        found = (value.digest.hex(), "*" if value.size is None else str(value.size), value.name)
+        self._digests.extend(purpose, [found], self._source(record.source), record.pua)
+
+    def _add_digests(self, lines: Lines, form: re.Pattern[str], read: Read) -> None:
+        """Add lines, of which those that have a plain form need no object each."""
+        texts = lines.texts
+        found = form.findall("\n".join(texts))
+        if len(found) != len(texts) or any(name in self._ignored for *_, name in found):
+            found = []
+            for number, text in enumerate(texts):
+                plain = form.fullmatch(text)
+                if plain is not None and plain[3] not in self._ignored:
+                    found.append(plain.groups())
+                    continue
+                first = lines.first + number if lines.first else 0
+                for parsed in read(lines._replace(first=first, texts=[text])):
+                    self.add(parsed.record, parsed.value)
+        if found:
+            kind, source = lines.language.kind, self._source(lines.source)
+            self.counts[kind.value] += len(found)
+            if kind is Kind.SECTION_DIGEST:
+                found = [(digest, size, name) for size, digest, name in found]
+            self._digests.extend(_DIGEST_PURPOSES[kind], found, source, lines.language.pua)
 
     # --- body and logical signatures ------------------------------------------------------
 
@@ -184,14 +228,14 @@ class IndexBuilder:
         levels = [atom_choice.level_of(Content(value.offset, value.body))]
         signature = (
             value.name,
-            self._source(record),
+            self._source(record.source),
             record.pua,
             (None, None, None, "", ()),
             (0, "", 0),
             (content,),
         )
         indexed = [0] if levels[0] is not None else []
-        self._store(signature, value.target, indexed, {0: value.body}, counted=False)
+        self._patterns.add(signature, value.target, indexed, {0: value.body}, counted=False)
 
     def _add_logical(self, record: Record, value: Logical) -> None:
         conditions = value.conditions
@@ -199,7 +243,7 @@ class IndexBuilder:
         levels, indexed = atom_choice.indexed_subsignatures(value.expression, subs)
         signature = (
             value.name,
-            self._source(record),
+            self._source(record.source),
             record.pua,
             compiled.compile_conditions(conditions),
             compiled.compile_expression(value.expression, _costs(subs, levels, indexed)),
@@ -207,50 +251,7 @@ class IndexBuilder:
         )
         bodies = {i: sub.body for i in indexed if isinstance(sub := subs[i], Content)}
         counted = compiled.counts_matter(value.expression)
-        self._store(signature, conditions.target, indexed, bodies, counted=counted)
-
-    def _store(
-        self,
-        signature: tuple[Any, ...],
-        target: int,
-        indexed: list[int],
-        bodies: dict[int, Any],
-        *,
-        counted: bool,
-    ) -> None:
-        number = len(self._signatures)
-        self._signatures.append(marshal.dumps((*signature, frozenset(indexed), counted), 4))
-        if not indexed:
-            self._always.setdefault(target, []).append(number)
-        for sub, body in bodies.items():
-            for form, atom in enumerate(atom_choice.body_atoms(body)):
-                key = (atom.pattern, atom.nocase)
-                use = (signature[5][sub], form, atom.part, atom.distance)
-                self._uses.setdefault(key, {}).setdefault(use, []).append((number, sub, target))
-                self._targets.setdefault(key, set()).add(target)
-
-    def _pattern_sections(self) -> Iterator[tuple[str, bytes | bytearray]]:
-        offsets, blobs = _blobs(self._signatures)
-        yield "signatures.offsets", offsets
-        yield "signatures", blobs
-        keys = sorted(self._uses)
-        offsets, blobs = _blobs(
-            [
-                marshal.dumps(tuple((*use, tuple(at)) for use, at in self._uses[key].items()), 4)
-                for key in keys
-            ]
-        )
-        yield "atoms.offsets", offsets
-        yield "atoms", blobs
-        targets = {target for key in keys for target in self._targets[key]}
-        for target in sorted(targets | {ANY_TARGET}):
-            wanted = [
-                (number, key)
-                for number, key in enumerate(keys)
-                if not self._targets[key].isdisjoint((target, ANY_TARGET))
-            ]
-            if wanted:
-                yield f"search.{target}", _compile_search(wanted)
+        self._patterns.add(signature, conditions.target, indexed, bodies, counted=counted)
 
     # --- the rest -------------------------------------------------------------------------
 
@@ -272,11 +273,11 @@ class IndexBuilder:
         result.rules.serialize_into(buffer)
         self.counts[Kind.YARA.value] += sum(1 for _ in result.rules)
         yield "yara", buffer.getvalue()
-        sources = [self._source(record) for record in self._yara]
+        sources = [self._source(record.source) for record in self._yara]
         yield "yara.sources", marshal.dumps(sources, 4)
 
-    def _source(self, record: Record) -> int:
-        return self._sources.setdefault(record.source, len(self._sources))
+    def _source(self, source: Source) -> int:
+        return self._sources.setdefault(source, len(self._sources))
 
     def _is_ignored(self, name: str, record: Record) -> bool:
         md5s = self._ignored.get(name)
@@ -308,28 +309,3 @@ def _costs(subs: tuple[Any, ...], levels: list[int | None], indexed: list[int]) 
         else:
             costs.append(_COST_OF_OTHERS)
     return costs
-
-
-def _blobs(items: list[bytes]) -> tuple[bytes, bytes]:
-    offsets = array("I", [0])
-    position = 0
-    for item in items:
-        position += len(item)
-        offsets.append(position)
-    return offsets.tobytes(), b"".join(items)
-
-
-def _compile_search(wanted: list[tuple[int, tuple[bytes, bool]]]) -> bytes:
-    import hyperscan
-
-    search = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    search.compile(
-        expressions=[pattern for _, (pattern, _) in wanted],
-        ids=[number for number, _ in wanted],
-        elements=len(wanted),
-        flags=[
-            hyperscan.HS_FLAG_DOTALL | (hyperscan.HS_FLAG_CASELESS if nocase else 0)
-            for _, (_, nocase) in wanted
-        ],
-    )
-    return bytes(hyperscan.dumpb(search))

@@ -22,14 +22,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from tocsin.errors import DatabaseError, SignatureError
 from tocsin.signatures.clamav.numbers import natural
+from tocsin.signatures.languages import Language
 from tocsin.signatures.parse import PARSERS
 from tocsin.signatures.records import Kind, Record, Source
-from tocsin.signatures.sources import Parsed
+from tocsin.signatures.sources import Lines, Parsed
 
 MAGIC = b"tocsin-database 1\n"
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -37,6 +39,7 @@ _ESCAPED = re.compile(r"[\\\t\n\r]")
 _UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 _UNESCAPED = re.compile(r"\\.")
 _PUA = "u"
+_DIGESTS = frozenset({Kind.FILE_DIGEST, Kind.SECTION_DIGEST, Kind.ALLOW_DIGEST})
 _BLOCK = 1 << 20
 _MADE_UP = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What a header that nobody wrote in good faith may raise while it is read."""
@@ -119,6 +122,17 @@ def read_portable(path: Path) -> Iterator[Parsed]:
         DatabaseError: truncated or altered.
         SignatureError: a record is malformed.
     """
+    for found in read_portable_lines(path):
+        yield from parse_lines(found, path.name) if isinstance(found, Lines) else (found,)
+
+
+def read_portable_lines(path: Path) -> Iterator[Parsed | Lines]:
+    """The same, leaving to the caller what becomes of texts of digests.
+
+    Raises:
+        DatabaseError: truncated or altered.
+        SignatureError: a record is malformed.
+    """
     try:
         with path.open("rb") as file:
             yield from _read(file, path)
@@ -126,7 +140,22 @@ def read_portable(path: Path) -> Iterator[Parsed]:
         raise DatabaseError(f"{path}: {error.strerror}") from error
 
 
-def _read(file: BinaryIO, path: Path) -> Iterator[Parsed]:
+def parse_lines(lines: Lines, name: str) -> Iterator[Parsed]:
+    """Read texts of digests.
+
+    Raises:
+        SignatureError: one is malformed.
+    """
+    language = lines.language
+    for text in lines.texts:
+        record = Record(language.kind, text, lines.source, language.pua)
+        try:
+            yield Parsed(record, PARSERS[record.kind](text))
+        except SignatureError as error:
+            raise SignatureError(error.reason, name) from None
+
+
+def _read(file: BinaryIO, path: Path) -> Iterator[Parsed | Lines]:
     """Read a file twice: before anything of it counts its digest is checked.
 
     What comes the second time is hashed again, so that a file that is changed meanwhile is
@@ -152,11 +181,39 @@ def _read(file: BinaryIO, path: Path) -> Iterator[Parsed]:
     state = hashlib.sha256(packed_header(_undigested(second)) + b"\n")
     while lines := file.readlines(_BLOCK):
         state.update(b"".join(lines))
-        for line in lines:
-            if not line.startswith(first):
-                yield _parsed(line.rstrip(b"\n"), header.sources, path.name)
+        others = [line for line in lines if not line.startswith(first)]
+        yield from _grouped(others, header.sources, path.name)
     if state.hexdigest() != header.sha256:
         raise _altered(path)
+
+
+def _grouped(lines: list[bytes], sources: list[Source], name: str) -> Iterator[Parsed | Lines]:
+    """Lines of digests of one kind and source together, everything else as it is read."""
+    known: dict[bytes, Lines | None] = {}
+    for head, group in groupby(lines, lambda line: line.rpartition(b"\t")[0]):
+        if head not in known:
+            known[head] = _digests(head, sources)
+        held = known[head]
+        if held is None:
+            yield from (_parsed(line.rstrip(b"\n"), sources, name) for line in group)
+            continue
+        skip = len(head) + 1
+        text = b"".join(line[skip:] for line in group).decode("utf-8", "surrogateescape")
+        texts = text.removesuffix("\n").split("\n")
+        if "\\" in text:
+            texts = list(map(_plain, texts))
+        yield held._replace(texts=texts)
+
+
+def _digests(head: bytes, sources: list[Source]) -> Lines | None:
+    """What lines that begin so have in common; None where it is not that they are digests."""
+    try:
+        record = split_line(head + b"\t", sources)
+    except SignatureError:
+        return None  # and so says whoever reads the line
+    if record.kind not in _DIGESTS or record.detail:
+        return None
+    return Lines(Language(record.kind, "", record.pua), record.source, 0, [])
 
 
 def _undigested(line: bytes) -> dict[str, Any]:
@@ -240,8 +297,11 @@ def split_line(line: bytes, sources: list[Source]) -> Record:
     except (ValueError, IndexError):
         raise SignatureError(f"not a record: {line[:60]!r}") from None
     pua, _, detail = flags.partition("=")
-    plain = _UNESCAPED.sub(lambda match: _UNESCAPES.get(match[0], match[0]), text)
-    return Record(kind, plain, source, pua == _PUA, 0, detail)
+    return Record(kind, _plain(text), source, pua == _PUA, 0, detail)
+
+
+def _plain(text: str) -> str:
+    return _UNESCAPED.sub(lambda match: _UNESCAPES.get(match[0], match[0]), text)
 
 
 def _parsed(line: bytes, sources: list[Source], name: str) -> Parsed:

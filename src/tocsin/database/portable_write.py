@@ -11,7 +11,7 @@ import hashlib
 import heapq
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, NamedTuple
@@ -29,6 +29,9 @@ _LINES = 4_096
 
 _Key = tuple[str, Source]
 
+Identity = Callable[[bytes], bytes]
+"""From a line behind its kind and source to what tells it from others."""
+
 
 class Written(NamedTuple):
     """A database that was written.
@@ -45,7 +48,11 @@ class Written(NamedTuple):
 
 
 def write_portable(
-    records: Iterable[Record], output: Path, *, held_bytes: int = HELD_BYTES
+    records: Iterable[Record],
+    output: Path,
+    *,
+    held_bytes: int = HELD_BYTES,
+    identity: Identity | None = None,
 ) -> Written:
     """Lay records out canonically in a file, and have it on the disk.
 
@@ -53,6 +60,8 @@ def write_portable(
         records: in any order; one that comes twice from one source stands once.
         output: replaced in one step; files beside it are used meanwhile.
         held_bytes: memory for lines that are being sorted.
+        identity: what makes two lines of one kind and source the same, of which the first in
+            their order stands; a beginning of them. None for the whole line.
 
     Raises:
         DatabaseError: it cannot be written; what was there before still is.
@@ -61,7 +70,7 @@ def write_portable(
         with TemporaryDirectory(prefix=".sorting-", dir=output.parent) as place:
             folder = Path(place)
             runs = _sorted_runs(records, folder / "runs", held_bytes)
-            return _merged(runs, folder, output)
+            return _merged(runs, folder, output, identity or bytes)
     except OSError as error:
         raise DatabaseError(f"{output}: {error.strerror or error}") from error
 
@@ -96,14 +105,17 @@ def _spill(
     held.clear()
 
 
-def _merged(runs: dict[_Key, list[tuple[int, int]]], folder: Path, output: Path) -> Written:
+def _merged(
+    runs: dict[_Key, list[tuple[int, int]]], folder: Path, output: Path, identity: Identity
+) -> Written:
     sources = sorted({source for _, source in runs})
     numbers = {source: number for number, source in enumerate(sources)}
     prefixes = {key: f"{key[0]}\t{numbers[key[1]]}\t".encode() for key in runs}
     counts: Counter[str] = Counter()
     with (folder / "body").open("wb") as body:
         for key in sorted(runs, key=prefixes.__getitem__):
-            counts[key[0]] += _write_group(folder / "runs", runs[key], prefixes[key], body)
+            lines = _lines_of(folder / "runs", runs[key])
+            counts[key[0]] += _write_group(lines, prefixes[key], body, identity)
         body_bytes = body.tell()
     header = {
         "body_bytes": body_bytes,
@@ -127,15 +139,19 @@ def _merged(runs: dict[_Key, list[tuple[int, int]]], folder: Path, output: Path)
     return Written(whole.hexdigest(), len(head) + body_bytes, dict(sorted(counts.items())))
 
 
-def _write_group(place: Path, runs: list[tuple[int, int]], prefix: bytes, body: BinaryIO) -> int:
+def _lines_of(place: Path, runs: list[tuple[int, int]]) -> Iterable[bytes]:
+    streams = [_lines(place, start, end) for start, end in runs]
+    return streams[0] if len(streams) == 1 else heapq.merge(*streams)
+
+
+def _write_group(lines: Iterable[bytes], prefix: bytes, body: BinaryIO, identity: Identity) -> int:
     """Write the lines of one kind and source, each once; gives how many."""
     count, before = 0, b""
     out: list[bytes] = []
-    streams = [_lines(place, start, end) for start, end in runs]
-    for line in streams[0] if len(streams) == 1 else heapq.merge(*streams):
-        if line == before:
+    for line in lines:
+        if (same := identity(line)) == before:
             continue
-        before = line
+        before = same
         out.append(prefix + line)
         count += 1
         if len(out) == _LINES:

@@ -27,7 +27,8 @@ _HEADER = struct.Struct("<8sIQI32s")
 _ALIGN = 64
 _NOTHING = hashlib.sha256(b"").digest()
 
-Section = bytes | bytearray | memoryview
+Section = bytes | bytearray | memoryview | Iterable[bytes]
+"""The bytes of a section, or pieces that are them one after the other."""
 
 
 def write_sections(file: BinaryIO, sections: Iterable[tuple[str, Section]]) -> None:
@@ -35,17 +36,21 @@ def write_sections(file: BinaryIO, sections: Iterable[tuple[str, Section]]) -> N
 
     Args:
         file: a seekable binary file, at its beginning.
-        sections: names, each once, and their bytes.
+        sections: names, each once, and their bytes; each is written before the next is asked for.
     """
     directory: dict[str, tuple[int, int, bytes]] = {}
     position = _ALIGN * (-(-_HEADER.size // _ALIGN))
     file.write(bytes(position))
     for name, data in sections:
-        directory[name] = (position, len(data), hashlib.sha256(data).digest())
-        file.write(data)
-        padding = -len(data) % _ALIGN
+        state, length = hashlib.sha256(), 0
+        for piece in (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data:
+            state.update(piece)
+            file.write(piece)
+            length += len(piece)
+        directory[name] = (position, length, state.digest())
+        padding = -length % _ALIGN
         file.write(bytes(padding))
-        position += len(data) + padding
+        position += length + padding
     packed = marshal.dumps(directory, 4)
     file.write(packed)
     file.seek(0)

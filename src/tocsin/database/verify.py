@@ -76,7 +76,8 @@ def _verify_index(path: Path) -> Verified:
 
 
 def _verify_archive(path: Path) -> Verified:
-    header, members = cvd.verify(path.read_bytes(), path.name)
+    with path.open("rb") as file:
+        header, members, _, _ = cvd.verify(file, path.name)
     return Verified(
         "ClamAV archive",
         f"version {header.version} of {header.built.strip()}, {len(members)} files, "

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from tocsin.signatures.clamav import cvd
 from tocsin.updates.sources.catalogue import KNOWN
 from tocsin.updates.sources.clamav import Options, find_database
+from tocsin.updates.sources.cld import write_cld
 from tocsin.updates.sources.errors import (
     CoolDown,
     SourceMissing,
@@ -83,10 +87,23 @@ def said(events):
 
 
 def members(path):
-    _, found = cvd.verify(
-        path.read_bytes(), path.name, header_key=TRUST.header, info_key=TRUST.info
-    )
-    return {member.name: member.data for member in found}
+    kept = io.BytesIO()
+    with path.open("rb") as file:
+        archive = cvd.verify(
+            file, path.name, header_key=TRUST.header, info_key=TRUST.info, kept=kept
+        )
+    data = kept.getvalue()
+    return {m.name: data[m.start : m.start + m.size] for m in archive.members}
+
+
+def build_cld(files, name):
+    """A local database of these members, as bytes."""
+    output = io.BytesIO()
+    with tempfile.TemporaryDirectory() as place:
+        for member, data in files.items():
+            (Path(place) / member).write_bytes(data)
+        write_cld(Path(place), name, output)
+    return output.getvalue()
 
 
 def test_a_first_database_comes_whole_with_where_it_came_from(site, tmp_path, events, cvds):
@@ -271,7 +288,6 @@ def test_nobody_there(tmp_path, events):
 
 
 def test_a_private_mirror_may_have_a_local_database(site, tmp_path, events, cvds, cdiffs):
-    from tocsin.updates.sources.cld import build_cld
 
     site.content["daily.cld"] = build_cld(members_of("daily", 3, LINES[3]), "daily")
     site.content["daily.cvd"] = cvds[2]
@@ -285,7 +301,6 @@ def test_a_database_that_no_server_has(site, tmp_path, events):
 
 
 def test_the_newer_of_two_files_counts(tmp_path, cvds):
-    from tocsin.updates.sources.cld import build_cld
 
     (tmp_path / "daily.cvd").write_bytes(cvds[2])
     (tmp_path / "daily.cld").write_bytes(build_cld(members_of("daily", 3, LINES[3]), "daily"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -99,7 +100,7 @@ def sign_file(*envelopes):
 
 def test_a_chain_up_to_a_root_that_is_trusted(house):
     sign = sign_file(envelope(DATA, house.signer, house.key, house.mid))
-    signer = verify_sign(DATA, sign, "x", [house.root], now=NOW)
+    signer = verify_sign(io.BytesIO(DATA), sign, "x", [house.root], now=NOW)
     assert signer.name == "Signer"
     assert signer.root == house.root.fingerprint(hashes.SHA256()).hex()
 
@@ -108,12 +109,12 @@ def test_one_valid_line_is_enough(house):
     good = envelope(DATA, house.signer, house.key, house.mid)
     other = envelope(b"another", house.signer, house.key, house.mid)
     sign = sign_file(other, good) + b"# a remark\n\n1:2:other-kind:AAAA\n"
-    assert verify_sign(DATA, sign, "x", [house.root], now=NOW).name == "Signer"
+    assert verify_sign(io.BytesIO(DATA), sign, "x", [house.root], now=NOW).name == "Signer"
 
 
 def refused(house, data, sign, words, roots=None, now=NOW):
     with pytest.raises(SourceRefused, match=words):
-        verify_sign(data, sign, "x", roots or [house.root], now=now)
+        verify_sign(io.BytesIO(data), sign, "x", roots or [house.root], now=now)
 
 
 def test_what_does_not_vouch(house):
@@ -161,7 +162,7 @@ def test_every_byte_of_an_envelope_counts_or_says_nothing(house):
     for place in range(0, len(whole), 17):
         altered = whole[:place] + bytes([whole[place] ^ 0x20]) + whole[place + 1 :]
         try:
-            signer = verify_sign(DATA, sign_file(altered), "x", [house.root], now=NOW)
+            signer = verify_sign(io.BytesIO(DATA), sign_file(altered), "x", [house.root], now=NOW)
         except SourceRefused:
             continue
         stood += 1  # in what is not signed: versions, the list of algorithms
@@ -185,7 +186,7 @@ def test_a_signature_that_openssl_made(house, tmp_path):
     ]  # fmt: skip
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     sign = sign_file((tmp_path / "p7").read_bytes())
-    assert verify_sign(DATA, sign, "x", [house.root], now=NOW).name == "Signer"
+    assert verify_sign(io.BytesIO(DATA), sign, "x", [house.root], now=NOW).name == "Signer"
 
 
 @settings(max_examples=200)

@@ -14,9 +14,9 @@ from tocsin.database.cache import open_database
 from tocsin.database.portable import read_header, read_portable
 from tocsin.errors import UsageError
 from tocsin.signatures.records import Kind as RecordKind
-from tocsin.updates.sources import zip_members
+from tocsin.updates.sources import yara_archive, zip_members
 from tocsin.updates.sources.catalogue import KNOWN, Kind, SourceSpec, parse_source
-from tocsin.updates.sources.digest_feeds import read_feed
+from tocsin.updates.sources.digest_feeds import Feed
 from tocsin.updates.sources.errors import (
     SourceBusy,
     SourceRefused,
@@ -26,8 +26,22 @@ from tocsin.updates.sources.errors import (
 )
 from tocsin.updates.sources.fetch import Wishes, fetch_source
 from tocsin.updates.sources.state import SourceFolder, read_entries
-from tocsin.updates.sources.yara_archive import read_archive
 from updates.sources.sources_kit import Files, require_words, serve
+
+
+def read_feed(data, name, **stated):
+    """The feed and its records, each digest once."""
+    feed = Feed(io.BytesIO(data), name, **stated)
+    records = {}
+    for record in feed.records():
+        records.setdefault(record.text.partition(":")[0], record)
+    feed.require_digests(len(records))
+    return feed, list(records.values())
+
+
+def read_archive(data, name, **stated):
+    """The same from bytes."""
+    return yara_archive.read_archive(io.BytesIO(data), name, **stated)
 
 
 def sha(number):
@@ -59,8 +73,10 @@ URLHAUS = f"""\
 
 
 def test_a_feed_in_the_form_of_malwarebazaar():
-    feed = read_feed(BAZAAR.encode(), "malwarebazaar", author="abuse.ch", licence="CC0-1.0")
-    assert [record.text for record in feed.records] == [
+    feed, records = read_feed(
+        BAZAAR.encode(), "malwarebazaar", author="abuse.ch", licence="CC0-1.0"
+    )
+    assert [record.text for record in records] == [
         f"{sha(1)}:*:malwarebazaar.AgentTesla:73",
         f"{sha(2)}:*:malwarebazaar.{sha(2)[:12]}:73",
     ]
@@ -73,8 +89,8 @@ def test_a_feed_in_the_form_of_malwarebazaar():
 
 
 def test_a_feed_in_the_form_of_urlhaus_gives_the_strongest_digest_there_is():
-    feed = read_feed(URLHAUS.encode(), "urlhaus")
-    assert [record.text for record in feed.records] == [
+    _, records = read_feed(URLHAUS.encode(), "urlhaus")
+    assert [record.text for record in records] == [
         f"{sha(3)}:*:urlhaus.Heodo:73",
         f"{md5(4)}:*:urlhaus.{md5(4)[:12]}:73",
     ]
@@ -82,13 +98,13 @@ def test_a_feed_in_the_form_of_urlhaus_gives_the_strongest_digest_there_is():
 
 def test_other_forms():
     plain = f"# License: MIT\n\n{sha(1)}\r\n{sha(2).upper()}  Bad Name\n// no\n{sha(1)}\n"
-    feed = read_feed(plain.encode(), "list")
-    assert [r.text.split(":")[2] for r in feed.records] == [f"list.{sha(1)[:12]}", "Bad_Name"]
+    feed, records = read_feed(plain.encode(), "list")
+    assert [r.text.split(":")[2] for r in records] == [f"list.{sha(1)[:12]}", "Bad_Name"]
     assert feed.source.licence == "MIT"
     headed = f"sha256,malware\n{sha(1)},Evil Name!\n"
-    (record,) = read_feed(headed.encode(), "x").records
+    _, (record,) = read_feed(headed.encode(), "x")
     assert record.text == f"{sha(1)}:*:x.Evil_Name:73"
-    (record,) = read_feed(f'"2026-11-28","{sha(5)}","?"\n'.encode(), "bare").records
+    _, (record,) = read_feed(f'"2026-11-28","{sha(5)}","?"\n'.encode(), "bare")
     assert record.text.startswith(sha(5))
 
 
@@ -104,11 +120,11 @@ def test_what_is_no_feed(text):
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
 def test_any_bytes_are_a_feed_or_refused(data):
     try:
-        feed = read_feed(data, "x")
+        _, records = read_feed(data, "x")
     except SourceRefused as error:
         require_words(error)
     else:
-        assert feed.records
+        assert records
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.text(max_size=20)), min_size=1, max_size=20))
@@ -120,8 +136,22 @@ def test_whatever_a_family_is_called_its_row_is_kept(rows):
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     for number, family in rows:
         writer.writerow([sha(number), " ".join(family.split())])
-    feed = read_feed(buffer.getvalue().encode("utf-8", "replace"), "x")
-    assert {r.text.split(":")[0] for r in feed.records} == {sha(number) for number, _ in rows}
+    _, records = read_feed(buffer.getvalue().encode("utf-8", "replace"), "x")
+    assert {r.text.split(":")[0] for r in records} == {sha(number) for number, _ in rows}
+
+
+def test_a_digest_that_comes_again_is_one_signature_whatever_its_family(site, tmp_path):
+    rows = "".join(f'"{sha(n % 3)}","Family{n % 5}"\n' for n in range(30))
+    site.content["feed.csv"] = b'# "sha256_hash","signature"\n' + rows.encode()
+    (row,) = fetch_source(digests_of(site), tmp_path)
+    assert row.signatures == 3
+    assert [p.value.name for p in read_portable(row.file)] == ["feed.Family0"] * 3
+
+
+def test_a_line_without_end_is_a_row_without_a_digest():
+    text = f"{sha(1)},a\n{sha(2)},{'x' * 300_000}\n{sha(3)},b\n"
+    feed, records = read_feed(text.encode(), "x")
+    assert ([r.text.partition(":")[0] for r in records], feed.skipped) == ([sha(1), sha(3)], 1)
 
 
 # --- rules --------------------------------------------------------------------------------
@@ -276,6 +306,17 @@ def test_whatever_fails_the_old_one_stays(site, tmp_path):
         fetch_source(digests_of(site), tmp_path)
     assert row.file.read_bytes() == before
     assert not [p for p in (tmp_path / ".sources.work").iterdir() if p.suffix == ".tdb"]
+
+
+def test_what_a_run_that_was_ended_left_behind_is_removed(site, tmp_path):
+    site.content["feed.csv"] = feed_of(1, 2, 3)
+    fetch_source(digests_of(site), tmp_path)
+    left = tmp_path / ".sources.work" / ".scratch-x"
+    (left / "members").mkdir(parents=True)
+    (left / "members" / "main.hsb").write_bytes(b"x")
+    (row,) = fetch_source(digests_of(site), tmp_path)
+    assert not row.changed
+    assert list((tmp_path / ".sources.work").iterdir()) == []
 
 
 def test_one_process_at_a_time(site, tmp_path):

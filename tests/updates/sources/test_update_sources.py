@@ -411,7 +411,7 @@ def keyed(monkeypatch):
 
     real = cvd.verify
     keys = {"header_key": TRUST.header, "info_key": TRUST.info}
-    monkeypatch.setattr(cvd, "verify", lambda data, name, **_: real(data, name, **keys))
+    monkeypatch.setattr(cvd, "verify", lambda file, name, **how: real(file, name, **how | keys))
     monkeypatch.setattr(update_sources, "Trust", lambda **kw: TRUST._replace(**kw))
     once = {"attempts": 1, "wait": 0.0}
     monkeypatch.setattr(update_sources, "Options", lambda *a, **kw: Options(*a, **once, **kw))

@@ -13,18 +13,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import io
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
 from tocsin.errors import VerificationError
 from tocsin.signatures.clamav.numbers import is_number
 
 HEADER_BYTES = 512
 MAGIC = b"ClamAV-VDB:"
+COPYING = "COPYING"
+MAX_MEMBERS = 10_000
 MAX_MEMBER_BYTES = 1 << 30
+MAX_TOTAL_BYTES = 1 << 32
+_PIECE = 1 << 18
+"""Bytes read at a time; an `.info` is smaller, and has to be."""
+_COPYING_BYTES = 4096
 
 
 class PublicKey(NamedTuple):
@@ -95,10 +99,35 @@ class Header(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One file inside."""
+    """One file inside.
+
+    Attributes:
+        name: of it.
+        size: in bytes.
+        sha256: of its content, lower-case hex.
+        start: where it begins in a file of all members' bytes, one after the other.
+    """
 
     name: str
-    data: bytes
+    size: int
+    sha256: str
+    start: int
+
+
+class Archive(NamedTuple):
+    """What is in a database archive.
+
+    Attributes:
+        header: of it.
+        members: the files inside, as they stand.
+        info: the first `.info` member, whole; empty when there is none.
+        copying: the beginning of the licence; empty when there is none.
+    """
+
+    header: Header
+    members: list[Member]
+    info: bytes
+    copying: bytes
 
 
 def parse_header(data: bytes, name: str) -> Header:
@@ -143,88 +172,139 @@ def made_at(path: Path) -> float | None:
 
 
 def verify(
-    data: bytes,
+    file: BinaryIO,
     name: str,
     *,
     header_key: PublicKey = HEADER_KEY,
     info_key: PublicKey = INFO_KEY,
-) -> tuple[Header, list[Member]]:
-    """Check a CVD (by name: a CLD when it ends in `.cld`) and return what is in it.
+    kept: BinaryIO | None = None,
+) -> Archive:
+    """Check a CVD (by name: a CLD when it ends in `.cld`), a piece at a time.
 
     Args:
-        data: the whole file.
+        file: the whole file, which can be read again and again.
         name: for messages, and to tell a CLD from a CVD.
         header_key: key of the header's signature.
         info_key: key of the `.info` member's signature.
+        kept: where the members' bytes are written one after the other; None to drop them.
 
     Raises:
         VerificationError: damaged, altered, or not signed by these keys.
+        OSError: a file cannot be read or written.
     """
-    header = parse_header(data, name)
+    header = _read_header(file, name)
     local = name.lower().endswith(".cld")
     if not local:
-        md5 = hashlib.md5(data[HEADER_BYTES:], usedforsecurity=False).digest()
+        state = hashlib.md5(usedforsecurity=False)
+        while piece := file.read(_PIECE):
+            state.update(piece)
+        md5 = state.digest()
         if md5.hex() != header.md5:
             raise VerificationError(f"{name}: MD5 does not fit the header; fetch the file again")
         if not hmac.compare_digest(_open_signature(header.signature, header_key, 16), md5):
             raise VerificationError(f"{name}: the digital signature is not ClamAV's")
-    members = list(_members(data[HEADER_BYTES:], name))
-    info = next((m for m in members if m.name.endswith(".info")), None)
-    if info is not None:
-        _verify_info(info, members, name, info_key)
+    archive = _unpacked(header, file, name, kept)
+    if archive.info:
+        _verify_info(archive, name, info_key)
     elif local:
         raise VerificationError(f"{name}: a .cld without .info cannot be verified")
-    return header, members
+    return archive
 
 
-def read_unsigned(data: bytes, name: str) -> tuple[Header, list[Member]]:
+def read_unsigned(file: BinaryIO, name: str, *, kept: BinaryIO | None = None) -> Archive:
     """What is in a `.cud`, which nobody signs.
+
+    Args:
+        file: the whole file.
+        name: for messages.
+        kept: where the members' bytes are written one after the other; None to drop them.
 
     Raises:
         VerificationError: damaged.
     """
-    return parse_header(data, name), list(_members(data[HEADER_BYTES:], name))
+    return _unpacked(_read_header(file, name), file, name, kept)
 
 
-def _members(archive: bytes, name: str) -> Iterator[Member]:
-    import tarfile  # the daemon asks for headers alone, and need not keep this
+def _read_header(file: BinaryIO, name: str) -> Header:
+    file.seek(0)
+    return parse_header(file.read(HEADER_BYTES), name)
 
+
+def _unpacked(header: Header, file: BinaryIO, name: str, kept: BinaryIO | None) -> Archive:
+    import gzip  # the daemon asks for headers alone, and need not keep these
+    import tarfile
+
+    members: list[Member] = []
+    info = copying = b""
+    start = 0
+    file.seek(HEADER_BYTES)
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(HEADER_BYTES)
+    plain: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if packed else file
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as tar:
-            for entry in tar:
-                if not entry.isreg():
+        # As a stream: nothing makes it go back and unpack from the beginning again.
+        with tarfile.open(fileobj=plain, mode="r|", bufsize=_PIECE) as tar:
+            for number, entry in enumerate(tar):
+                if number >= MAX_MEMBERS:
+                    raise VerificationError(f"{name}: more than {MAX_MEMBERS:,} files in it")
+                content = tar.extractfile(entry) if entry.isreg() else None
+                if content is None:
                     continue
                 if entry.size > MAX_MEMBER_BYTES:
                     raise VerificationError(f"{name}: member {entry.name} is larger than 1 GiB")
-                file = tar.extractfile(entry)
-                if file is not None:
-                    yield Member(entry.name, file.read())
+                if start + entry.size > MAX_TOTAL_BYTES:
+                    raise VerificationError(f"{name}: it unpacks to more than 4 GiB")
+                member, head = _kept(content, entry.name, start, kept)
+                start += member.size
+                if entry.name == COPYING and not copying:
+                    copying = head[:_COPYING_BYTES]
+                elif entry.name.endswith(".info") and not info:
+                    if member.size > len(head):
+                        raise VerificationError(f"{name}: {entry.name} is larger than any")
+                    info = head
+                members.append(member)
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not what is on it
         raise VerificationError(f"{name}: the archive inside is damaged: {error}") from error
     except Exception as error:  # zlib.error is not exported by tarfile and has no other base
         if type(error).__name__ != "error":
             raise
         raise VerificationError(f"{name}: the archive inside is damaged: {error}") from error
+    return Archive(header, members, info, copying)
 
 
-def _verify_info(info: Member, members: list[Member], name: str, key: PublicKey) -> None:
-    body, marker, signature = info.data.partition(b"DSIG:")
+def _kept(content: IO[bytes], name: str, start: int, kept: BinaryIO | None) -> tuple[Member, bytes]:
+    """Read a member to its end; gives it and its beginning."""
+    state = hashlib.sha256()
+    size, head = 0, b""
+    while piece := content.read(_PIECE):
+        head = head or piece
+        size += len(piece)
+        state.update(piece)
+        if kept is not None:
+            kept.write(piece)
+    return Member(name, size, state.hexdigest(), start), head
+
+
+def _verify_info(archive: Archive, name: str, key: PublicKey) -> None:
+    listing = next(m.name for m in archive.members if m.name.endswith(".info"))
+    body, marker, signature = archive.info.partition(b"DSIG:")
     if not marker:
-        raise VerificationError(f"{name}: {info.name} is not signed")
+        raise VerificationError(f"{name}: {listing} is not signed")
     if not pss_valid(body, signature.decode("latin-1").strip(), key):
-        raise VerificationError(f"{name}: the signature of {info.name} is not ClamAV's")
+        raise VerificationError(f"{name}: the signature of {listing} is not ClamAV's")
     stated: dict[str, tuple[int, str]] = {}
     for line in body.decode("latin-1").splitlines()[1:]:
         listed, _, rest = line.partition(":")
         size, _, digest = rest.partition(":")
         if is_number(size):
             stated[listed] = (int(size), digest)
-    for member in members:
-        if member.name in (info.name, "COPYING"):
+    for member in archive.members:
+        if member.name in (listing, COPYING):
             continue
-        actual = (len(member.data), hashlib.sha256(member.data).hexdigest())
-        if stated.get(member.name) != actual:
-            raise VerificationError(f"{name}: {member.name} is not what {info.name} states")
+        if stated.get(member.name) != (member.size, member.sha256):
+            raise VerificationError(f"{name}: {member.name} is not what {listing} states")
 
 
 def _signature_number(text: str) -> int:
@@ -248,7 +328,12 @@ _PSS_SALT_BYTES = 32
 
 
 def pss_valid(message: bytes, text: str, key: PublicKey) -> bool:
-    """Whether a text in ClamAV's alphabet signs a message: `.info` members and differences.
+    """Whether a text in ClamAV's alphabet signs a message: `.info` members and differences."""
+    return pss_digest_valid(hashlib.sha256(message).digest(), text, key)
+
+
+def pss_digest_valid(message_digest: bytes, text: str, key: PublicKey) -> bool:
+    """The same from the SHA-256 of the message.
 
     RSASSA-PSS with SHA-256 (RFC 8017, 9.1.2), except for one bit.
 
@@ -272,5 +357,5 @@ def pss_valid(message: bytes, text: str, key: PublicKey) -> bool:
     padding, marker, salt = bytes(block).partition(b"\x01")
     if padding.strip(b"\0") or not marker or len(salt) != _PSS_SALT_BYTES:
         return False
-    expected = hashlib.sha256(bytes(8) + hashlib.sha256(message).digest() + salt).digest()
+    expected = hashlib.sha256(bytes(8) + message_digest + salt).digest()
     return hmac.compare_digest(expected, digest)

@@ -5,6 +5,7 @@ Source: ClamAV manual, "File hash signatures".
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from tocsin.errors import SignatureError
@@ -18,6 +19,17 @@ ANY_SIZE_LEVEL = 73
 """A signature for any size must ask for at least this functionality level."""
 
 MAX_SIZE = 0xFFFFFFFF
+
+
+_HEX = r"([0-9A-Fa-f]{64}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40})"
+_NUMBER = r"[1-9][0-9]{0,8}"
+_NAME = r"([^:\r\n]+)"
+PLAIN_FILE = re.compile(
+    rf"^{_HEX}:({_NUMBER}|\*(?=:[^:\r\n]+:{ANY_SIZE_LEVEL}$)):{_NAME}(?::{ANY_SIZE_LEVEL})?$", re.M
+)
+"""Nearly all lines, of which `parse_file_digest` reads the same: digest, size and name."""
+PLAIN_SECTION = re.compile(rf"^({_NUMBER}):{_HEX}:{_NAME}$", re.M)
+"""The same for `parse_section_digest`: size, digest and name."""
 
 
 class Digest(NamedTuple):

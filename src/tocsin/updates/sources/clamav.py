@@ -8,24 +8,24 @@ in the place of the old one.
 
 from __future__ import annotations
 
-import hashlib
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from cryptography import x509
 
 from tocsin.errors import VerificationError
 from tocsin.signatures.clamav import cvd
-from tocsin.updates.sources.cdiff import apply_script, read_cdiff
+from tocsin.updates.sources.cdiff import apply_script, is_member_name, read_cdiff
 from tocsin.updates.sources.clamav_plan import MOST_VERSION, Announced, Step, plan_step
 from tocsin.updates.sources.clamav_root import official_roots
 from tocsin.updates.sources.clamsign import LARGEST as LARGEST_SIGN
 from tocsin.updates.sources.clamsign import verify_sign
-from tocsin.updates.sources.cld import build_cld
+from tocsin.updates.sources.cld import write_cld
 from tocsin.updates.sources.errors import (
     CoolDown,
     DifferenceError,
@@ -37,8 +37,10 @@ from tocsin.updates.sources.errors import (
     SourceUnreachable,
     SourceUntested,
 )
+from tocsin.updates.sources.files import copy_bytes, file_digest
 from tocsin.updates.sources.http import Http, http_date
 from tocsin.updates.sources.notices import Event, Notice, Say, silent
+from tocsin.updates.sources.partial import storage_error
 from tocsin.updates.sources.state import Entry, SourceFolder
 
 Test = Callable[[Path], int]
@@ -217,17 +219,23 @@ class ClamavSource:
 
     def _patch(self, name: str, server: str, here: _Here, target: int) -> Updated | None:
         """Go from version to version; None when the whole must be fetched instead."""
-        members = self._members(here)
-        if members is None:
-            return None
+        with self._folder.scratch() as scratch:
+            folder = scratch / "members"
+            folder.mkdir()
+            if not self._unpack(here, folder):
+                return None
+            return self._patched(name, server, here, target, folder)
+
+    def _patched(
+        self, name: str, server: str, here: _Here, target: int, folder: Path
+    ) -> Updated | None:
+        """The same on the members of the database, which are in a folder."""
         reached = here.header.version
         for version in range(reached + 1, target + 1):
             self._say(Notice(Event.PATCHING, name, version=version))
             try:
-                script = self._fetch_script(name, server, version)
-                if script is None:
+                if not self._apply(name, server, version, folder):
                     return None  # empty: the publisher wants the whole to be fetched
-                members = apply_script(members, script, f"{name}-{version}.cdiff")
             except SourceRefused as error:
                 self._say(Notice(Event.PATCH_FAILED, name, f"{name}.cvd", reason=str(error)))
                 return None
@@ -245,74 +253,71 @@ class ClamavSource:
         if reached < target:
             self._say(Notice(Event.PARTIAL, name, version=target, before=reached))
         file = f"{name}.cld"
+        made = folder.with_name(file)
         try:
-            data = build_cld(members, name, compress=self._options.compress)
-            header, _ = cvd.verify(data, file, info_key=self._options.trust.info)
-            if header.version != reached:
-                raise SourceRefused(f"{file}: version {header.version} instead of {reached}")
+            with made.open("w+b") as output:
+                write_cld(folder, name, output, compress=self._options.compress)
+                archive = cvd.verify(output, file, info_key=self._options.trust.info)
+            if archive.header.version != reached:
+                raise SourceRefused(f"{file}: version {archive.header.version}, not {reached}")
         except (VerificationError, SourceRefused) as error:
             self._say(Notice(Event.PATCH_FAILED, name, f"{name}.cvd", reason=str(error)))
             return None
-        licence = _licence(members.get("COPYING", b""))
-        return self._install(name, file, data, header, ("info", "cdiff"), server, licence)
+        return self._install(name, file, made, archive, ("info", "cdiff"), server)
 
-    def _members(self, here: _Here) -> dict[str, bytes] | None:
-        """What is in a database; None when it cannot be relied on."""
+    def _unpack(self, here: _Here, folder: Path) -> bool:
+        """Put what is in a database into a folder; False when it cannot be relied on."""
         trust = self._options.trust
-        try:
-            _, members = cvd.verify(
-                here.path.read_bytes(), here.path.name, header_key=trust.header, info_key=trust.info
-            )
-        except (VerificationError, OSError):
-            return None
-        return {member.name: member.data for member in members}
+        with tempfile.TemporaryFile(dir=folder.parent) as kept:
+            try:
+                with here.path.open("rb") as file:
+                    archive = cvd.verify(
+                        file, here.path.name, header_key=trust.header, info_key=trust.info,
+                        kept=kept,
+                    )  # fmt: skip
+            except VerificationError:
+                return False
+            for member in archive.members:
+                if not is_member_name(member.name):
+                    return False
+                kept.seek(member.start)
+                with (folder / member.name).open("wb") as output:
+                    copy_bytes(kept, output, member.size)
+        return True
 
-    def _fetch_script(self, name: str, server: str, version: int) -> bytes | None:
+    def _apply(self, name: str, server: str, version: int, folder: Path) -> bool:
+        """Carry out the difference that leads to a version; False when it is empty."""
         file = f"{name}-{version}.cdiff"
-        data = self._bytes(f"{server}/{file}", file, LARGEST_CDIFF)
-        if not data:
-            return None
-        signed = self._check_sign(data, server, file) is not None
-        difference = read_cdiff(data, file, key=None if signed else self._options.trust.cdiff)
-        if difference.version != version:
-            raise DifferenceError(f"{file}: leads to version {difference.version}")
-        return difference.script
+        path = self._fetched(f"{server}/{file}", file, LARGEST_CDIFF)
+        try:
+            with path.open("rb") as data, tempfile.TemporaryFile(dir=folder.parent) as script:
+                if not path.stat().st_size:
+                    return False
+                signed = self._check_sign(data, server, file) is not None
+                key = None if signed else self._options.trust.cdiff
+                reached = read_cdiff(data, script, file, key=key)
+                if reached != version:
+                    raise DifferenceError(f"{file}: leads to version {reached}")
+                apply_script(folder, script, file)
+                return True
+        finally:
+            with suppress(OSError):
+                path.unlink()
 
     # --- the whole --------------------------------------------------------------------
 
     def _whole(self, name: str, server: str, found: _Found, before: int) -> Updated:
-        url = f"{server}/{found.file}"
-        data = self._bytes(url, found.file, LARGEST_CVD)
-        trust = self._options.trust
+        path = self._fetched(f"{server}/{found.file}", found.file, LARGEST_CVD)
         try:
-            header, members = cvd.verify(
-                data, found.file, header_key=trust.header, info_key=trust.info
-            )
-        except VerificationError as error:
-            raise SourceRefused(str(error)) from error
-        if header.version > MOST_VERSION:
-            raise SourceRefused(f"{found.file}: there is no version {header.version}")
-        if header.version <= before:
-            raise SourceOlder(
-                f"{found.file}: the server's copy has version {header.version} and {before} is "
-                f"here, where {found.version} was announced",
-                header.version,
-            )
-        _require_signed_version(header, members, found.file)
-        sign: bytes | None = None
-        verified = ["info"]
-        if found.file.endswith(".cvd"):
-            verified.insert(0, "header")
-            file = f"{name}-{header.version}.cvd"
-            sign = self._check_sign(data, server, file)
-            if sign is not None:
-                verified.append("sign")
-            elif trust.require_sign:
-                raise SourceRefused(f"{found.file}: the server has no {file}.sign for it")
-        licence = _licence(next((m.data for m in members if m.name == "COPYING"), b""))
-        del members
-        done = self._install(name, found.file, data, header, tuple(verified), server, licence, sign)
-        if header.version >= found.version or not self._options.scripted:
+            with path.open("rb") as data:
+                archive, verified, sign = self._checked(name, server, found, before, data)
+            done = self._install(name, found.file, path, archive, verified, server, sign)
+        except OSError as error:
+            raise storage_error(error, path) from error
+        finally:
+            with suppress(OSError):
+                path.unlink()
+        if archive.header.version >= found.version or not self._options.scripted:
             return done
         here = find_database(self._folder.folder, name)  # the CDN's copy lags behind the record
         assert here is not None
@@ -320,20 +325,52 @@ class ClamavSource:
             return self._patch(name, server, here, found.version) or done
         return done
 
-    def _bytes(self, url: str, name: str, largest: int) -> bytes:
+    def _checked(
+        self, name: str, server: str, found: _Found, before: int, data: BinaryIO
+    ) -> tuple[cvd.Archive, tuple[str, ...], bytes | None]:
+        """What is in a database that came whole, what signs it, and its `.sign`."""
+        trust = self._options.trust
+        try:
+            archive = cvd.verify(data, found.file, header_key=trust.header, info_key=trust.info)
+        except VerificationError as error:
+            raise SourceRefused(str(error)) from error
+        version = archive.header.version
+        if version > MOST_VERSION:
+            raise SourceRefused(f"{found.file}: there is no version {version}")
+        if version <= before:
+            raise SourceOlder(
+                f"{found.file}: the server's copy has version {version} and {before} is "
+                f"here, where {found.version} was announced",
+                version,
+            )
+        _require_signed_version(archive, found.file)
+        if not found.file.endswith(".cvd"):
+            return archive, ("info",), None
+        file = f"{name}-{version}.cvd"
+        sign = self._check_sign(data, server, file)
+        if sign is None and trust.require_sign:
+            raise SourceRefused(f"{found.file}: the server has no {file}.sign for it")
+        return archive, ("header", "info") + (("sign",) if sign is not None else ()), sign
+
+    def _fetched(self, url: str, name: str, largest: int) -> Path:
+        """A file that came, in the working folder; the caller removes it."""
         fetched = self._http.fetch(url, name, largest=largest)
         assert fetched is not None  # nothing was said that it could be unchanged from
+        return fetched.path
+
+    def _bytes(self, url: str, name: str, largest: int) -> bytes:
+        path = self._fetched(url, name, largest)
         try:
-            return fetched.path.read_bytes()
+            return path.read_bytes()
         except OSError as error:
-            raise SourceStorage(f"{fetched.path}: cannot be read: {error.strerror}") from error
+            raise SourceStorage(f"{path}: cannot be read: {error.strerror}") from error
         finally:
             with suppress(OSError):
-                fetched.path.unlink()
+                path.unlink()
 
     # --- detached signatures ----------------------------------------------------------
 
-    def _check_sign(self, data: bytes, server: str, file: str) -> bytes | None:
+    def _check_sign(self, data: BinaryIO, server: str, file: str) -> bytes | None:
         """The detached signature of a file, checked; None when none is published."""
         if not self._signs_published and file.endswith(".cdiff"):
             return None
@@ -363,8 +400,8 @@ class ClamavSource:
         demanded = self._options.trust.require_sign and here.path.suffix == ".cvd"
         if not demanded or (self._folder.folder / f"{file}.sign").exists():
             return
-        with suppress(SourceMissing, SourceUnreachable):
-            sign = self._check_sign(here.path.read_bytes(), server, file)
+        with suppress(SourceMissing, SourceUnreachable), here.path.open("rb") as data:
+            sign = self._check_sign(data, server, file)
             if sign is not None:
                 self._keep_sign(name, f"{file}.sign", sign)
 
@@ -374,15 +411,16 @@ class ClamavSource:
         self,
         name: str,
         file: str,
-        data: bytes,
-        header: cvd.Header,
+        made: Path,
+        archive: cvd.Archive,
         verified: tuple[str, ...],
         server: str,
-        licence: str,
         sign: bytes | None = None,
     ) -> Updated:
-        candidate = self._folder.candidate(file, data)
+        header = archive.header
+        candidate = self._folder.taken(made, file)
         try:
+            sha256, size = file_digest(candidate)
             if self._test is not None:
                 self._say(Notice(Event.TESTING, name, str(candidate)))
                 self._test(candidate)
@@ -397,13 +435,13 @@ class ClamavSource:
                 kind="clamav",
                 url=f"{server}/{name}.cvd",
                 file=file,
-                sha256=hashlib.sha256(data).hexdigest(),
-                size=len(data),
+                sha256=sha256,
+                size=size,
                 signatures=header.signatures,
                 fetched=datetime.now(UTC),
                 version=str(header.version),
                 author=header.builder,
-                licence=licence,
+                licence=_licence(archive.copying),
                 verified=verified,
             ),
         )
@@ -459,13 +497,13 @@ def _header(data: bytes, file: str) -> cvd.Header:
         raise SourceRefused(str(error)) from error
 
 
-def _require_signed_version(header: cvd.Header, members: list[cvd.Member], file: str) -> None:
+def _require_signed_version(archive: cvd.Archive, file: str) -> None:
     """The signature of a CVD does not cover its header, so a mirror could call an old one new.
 
     The `.info` inside is signed with the version, and must agree.
     """
-    info = next((m.data for m in members if m.name.endswith(".info")), b"")
-    stated = _header(info.partition(b"\n")[0].ljust(cvd.HEADER_BYTES), f"{file}: .info")
+    header = archive.header
+    stated = _header(archive.info.partition(b"\n")[0].ljust(cvd.HEADER_BYTES), f"{file}: .info")
     if stated._replace(md5="", signature="") != header._replace(md5="", signature=""):
         raise SourceRefused(
             f"{file}: the header says version {header.version} of {header.built}, and the signed "

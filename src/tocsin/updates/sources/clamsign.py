@@ -16,7 +16,7 @@ import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -28,6 +28,7 @@ from tocsin.updates.sources.errors import SourceRefused, SourceStorage
 
 FIRST_LINE = "#clamsign-1.0"
 LARGEST = 1 << 20
+_PIECE = 1 << 18
 _MOST_LINES = 64
 _LONGEST_CHAIN = 6
 _MOST_ROOTS = 100
@@ -67,6 +68,24 @@ class Signer(NamedTuple):
     root: str
 
 
+class _Signed:
+    """A file that may have been signed; each of its digests is taken once, a piece at a time."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digests: dict[str, bytes] = {}
+
+    def digest(self, algorithm: hashes.HashAlgorithm) -> bytes:
+        """Its digest."""
+        if algorithm.name not in self._digests:
+            state = hashes.Hash(algorithm)
+            self._file.seek(0)
+            while piece := self._file.read(_PIECE):
+                state.update(piece)
+            self._digests[algorithm.name] = state.finalize()
+        return self._digests[algorithm.name]
+
+
 def read_roots(folder: Path) -> list[x509.Certificate]:
     """The certificates of a folder, files `*.crt` and `*.pem`.
 
@@ -86,7 +105,7 @@ def read_roots(folder: Path) -> list[x509.Certificate]:
 
 
 def verify_sign(
-    data: bytes,
+    data: BinaryIO,
     sign: bytes,
     name: str,
     roots: Sequence[x509.Certificate],
@@ -111,12 +130,13 @@ def verify_sign(
     if not lines or lines[0].strip() != FIRST_LINE:
         raise SourceRefused(f"{name}: the .sign does not begin with {FIRST_LINE}")
     why = "it holds no signature of a known form"
+    signed = _Signed(data)
     for line in lines[1:]:
         envelope = _envelope(line.strip())
         if envelope is None:
             continue
         try:
-            return _verified(data, envelope, roots, now or datetime.now(UTC))
+            return _verified(signed, envelope, roots, now or datetime.now(UTC))
         except _FAULTS as error:
             why = str(error) or "a signature does not fit"
     raise SourceRefused(f"{name}: the .sign does not vouch for this file: {why}")
@@ -134,7 +154,7 @@ def _envelope(line: str) -> bytes | None:
 
 
 def _verified(
-    data: bytes, envelope: bytes, roots: Sequence[x509.Certificate], now: datetime
+    signed_file: _Signed, envelope: bytes, roots: Sequence[x509.Certificate], now: datetime
 ) -> Signer:
     outer = der.read_der(envelope).children()
     if outer[0].content != _SIGNED_DATA or outer[1].tag != 0xA0:
@@ -152,7 +172,7 @@ def _verified(
     why: Exception = der.NotDer("nobody signed it")
     for info in signed[-1].children():
         try:
-            certificate = _checked(data, info.children(), [*certificates, *roots])
+            certificate = _checked(signed_file, info.children(), [*certificates, *roots])
             return Signer(_common_name(certificate), _root(certificate, certificates, roots, now))
         except _FAULTS as error:
             why = error
@@ -160,7 +180,7 @@ def _verified(
 
 
 def _checked(
-    data: bytes, info: list[der.Element], certificates: Sequence[x509.Certificate]
+    signed_file: _Signed, info: list[der.Element], certificates: Sequence[x509.Certificate]
 ) -> x509.Certificate:
     """The certificate with whose key the file was signed (RFC 5652, section 5.6)."""
     issuer, serial = info[1].children()
@@ -178,13 +198,11 @@ def _checked(
     digest = _DIGESTS.get(info[2].children()[0].content)
     if digest is None or info[3].tag != 0xA0:
         raise der.NotDer("it is not signed as ClamAV signs (SHA-2, signed attributes)")
-    state = hashes.Hash(digest)
-    state.update(data)
     attributes = _attributes(info[3])
     if attributes.get(_CONTENT_TYPE) != der.Element(der.OID, _DATA, b"\x06\x09" + _DATA):
         raise der.NotDer("it signs something else than a file")
     stated = attributes.get(_MESSAGE_DIGEST)
-    if stated is None or not hmac.compare_digest(stated.content, state.finalize()):
+    if stated is None or not hmac.compare_digest(stated.content, signed_file.digest(digest)):
         raise der.NotDer("the file is not the one that was signed")
     message = bytes([der.SET]) + info[3].whole[1:]  # section 5.4: as a SET, not as [0]
     _check_key(certificate, info[4].children()[0].content, info[5].content, message, digest)

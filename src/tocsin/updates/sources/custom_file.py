@@ -6,7 +6,6 @@ load, and that it must not have lost most of what was in it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from contextlib import suppress
@@ -16,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tocsin.errors import UsageError, VerificationError
 from tocsin.signatures.clamav import cvd
-from tocsin.signatures.languages import is_source_name
+from tocsin.signatures.languages import ARCHIVES, is_source_name
 from tocsin.updates.sources.clamav import Test, Trust
 from tocsin.updates.sources.errors import (
     SourceMissing,
@@ -25,12 +24,15 @@ from tocsin.updates.sources.errors import (
     SourceStorage,
     SourceTooLarge,
 )
+from tocsin.updates.sources.files import bounded_lines, copy_within, file_digest
 from tocsin.updates.sources.http import Http
 from tocsin.updates.sources.notices import Event, Notice, Say, silent
-from tocsin.updates.sources.partial import Validators
+from tocsin.updates.sources.partial import Validators, storage_error
 from tocsin.updates.sources.state import Entry, SourceFolder, require_file_name
 
 LARGEST = 1 << 29
+_LINE_HEAD = 1 << 16
+"""Bytes of a line that are looked at when lines are counted."""
 _MANY = 100
 """Signatures from which losing more than half of them is suspicious."""
 
@@ -84,29 +86,27 @@ def fetch_file(
     name = file_name(url)
     before = held.entry(name)
     known = before.validators if before and before.url == url else None
-    came = _copied(url, known) if url.startswith("file:") else _downloaded(url, name, http, known)
-    digest = hashlib.sha256(came[0]).hexdigest() if came else ""
+    local = url.startswith("file:")
+    came = _copied(url, held, name, known) if local else _downloaded(url, name, http, known)
+    digest, size = file_digest(came[0]) if came else ("", 0)
     if came is None or (before and known and before.sha256 == digest):
+        if came is not None:
+            _dropped(came[0])
         say(Notice(Event.UP_TO_DATE, name, name))
         return False
-    data, validators = came
-    count = _counted(data, name, trust or Trust())
-    many = before is not None and before.signatures >= _MANY
-    if before and many and not allow_shrink and count < before.signatures / 2:
-        raise SourceShrunk(
-            f"{name}: {count:,} signatures where there were {before.signatures:,}; look why, and "
-            "say --allow-shrink if it is right"
-        )
-    candidate = held.candidate(name, data)
+    path, validators = came
     try:
+        count = _counted(path, name, trust or Trust())
+        _require_most(name, before, count, allow_shrink)
+        candidate = held.taken(path, name)
         if test is not None:
             say(Notice(Event.TESTING, name, str(candidate)))
             test(candidate)
             say(Notice(Event.TESTED, name, str(candidate)))
         held.install(candidate)
     finally:
-        with suppress(OSError):
-            candidate.unlink(missing_ok=True)
+        _dropped(path)
+        _dropped(held.work / name)
     held.record(
         name,
         Entry(
@@ -114,7 +114,7 @@ def fetch_file(
             url=url,
             file=name,
             sha256=digest,
-            size=len(data),
+            size=size,
             signatures=count,
             fetched=datetime.now(UTC),
             etag=validators.etag,
@@ -125,50 +125,72 @@ def fetch_file(
     return True
 
 
+def _require_most(name: str, before: Entry | None, count: int, allow_shrink: bool) -> None:
+    many = before is not None and before.signatures >= _MANY
+    if before and many and not allow_shrink and count < before.signatures / 2:
+        raise SourceShrunk(
+            f"{name}: {count:,} signatures where there were {before.signatures:,}; look why, and "
+            "say --allow-shrink if it is right"
+        )
+
+
+def _dropped(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
 def _downloaded(
     url: str, name: str, http: Http, known: Validators | None
-) -> tuple[bytes, Validators] | None:
+) -> tuple[Path, Validators] | None:
     fetched = http.fetch(url, name, validators=known, largest=LARGEST)
-    if fetched is None:
-        return None
-    try:
-        return fetched.path.read_bytes(), fetched.validators
-    except OSError as error:
-        raise SourceStorage(f"{fetched.path}: cannot be read: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            fetched.path.unlink()
+    return None if fetched is None else (fetched.path, fetched.validators)
 
 
-def _copied(url: str, known: Validators | None) -> tuple[bytes, Validators] | None:
+def _copied(
+    url: str, held: SourceFolder, name: str, known: Validators | None
+) -> tuple[Path, Validators] | None:
     """A file of this machine; its time and size say whether it has changed."""
     path = Path(unquote(urlsplit(url).path))
+    copy = held.work / f"{name}.copy"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise SourceMissing(f"{path}: not a file")
-            validators = Validators("", f"{status.st_mtime_ns}:{status.st_size}")
-            if validators == known:
-                return None
-            data = file.read(LARGEST + 1)
+        file = open(descriptor, "rb")  # noqa: SIM115
     except OSError as error:
         raise SourceMissing(f"{path}: {error.strerror}") from error
-    if len(data) > LARGEST:
-        raise SourceTooLarge(f"{path}: more than the {LARGEST:,} bytes that are taken")
-    return data, validators
+    with file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceMissing(f"{path}: not a file")
+        validators = Validators("", f"{status.st_mtime_ns}:{status.st_size}")
+        if validators == known:
+            return None
+        try:
+            with copy.open("wb") as target:
+                copy_within(file, target, LARGEST, str(path))
+        except OSError as error:
+            _dropped(copy)
+            raise storage_error(error, copy) from error
+        except SourceTooLarge:
+            _dropped(copy)
+            raise
+    return copy, validators
 
 
-def _counted(data: bytes, name: str, trust: Trust) -> int:
+def _counted(path: Path, name: str, trust: Trust) -> int:
     """How many signatures a file has; of an archive as its header says, once it is verified."""
-    if not data:
-        raise SourceRefused(f"{name}: it is empty")
-    if not name.lower().endswith((".cvd", ".cld", ".cud")):
-        return sum(1 for line in data.splitlines() if line.strip() and not line.startswith(b"#"))
+    ending = Path(name).suffix.lower()
     try:
-        if name.lower().endswith(".cud"):
-            return cvd.read_unsigned(data, name)[0].signatures
-        return cvd.verify(data, name, header_key=trust.header, info_key=trust.info)[0].signatures
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise SourceRefused(f"{name}: it is empty")
+            if ending not in ARCHIVES:
+                lines = bounded_lines(file, _LINE_HEAD)
+                return sum(1 for line in lines if line.strip() and not line.startswith(b"#"))
+            if ending == ".cud":
+                return cvd.read_unsigned(file, name).header.signatures
+            keys = trust.header, trust.info
+            return cvd.verify(file, name, header_key=keys[0], info_key=keys[1]).header.signatures
     except VerificationError as error:
         raise SourceRefused(str(error)) from error
+    except OSError as error:
+        raise storage_error(error, path) from error

@@ -10,17 +10,18 @@ Source: the exports of MalwareBazaar and URLhaus, as their pages describe them.
 
 from __future__ import annotations
 
+import codecs
 import csv
-import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
 
 from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.digests import ALGORITHMS, ANY_SIZE_LEVEL
 from tocsin.signatures.digest_lists import looks_like_digest_list, parse_list_line
 from tocsin.signatures.records import Kind, Record, Source
 from tocsin.updates.sources.errors import SourceRefused, SourceTooLarge
+from tocsin.updates.sources.files import bounded_lines, stream_digest
 
 MOST_ROWS = 20_000_000
 _LONGEST_LINE = 100_000
@@ -33,21 +34,8 @@ _VERSION = re.compile(r"(?:last updated?|generated|version|date)\s*:\s*(.{4,60})
 _LICENCE = re.compile(
     r"(?:licen[cs]e|spdx-license-identifier|terms of use)\s*[:=]\s*(.{2,120})", re.I
 )
-_HEAD_BYTES = 16_384
-
-
-class Feed(NamedTuple):
-    """What a feed says.
-
-    Attributes:
-        records: one a digest, each digest once.
-        skipped: rows without one.
-        source: where they came from, with what the feed states of itself.
-    """
-
-    records: list[Record]
-    skipped: int
-    source: Source
+_HEAD_CHARACTERS = 16_384
+_LIST_HEAD = 1 << 16
 
 
 class _Columns(NamedTuple):
@@ -57,75 +45,108 @@ class _Columns(NamedTuple):
     families: tuple[int, ...]
 
 
-def read_feed(data: bytes, name: str, *, author: str = "", licence: str = "") -> Feed:
-    """Read a feed.
+class Feed:
+    """A feed that is read row by row.
 
     Args:
-        data: the whole file, not packed.
+        file: the whole of it, not packed.
         name: of the feed; detections without a family are called after it.
         author: who makes it, where the feed does not say.
         licence: its licence, where the feed does not say.
 
+    Attributes:
+        source: where the records came from, with what the feed states of itself.
+        skipped: rows without a digest, of those that were read.
+
     Raises:
-        SourceTooLarge: more rows than any feed has.
-        SourceRefused: no digest in it, or mostly something else.
+        OSError: it cannot be read.
     """
-    text = data.decode("utf-8-sig", "replace")
-    stated_version, stated_licence = _stated(text[:_HEAD_BYTES])
-    source = Source(
-        name,
-        hashlib.sha256(data).hexdigest(),
-        author,
-        stated_licence or licence,
-        version=stated_version,
-    )
-    plain = looks_like_digest_list(text[: 1 << 16]) and "," not in _first_row(text)
-    rows = _plain_rows(text, name) if plain else _csv_rows(text, name)
-    found: dict[str, str] = {}
-    skipped = 0
-    for number, (digest, signature) in enumerate(rows):
-        if number >= MOST_ROWS:
-            raise SourceTooLarge(f"{name}: more than {MOST_ROWS:,} rows")
-        if digest:
-            found.setdefault(digest, signature)
-        else:
-            skipped += 1
-    if not found or skipped > len(found):
-        raise SourceRefused(
-            f"{name}: {len(found):,} digests and {skipped:,} rows without one; this is no feed of "
-            "digests"
-        )
-    records = [Record(Kind.FILE_DIGEST, text, source) for text in found.values()]
-    return Feed(records, skipped, source)
+
+    def __init__(self, file: BinaryIO, name: str, *, author: str = "", licence: str = "") -> None:
+        self._file = file
+        sha256 = stream_digest(file)
+        file.seek(0)
+        head = file.read(_LIST_HEAD).decode("utf-8-sig", "replace")
+        version, stated = _stated(head[:_HEAD_CHARACTERS])
+        self.source = Source(name, sha256, author, stated or licence, version=version)
+        self.skipped = 0
+        self._plain = looks_like_digest_list(head) and "," not in _first_row(head)
+
+    def records(self) -> Iterator[Record]:
+        """One a row with a digest, in their order; a digest may come again.
+
+        Raises:
+            SourceTooLarge: more rows than any feed has.
+        """
+        name = self.source.name
+        lines = self._lines()
+        rows = _plain_rows(lines, name) if self._plain else _csv_rows(lines, name)
+        self.skipped = 0
+        for number, signature in enumerate(rows):
+            if number >= MOST_ROWS:
+                raise SourceTooLarge(f"{name}: more than {MOST_ROWS:,} rows")
+            if signature:
+                yield Record(Kind.FILE_DIGEST, signature, self.source)
+            else:
+                self.skipped += 1
+
+    def require_digests(self, found: int) -> None:
+        """Whether it is a feed, once all of it was read.
+
+        Args:
+            found: how many digests are in it.
+
+        Raises:
+            SourceRefused: no digest in it, or mostly something else.
+        """
+        if not found or self.skipped > found:
+            raise SourceRefused(
+                f"{self.source.name}: {found:,} digests and {self.skipped:,} rows without one; "
+                "this is no feed of digests"
+            )
+
+    def _lines(self) -> Iterator[str]:
+        """Lines without the blanks around them; of one that is too long nothing is a digest."""
+        lines = bounded_lines(self._file, _LONGEST_LINE + 1)
+        for number, line in enumerate(lines):
+            text = line if number else line.removeprefix(codecs.BOM_UTF8)
+            yield text.decode("utf-8", "replace").strip()
 
 
-def _plain_rows(text: str, name: str) -> Iterator[tuple[str, str]]:
-    """Digest and signature of each line; both empty where there is none."""
-    for line in _lines(text):
+def digest_of(line: bytes) -> bytes:
+    """What makes two lines of a database the same signature in a feed: their digest."""
+    return line.partition(b":")[0]
+
+
+def _plain_rows(lines: Iterable[str], name: str) -> Iterator[str]:
+    """The signature of each line; empty where there is none."""
+    for line in lines:
         if line and not line.startswith(("#", "//", ";")):
             try:
-                signature = parse_list_line(line, name)
+                yield parse_list_line(line, name) if len(line) <= _LONGEST_LINE else ""
             except SignatureError:
-                yield "", ""
-            else:
-                yield signature.partition(":")[0], signature
+                yield ""
 
 
-def _csv_rows(text: str, name: str) -> Iterator[tuple[str, str]]:
+def _csv_rows(lines: Iterable[str], name: str) -> Iterator[str]:
     columns: _Columns | None = None
-    for line in _lines(text):
+    called = _UNFIT.sub("_", name)
+    for line in lines:
         if not line:
             continue
         if line.startswith("#"):
             columns = _named_columns(_fields(line.lstrip("# "))) or columns
             continue
         fields = _fields(line)
+        digest = _digest(fields, columns)
+        if digest:
+            yield _signature(digest, _family(fields, columns), called)
+            continue
         named = _named_columns(fields)
         if named is not None and not any(map(_DIGEST.match, fields)):
             columns = named
-            continue
-        digest = _digest(fields, columns)
-        yield digest, _signature(digest, _family(fields, columns), name) if digest else ""
+        else:
+            yield ""
 
 
 def _fields(line: str) -> list[str]:
@@ -157,30 +178,21 @@ def _family(fields: Sequence[str], columns: _Columns | None) -> str:
     return ""
 
 
-def _signature(digest: str, family: str, name: str) -> str:
+def _signature(digest: str, family: str, feed: str) -> str:
     assert len(digest) in ALGORITHMS
     called = _UNFIT.sub("_", family[:80]).strip("_") or digest[:12]
-    return f"{digest}:*:{_UNFIT.sub('_', name)}.{called}:{ANY_SIZE_LEVEL}"
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Lines one after the other, without the blanks around them."""
-    place = 0
-    while place < len(text):
-        end = text.find("\n", place)
-        end = len(text) if end < 0 else end
-        yield text[place:end].strip()
-        place = end + 1
+    return f"{digest}:*:{feed}.{called}:{ANY_SIZE_LEVEL}"
 
 
 def _first_row(text: str) -> str:
-    return next((line for line in _lines(text) if line and not line.startswith("#")), "")
+    lines = map(str.strip, text.split("\n"))
+    return next((line for line in lines if line and not line.startswith("#")), "")
 
 
 def _stated(head: str) -> tuple[str, str]:
     """Version and licence that comments at the beginning state."""
     version = licence = ""
-    for line in _lines(head):
+    for line in map(str.strip, head.split("\n")):
         if line and not line.startswith("#"):
             break
         plain = line.strip("# \t")

@@ -6,36 +6,36 @@ where they came from; ClamAV's archives are kept as they are, since they prove t
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
-from tocsin.database.portable import build_portable
+from tocsin.database.portable_write import Identity, write_portable
+from tocsin.errors import DatabaseError
 from tocsin.signatures.records import Record
 from tocsin.updates.sources.catalogue import Kind, SourceSpec
 from tocsin.updates.sources.clamav import ClamavSource, Options, Test
 from tocsin.updates.sources.clamav_plan import STANDARD, Announced, read_record
-from tocsin.updates.sources.digest_feeds import read_feed
+from tocsin.updates.sources.digest_feeds import Feed, digest_of
 from tocsin.updates.sources.dns import Address, query_txt
 from tocsin.updates.sources.errors import (
     CoolDown,
     SourceError,
-    SourceRefused,
     SourceShrunk,
     SourceStorage,
     SourceUnreachable,
 )
+from tocsin.updates.sources.files import file_digest
 from tocsin.updates.sources.http import USER_AGENT, Fetched, Http, Limits, Progress, Proxy
 from tocsin.updates.sources.notices import Event, Notice, Say, silent
 from tocsin.updates.sources.partial import storage_error
 from tocsin.updates.sources.server_key import ServerKey
 from tocsin.updates.sources.state import AllPauses, Entry, SourceFolder
 from tocsin.updates.sources.yara_archive import read_archive
-from tocsin.updates.sources.zip_members import is_zip, read_members
+from tocsin.updates.sources.zip_members import is_zip, unpack_one
 from tocsin.updates.throttle import Throttle
 
 DNS_RECORD = "current.cvd.clamav.net"
@@ -205,19 +205,23 @@ def _one_file(
     if fetched is None:
         assert before is not None
         return _unchanged(spec, held, before, say)
-    data = _taken(fetched)
-    digest = hashlib.sha256(data).hexdigest()
-    if before is not None and known is not None and before.sha256 == digest:
-        entry = _stamped(before, fetched)
-        held.record(spec.name, entry)
-        return _unchanged(spec, held, entry, say)
-    records, count, skipped, version, licence = _read(spec, data)
-    if before and not wishes.allow_shrink and count < before.signatures / 2:
-        raise SourceShrunk(
-            f"{spec.name}: {count:,} signatures where there were {before.signatures:,}; look why, "
-            "and say --allow-shrink if it is right"
-        )
-    candidate = held.candidate(f"{spec.name}.tdb", build_portable(records))
+    try:
+        digest, size = file_digest(fetched.path)
+        if before is not None and known is not None and before.sha256 == digest:
+            entry = _stamped(before, fetched)
+            held.record(spec.name, entry)
+            return _unchanged(spec, held, entry, say)
+        with held.scratch() as scratch:
+            made = _made(spec, fetched.path, scratch)
+            if before and not wishes.allow_shrink and made.signatures < before.signatures / 2:
+                raise SourceShrunk(
+                    f"{spec.name}: {made.signatures:,} signatures where there were "
+                    f"{before.signatures:,}; look why, and say --allow-shrink if it is right"
+                )
+            candidate = held.taken(made.path, f"{spec.name}.tdb")
+    finally:
+        with suppress(OSError):
+            fetched.path.unlink()
     try:
         if test is not None:
             say(Notice(Event.TESTING, spec.name, str(candidate)))
@@ -234,43 +238,75 @@ def _one_file(
             url=spec.url,
             file=path.name,
             sha256=digest,
-            size=len(data),
-            signatures=count,
+            size=size,
+            signatures=made.signatures,
             fetched=datetime.now(UTC),
-            version=version,
+            version=made.version,
             author=spec.author,
-            licence=licence,
+            licence=made.licence,
             etag=fetched.validators.etag,
             modified=fetched.validators.modified,
         ),
     )
-    say(Notice(Event.UPDATED, spec.name, path.name, signatures=count))
-    return Brought(spec.name, path, version, count, changed=True, skipped=skipped)
+    say(Notice(Event.UPDATED, spec.name, path.name, signatures=made.signatures))
+    count, left_out = made.signatures, made.skipped
+    return Brought(spec.name, path, made.version, count, changed=True, skipped=left_out)
 
 
-def _read(spec: SourceSpec, data: bytes) -> tuple[list[Record], int, int, str, str]:
-    """Records, how many signatures they are, how many were left out, version and licence."""
-    if spec.kind is Kind.YARA:
-        rules = read_archive(data, spec.name, author=spec.author, licence=spec.licence)
-        return rules.records, rules.rules, rules.left_out, rules.version, rules.licence
-    if is_zip(data):
-        members = read_members(data, spec.name, lambda name: name.endswith((".csv", ".txt")))
-        if len(members) != 1:
-            raise SourceRefused(f"{spec.name}: {len(members)} lists in the archive instead of one")
-        (data,) = members.values()
-    feed = read_feed(data, spec.name, author=spec.author, licence=spec.licence)
-    source = feed.source
-    return feed.records, len(feed.records), feed.skipped, source.version, source.licence
+class _Made(NamedTuple):
+    """A local database that was made of what came.
+
+    Attributes:
+        path: of it.
+        signatures: how many are in it.
+        skipped: what was left out.
+        version: as the source states it, or empty.
+        licence: as the source states it, or as it was given.
+    """
+
+    path: Path
+    signatures: int
+    skipped: int
+    version: str
+    licence: str
 
 
-def _taken(fetched: Fetched) -> bytes:
+def _made(spec: SourceSpec, came: Path, scratch: Path) -> _Made:
+    """Make a local database.
+
+    Args:
+        spec: the source.
+        came: the file that was fetched.
+        scratch: an empty folder to write into.
+    """
+    path = scratch / "made.tdb"
+    with came.open("rb") as file:
+        if spec.kind is Kind.YARA:
+            rules = read_archive(file, spec.name, author=spec.author, licence=spec.licence)
+            _written(rules.records, path)
+            return _Made(path, rules.rules, rules.left_out, rules.version, rules.licence)
+        if not is_zip(file):
+            return _made_of_feed(spec, file, path)
+        with (scratch / "list").open("w+b") as member:
+            unpack_one(file, spec.name, lambda name: name.endswith((".csv", ".txt")), member)
+            return _made_of_feed(spec, member, path)
+
+
+def _made_of_feed(spec: SourceSpec, file: BinaryIO, path: Path) -> _Made:
+    feed = Feed(file, spec.name, author=spec.author, licence=spec.licence)
+    count = _written(feed.records(), path, digest_of)
+    feed.require_digests(count)
+    return _Made(path, count, feed.skipped, feed.source.version, feed.source.licence)
+
+
+def _written(records: Iterable[Record], path: Path, identity: Identity | None = None) -> int:
+    """Write a database; gives how many records are in it."""
     try:
-        return fetched.path.read_bytes()
-    except OSError as error:
-        raise storage_error(error, fetched.path) from error
-    finally:
-        with suppress(OSError):
-            fetched.path.unlink()
+        return sum(write_portable(records, path, identity=identity).counts.values())
+    except DatabaseError as error:
+        if isinstance(error.__cause__, OSError):
+            raise storage_error(error.__cause__, path) from error
+        raise
 
 
 def _stamped(entry: Entry, fetched: Fetched) -> Entry:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
 import msgspec
 
 from tocsin.database.write import replace_file
+from tocsin.durable import sync_file, sync_folder
 from tocsin.errors import DatabaseError
 from tocsin.updates.sources.errors import SourceBusy, SourceStorage
 from tocsin.updates.sources.partial import Validators, storage_error
@@ -172,7 +175,9 @@ class SourceFolder:
         for path in self.work.iterdir():
             part = path.name.endswith((".part", ".part.json"))
             with suppress(OSError):
-                if not part or path.lstat().st_mtime < oldest:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif not part or path.lstat().st_mtime < oldest:
                     path.unlink()
 
     def entry(self, name: str) -> Entry | None:
@@ -218,11 +223,42 @@ class SourceFolder:
         try:
             replace_file(path, data)
         except DatabaseError as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError):
-                raise storage_error(cause, path) from error
-            raise SourceStorage(str(error)) from error
+            raise _storage(error, path) from error
         return path
+
+    def taken(self, path: Path, name: str) -> Path:
+        """Have a file of the working folder be one that is to be tested, whole and on disk.
+
+        Args:
+            path: of it; it is moved.
+            name: that it gets.
+
+        Raises:
+            SourceStorage: it cannot be moved.
+        """
+        require_file_name(name)
+        target = self.work / name
+        try:
+            os.chmod(path, 0o644)
+            sync_file(path)
+            os.replace(path, target)
+            sync_folder(self.work)
+        except OSError as error:
+            raise storage_error(error, target) from error
+        return target
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty folder that is gone afterwards, on the disk where the files will be.
+
+        Raises:
+            SourceStorage: it cannot be made, or what is written into it finds no room.
+        """
+        try:
+            with TemporaryDirectory(prefix=".scratch-", dir=self.work) as folder:
+                yield Path(folder)
+        except OSError as error:
+            raise storage_error(error, self.work) from error
 
     def install(self, candidate: Path) -> Path:
         """Put a candidate in the place of the file of its name, in one step.
@@ -233,11 +269,7 @@ class SourceFolder:
         target = self.folder / candidate.name
         try:
             os.replace(candidate, target)
-            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_folder(self.folder)
         except OSError as error:
             raise storage_error(error, target) from error
         return target
@@ -279,6 +311,11 @@ class AllPauses:
     def hold(self, host: str, until: datetime, status: int) -> None:
         """Remember that a host is not to be asked before a time."""
         self._held.hold(host, until, status)
+
+
+def _storage(error: DatabaseError, path: Path) -> SourceStorage:
+    cause = error.__cause__
+    return storage_error(cause, path) if isinstance(cause, OSError) else SourceStorage(str(error))
 
 
 def require_file_name(name: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from tocsin.database.yara_rules import split_rules
 from tocsin.signatures.records import Kind, Record, Source
@@ -44,7 +44,7 @@ class RuleArchive(NamedTuple):
     licence: str
 
 
-def read_archive(data: bytes, name: str, *, author: str = "", licence: str = "") -> RuleArchive:
+def read_archive(data: BinaryIO, name: str, *, author: str = "", licence: str = "") -> RuleArchive:
     """Read an archive of rules, or one file of them.
 
     Args:
@@ -62,7 +62,8 @@ def read_archive(data: bytes, name: str, *, author: str = "", licence: str = "")
         forge = {member: text for member, text in files.items() if _FORGE.match(member)}
         files = forge or files
     else:
-        files = {f"{name}.yar": data}
+        data.seek(0)
+        files = {f"{name}.yar": data.read()}
     texts = {member: _text(files[member]) for member in sorted(files)}
     counts = {member: sum(1 for _ in split_rules(text)) for member, text in texts.items()}
     texts = {member: text for member, text in texts.items() if counts[member]}

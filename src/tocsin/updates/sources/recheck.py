@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from cryptography import x509
 
 from tocsin.errors import VerificationError
 from tocsin.signatures.clamav import cvd
-from tocsin.updates.sources.clamav import LARGEST_CVD, Trust
+from tocsin.updates.sources.clamav import Trust
 from tocsin.updates.sources.clamav_root import official_roots
 from tocsin.updates.sources.clamsign import LARGEST as LARGEST_SIGN
 from tocsin.updates.sources.clamsign import verify_sign
@@ -44,26 +44,33 @@ def recheck_source(place: SourcePlace, trust: Trust = Trust()) -> list[Point]:  
 
 
 def _one(place: SourcePlace, used: UsedFile, trust: Trust) -> Point:
-    path = place.path(used)
     try:
-        data = _bounded(path) if used.source.kind == "clamav" else None
-        digest, size = _digest(path)
+        with place.path(used).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+            if (digest[:32], size) != (used.digest, used.size):
+                return Point(used.file, False, f"changed since it came; SHA-256 is {digest} now")
+            if used.source.kind != "clamav":
+                came = f"as it came from {used.source.url}; nobody signs it"
+                return Point(used.file, True, f"{size:,} bytes {came}")
+            return _of_clamav(place, used, file, trust)
     except OSError as error:
         return Point(used.file, False, f"{error.strerror}; fetch it again")
-    if (digest[:32], size) != (used.digest, used.size):
-        return Point(used.file, False, f"changed since it came; SHA-256 is {digest} now")
-    if data is None:
-        came = f"as it came from {used.source.url}; nobody signs it"
-        return Point(used.file, True, f"{size:,} bytes {came}")
+
+
+def _of_clamav(place: SourcePlace, used: UsedFile, file: BinaryIO, trust: Trust) -> Point:
     try:
-        header, _ = cvd.verify(data, used.file, header_key=trust.header, info_key=trust.info)
-        signed = "signed by ClamAV" + _detached(place, used, data, str(header.version), trust)
+        archive = cvd.verify(file, used.file, header_key=trust.header, info_key=trust.info)
+        version = archive.header.version
+        signed = "signed by ClamAV" + _detached(place, used, file, str(version), trust)
     except (VerificationError, SourceError) as error:
         return Point(used.file, False, str(error))
-    return Point(used.file, True, f"version {header.version}, {signed}")
+    return Point(used.file, True, f"version {version}, {signed}")
 
 
-def _detached(place: SourcePlace, used: UsedFile, data: bytes, version: str, trust: Trust) -> str:
+def _detached(
+    place: SourcePlace, used: UsedFile, file: BinaryIO, version: str, trust: Trust
+) -> str:
     """What the detached signature says, where it was fetched with the file.
 
     Raises:
@@ -71,24 +78,14 @@ def _detached(place: SourcePlace, used: UsedFile, data: bytes, version: str, tru
     """
     name = f"{Path(used.file).stem}-{version}.cvd"
     try:
-        with (place.fetched / f"{name}.sign").open("rb") as file:
-            sign = file.read(LARGEST_SIGN + 1)
+        with (place.fetched / f"{name}.sign").open("rb") as held:
+            sign = held.read(LARGEST_SIGN + 1)
     except OSError:
         return ""
     if not used.file.endswith(".cvd"):
         return ""
     roots: Sequence[x509.Certificate] = trust.roots or official_roots()
     # By the time when it came: a certificate that has expired since was good then.
-    signer = verify_sign(data, sign, name, roots, now=used.source.fetched)
+    file.seek(0)
+    signer = verify_sign(file, sign, name, roots, now=used.source.fetched)
     return f", and by {signer.name} (.sign)"
-
-
-def _bounded(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(LARGEST_CVD + 1)
-
-
-def _digest(path: Path) -> tuple[str, int]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return digest, file.tell()

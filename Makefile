@@ -28,10 +28,9 @@ $(VENV)/.created: | check-python
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# Tests that wait for daemons leave the processor to others: half as many workers again as it has
-# processors. A file's tests stay together, so that what they share is made once; in the order of
-# their names, those that take longest come early.
-WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
+# A file's tests stay together, so that what they share is made once; in the order of their names,
+# those that take longest come early.
+WORKERS ?= auto
 SPREAD  := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # What a user gets: the package itself, built and installed, with the versions that were tested.

@@ -74,10 +74,10 @@ def test_partial_report_as_json(files: Path, rules: Path, tmp_path: Path) -> Non
 def test_what_was_found_before_counts(files: Path, rules: Path, tmp_path: Path) -> None:
     bad = files / "a-bad-one"
     bad.write_bytes(PAYLOAD)
-    status, output, _ = interrupted(
+    status, output, errors = interrupted(
         tmp_path, "scan", "--db", rules, "--jobs", "1", files, when=first_line
     )
-    assert status == 1
+    assert status == 1, errors
     assert b"Test.Needle" in output
 
 

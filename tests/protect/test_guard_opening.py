@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -329,6 +330,23 @@ def test_workers_and_hosts_die_and_databases_change_meanwhile(disk: Path, tmp_pa
             assert not any(opening.result(30) for opening in bad)
             assert all(opening.result(30) for opening in good)
             assert not any(opening.result(30) for opening in after)
+        assert machine.state["timed_out"] == 0
+
+
+@pytest.mark.parametrize("fallback", ["deny", "allow"])
+def test_of_a_file_with_which_workers_end_the_fallback_decides(disk: Path, fallback: str) -> None:
+    """Nothing was looked at: that is no verdict, whatever happens to what was looked at partly."""
+    large = disk / "large"
+    large.write_bytes(os.urandom(48 << 20))
+    with Machine(settings(disk, fallback=fallback)) as machine, ThreadPoolExecutor(1) as pool:
+        machine.start_host()
+        opening = pool.submit(opens, large)
+        while not opening.done():
+            if worker := machine.a_worker():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            machine.listen(0.01)
+        assert opening.result() == (fallback == "allow")
         assert machine.state["timed_out"] == 0
 
 

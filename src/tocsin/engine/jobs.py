@@ -75,12 +75,20 @@ def scan_job(path: str, exceptions: Exceptions) -> Job | Report:
     return Job(path, descriptor, ScanTask(to_bytes(path)))
 
 
+_LOST = "not scanned: "
+
+
 def lost(path: str, reason: str, seconds: float) -> Report:
     """The report on an object whose worker was lost."""
     report = Report(path)
     report.seconds = seconds
-    report.skipped.append(SkippedObject(path, "damaged", f"not scanned: {reason}"))
+    report.skipped.append(SkippedObject(path, "damaged", f"{_LOST}{reason}"))
     return report
+
+
+def is_lost(report: Report) -> bool:
+    """Whether nothing of an object was looked at, as its worker was lost."""
+    return not report.detections and any(skip.detail.startswith(_LOST) for skip in report.skipped)
 
 
 def close_job(job: Job) -> None:

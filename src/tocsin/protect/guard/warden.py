@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from tocsin.engine.jobs import lost
+from tocsin.engine.jobs import is_lost, lost
 from tocsin.engine.report import Report, SkippedObject, Verdict
 from tocsin.protect.file_facts import Facts, facts_of, nobody_writes, path_of
 from tocsin.protect.guard.boundary import Boundary
@@ -444,7 +444,10 @@ class Warden:
             return True
         if verdict in (Verdict.INFECTED, Verdict.SUSPICIOUS):
             return False
-        return self._settings.on_incomplete == "allow"
+        if self._settings.on_incomplete != "allow":
+            return False
+        # Not looked at at all, as when workers ended with it, is as good as no answer.
+        return self._fallback or not (verdict is Verdict.ERROR or is_lost(report))
 
     def _fall_back(self, opening: Opening) -> None:
         """Answer somebody for whom there is no verdict in time."""

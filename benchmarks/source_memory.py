@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 SEED = 20_261_129
@@ -146,7 +147,7 @@ def _served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def _kit():  # noqa: ANN202
+def _kit() -> ModuleType:
     sys.path[:0] = [str(HERE.parent / "tests")]
     from updates.sources import sources_kit
 

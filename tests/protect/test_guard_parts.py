@@ -9,10 +9,12 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from tocsin.engine.jobs import lost
 from tocsin.engine.report import Detection, Report, SkippedObject
 from tocsin.errors import ChannelClosed
 from tocsin.protect.daemon.channel import Channel
@@ -33,7 +35,7 @@ from tocsin.protect.guard.processes import ProcessExclusions, Who, who
 from tocsin.protect.guard.scope import PathExclusions, Scope, covers
 from tocsin.protect.guard.tally import BOUNDS, Tally
 from tocsin.protect.guard.targets import Targets
-from tocsin.protect.guard.verdicts import Verdicts
+from tocsin.protect.guard.verdicts import Verdicts, allows
 from tocsin.protect.mounts import Mount, read_mounts
 from tocsin.settings import GuardSettings
 
@@ -441,3 +443,36 @@ def test_nothing_can_be_imported_once_marks_are_set(monkeypatch: pytest.MonkeyPa
     monkeypatch.delitem(sys.modules, "this", raising=False)
     with pytest.raises(ImportError, match="before it set marks"):
         import this  # noqa: F401
+
+
+def _partly() -> Report:
+    report = Report("/x")
+    report.skipped.append(SkippedObject("/x: a", "encrypted", "no password fits"))
+    return report
+
+
+def _unread() -> Report:
+    report = Report("/x")
+    report.errors.append("it cannot be read")
+    return report
+
+
+@pytest.mark.parametrize(
+    ("report", "by_setting"),
+    [
+        (
+            Report("/x"),
+            {("allow", "allow"), ("allow", "deny"), ("deny", "allow"), ("deny", "deny")},
+        ),
+        (_partly(), {("allow", "allow"), ("allow", "deny")}),
+        (lost("/x", "its worker ended", 1.0), {("allow", "allow")}),
+        (_unread(), {("allow", "allow")}),
+    ],
+    ids=["clean", "partly", "lost", "unread"],
+)
+def test_what_may_be_opened(report: Report, by_setting: set[tuple[str, str]]) -> None:
+    """By `on_incomplete` and `fallback`: what was not looked at at all takes both."""
+    for on_incomplete, fallback in product(("allow", "deny"), repeat=2):
+        settings = GuardSettings(on_incomplete=on_incomplete, fallback=fallback)
+        expected = (on_incomplete, fallback) in by_setting
+        assert allows(report, settings) == expected, (on_incomplete, fallback)

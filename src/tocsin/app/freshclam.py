@@ -318,7 +318,7 @@ def write_pid(path: Path) -> None:
 def version_line(folder: Path) -> str:
     """What `--version` says of the databases: the daily one's version and time, or nothing."""
     from tocsin.signatures.clamav.cvd import made_at
-    from tocsin.updates.sources.clamav import find_database
+    from tocsin.updates.sources.clamav_headers import find_database
 
     here = find_database(folder, "daily")
     made = made_at(here.path) if here else None

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -177,10 +178,10 @@ def _attend(stream: Stream, trials: Trials, folders: Sequence[Path], say: Say) -
                 say(message.text)
             case _TryDatabase():
                 place = _inside(message.place, folders)
-                _send(stream, _tried(lambda place=place: trials.database(place)))  # type: ignore[misc]
+                _send(stream, _tried(partial(trials.database, place)))
             case _TrySource():
                 name, files = message.name, [_inside(each, folders) for each in message.files]
-                _send(stream, _tried(lambda n=name, f=files: trials.source(n, f)))  # type: ignore[misc]
+                _send(stream, _tried(partial(trials.source, name, files)))
     return None
 
 
@@ -202,4 +203,4 @@ def _inside(text: str, folders: Sequence[Path]) -> Path:
     real = Path(os.path.realpath(text))
     if not any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
         raise UpdateError(f"the process that fetches wants {text} tried out, which is no update")
-    return Path(text)
+    return real

@@ -12,7 +12,8 @@ import pytest
 
 from tocsin.signatures.clamav import cvd
 from tocsin.updates.sources.catalogue import KNOWN
-from tocsin.updates.sources.clamav import Options, find_database
+from tocsin.updates.sources.clamav import Options
+from tocsin.updates.sources.clamav_headers import find_database
 from tocsin.updates.sources.cld import write_cld
 from tocsin.updates.sources.errors import (
     CoolDown,

@@ -115,9 +115,14 @@ class Machine:
         place = "tocsin.app.update_task"
         monkeypatch.setattr(f"{place}.keep_capabilities", lambda *_: None)
         monkeypatch.setattr(f"{place}.lower_priority", lambda *_, **__: [])
-        here = lambda work, trials, _, say: work(trials, say)  # noqa: E731
+
+        def here(work, trials, _, say):  # in this process, where the journal is the list
+            return work(trials, say)
+
+        def trial(*given):  # what is put in its place elsewhere holds here too
+            return update_sources.try_out_source(*given)
+
         monkeypatch.setattr(f"{place}.without_rights", here)
-        trial = lambda *given: update_sources.try_out_source(*given)  # noqa: E731
         monkeypatch.setattr(f"{place}.try_out_source", trial)
         monkeypatch.setattr(f"{place}.write_events", lambda _, new: events.extend(new) or "")
         return events

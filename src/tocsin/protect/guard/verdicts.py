@@ -29,8 +29,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from tocsin.engine.jobs import is_lost
 from tocsin.engine.report import Report, Verdict
 from tocsin.protect.file_facts import Key, Stamp
+from tocsin.settings import GuardSettings
 
 _REPEATABLE: Final = frozenset({"limit", "encrypted", "unsupported", "allowed"})
 """Reasons for which another look at the same bytes would have the same end."""
@@ -89,6 +91,19 @@ class Verdicts:
     def forget_all(self) -> None:
         """There is another database, or another file system."""
         self._known.clear()
+
+
+def allows(report: Report, settings: GuardSettings) -> bool:
+    """Whether a file may be opened; what is merely suspicious may not be either.
+
+    What was not looked at at all, as when workers ended with it, is as good as no answer.
+    """
+    verdict = report.verdict
+    if verdict is Verdict.CLEAN:
+        return True
+    if verdict in (Verdict.INFECTED, Verdict.SUSPICIOUS) or settings.on_incomplete != "allow":
+        return False
+    return settings.fallback == "allow" or not (verdict is Verdict.ERROR or is_lost(report))
 
 
 def is_repeatable(report: Report) -> bool:

@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from tocsin.engine.jobs import is_lost, lost
+from tocsin.engine.jobs import lost
 from tocsin.engine.report import Report, SkippedObject, Verdict
 from tocsin.protect.file_facts import Facts, facts_of, nobody_writes, path_of
 from tocsin.protect.guard.boundary import Boundary
@@ -39,6 +39,7 @@ from tocsin.protect.guard.memory import Marks, Memory
 from tocsin.protect.guard.processes import opens_to_write_only, who
 from tocsin.protect.guard.tally import Tally
 from tocsin.protect.guard.teller import Teller
+from tocsin.protect.guard.verdicts import allows
 from tocsin.settings import GuardSettings
 
 MOST_AT_ONCE: Final = 128
@@ -379,7 +380,7 @@ class Warden:
             report.size = facts.size
             report.skipped.append(SkippedObject(path, "limit", f"larger than {most:,} bytes"))
         if report is not None:
-            allow = self._allows(report)
+            allow = allows(report, self._settings)
             if not allow:
                 self._teller.refused(report, descriptor, facts.key, path, pid)
             self._answer(descriptor, allow=allow)
@@ -422,7 +423,7 @@ class Warden:
     def _conclude(self, look: Look, report: Report) -> None:
         """Answer all that wait for a look."""
         now = time.monotonic()
-        allow = self._allows(report)
+        allow = allows(report, self._settings)
         waiting = [opening for opening in look.openings if opening.open]
         asking = None
         if report.detections or (waiting and not allow):
@@ -436,18 +437,6 @@ class Warden:
             self._teller.looked(look, report, asking, waited=bool(waiting))
         if look.errand is not None:
             look.errand(look, report)
-
-    def _allows(self, report: Report) -> bool:
-        """Whether a file may be opened; what is merely suspicious may not be either."""
-        verdict = report.verdict
-        if verdict is Verdict.CLEAN:
-            return True
-        if verdict in (Verdict.INFECTED, Verdict.SUSPICIOUS):
-            return False
-        if self._settings.on_incomplete != "allow":
-            return False
-        # Not looked at at all, as when workers ended with it, is as good as no answer.
-        return self._fallback or not (verdict is Verdict.ERROR or is_lost(report))
 
     def _fall_back(self, opening: Opening) -> None:
         """Answer somebody for whom there is no verdict in time."""

@@ -31,6 +31,7 @@ SMALL = 2 << 20
 """Bytes that a file of the state may have, besides databases."""
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
+_Default = TypeVar("_Default")
 
 
 class StateFolder:
@@ -80,7 +81,7 @@ class StateFolder:
         except OSError as error:
             raise StateDamaged(f"{place}: {error.strerror}") from error
 
-    def read_struct(self, name: str, kind: type[_Struct], default: _Struct | None) -> _Struct:
+    def read_struct(self, name: str, kind: type[_Struct], default: _Default) -> _Struct | _Default:
         """A record, or the default when there is none.
 
         Raises:
@@ -88,7 +89,7 @@ class StateFolder:
         """
         data = self.read_bytes(self.folder / name)
         if data is None:
-            return default  # type: ignore[return-value]
+            return default
         try:
             return msgspec.json.decode(data, type=kind)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

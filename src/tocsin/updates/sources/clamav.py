@@ -21,6 +21,12 @@ from cryptography import x509
 from tocsin.errors import VerificationError
 from tocsin.signatures.clamav import cvd
 from tocsin.updates.sources.cdiff import apply_script, is_member_name, read_cdiff
+from tocsin.updates.sources.clamav_headers import (
+    Here,
+    find_database,
+    read_header,
+    require_signed_version,
+)
 from tocsin.updates.sources.clamav_plan import MOST_VERSION, Announced, Step, plan_step
 from tocsin.updates.sources.clamav_root import official_roots
 from tocsin.updates.sources.clamsign import LARGEST as LARGEST_SIGN
@@ -105,13 +111,6 @@ class Updated(NamedTuple):
     changed: bool
 
 
-class _Here(NamedTuple):
-    """A database that is in the folder."""
-
-    path: Path
-    header: cvd.Header
-
-
 class ClamavSource:
     """Brings ClamAV's databases into a folder.
 
@@ -189,7 +188,7 @@ class ClamavSource:
 
     # --- what there is ----------------------------------------------------------------
 
-    def _newest(self, name: str, server: str, here: _Here | None) -> _Found:
+    def _newest(self, name: str, server: str, here: Here | None) -> _Found:
         if self._announced is not None and name in self._announced.versions:
             return _Found(self._announced.versions[name], f"{name}.cvd")
         made = cvd.made_at(here.path) if here else None
@@ -208,7 +207,7 @@ class ClamavSource:
                 assert here is not None
                 found = _Found(here.header.version, file)
             else:
-                found = _Found(_header(head, file).version, file)
+                found = _Found(read_header(head, file).version, file)
             if best is None or found.version > best.version:
                 best = found
         if best is None:
@@ -217,7 +216,7 @@ class ClamavSource:
 
     # --- differences ------------------------------------------------------------------
 
-    def _patch(self, name: str, server: str, here: _Here, target: int) -> Updated | None:
+    def _patch(self, name: str, server: str, here: Here, target: int) -> Updated | None:
         """Go from version to version; None when the whole must be fetched instead."""
         with self._folder.scratch() as scratch:
             folder = scratch / "members"
@@ -227,7 +226,7 @@ class ClamavSource:
             return self._patched(name, server, here, target, folder)
 
     def _patched(
-        self, name: str, server: str, here: _Here, target: int, folder: Path
+        self, name: str, server: str, here: Here, target: int, folder: Path
     ) -> Updated | None:
         """The same on the members of the database, which are in a folder."""
         reached = here.header.version
@@ -265,7 +264,7 @@ class ClamavSource:
             return None
         return self._install(name, file, made, archive, ("info", "cdiff"), server)
 
-    def _unpack(self, here: _Here, folder: Path) -> bool:
+    def _unpack(self, here: Here, folder: Path) -> bool:
         """Put what is in a database into a folder; False when it cannot be relied on."""
         trust = self._options.trust
         with tempfile.TemporaryFile(dir=folder.parent) as kept:
@@ -343,7 +342,7 @@ class ClamavSource:
                 f"here, where {found.version} was announced",
                 version,
             )
-        _require_signed_version(archive, found.file)
+        require_signed_version(archive, found.file)
         if not found.file.endswith(".cvd"):
             return archive, ("info",), None
         file = f"{name}-{version}.cvd"
@@ -394,7 +393,7 @@ class ClamavSource:
                 with suppress(OSError):
                     other.unlink()
 
-    def _fetch_missing_sign(self, name: str, server: str, here: _Here) -> None:
+    def _fetch_missing_sign(self, name: str, server: str, here: Here) -> None:
         """A `.sign` that was published after its database; only asked for where one is demanded."""
         file = f"{name}-{here.header.version}.cvd"
         demanded = self._options.trust.require_sign and here.path.suffix == ".cvd"
@@ -473,42 +472,6 @@ class _Found(NamedTuple):
 
     version: int
     file: str
-
-
-def find_database(folder: Path, name: str) -> _Here | None:
-    """The newer of `NAME.cvd` and `NAME.cld` in a folder, by what their headers say."""
-    best: _Here | None = None
-    for ending in ("cld", "cvd"):
-        path = folder / f"{name}.{ending}"
-        try:
-            with path.open("rb") as file:
-                header = cvd.parse_header(file.read(cvd.HEADER_BYTES), path.name)
-        except (OSError, VerificationError):
-            continue
-        if best is None or header.version > best.header.version:
-            best = _Here(path, header)
-    return best
-
-
-def _header(data: bytes, file: str) -> cvd.Header:
-    try:
-        return cvd.parse_header(data, file)
-    except VerificationError as error:
-        raise SourceRefused(str(error)) from error
-
-
-def _require_signed_version(archive: cvd.Archive, file: str) -> None:
-    """The signature of a CVD does not cover its header, so a mirror could call an old one new.
-
-    The `.info` inside is signed with the version, and must agree.
-    """
-    header = archive.header
-    stated = _header(archive.info.partition(b"\n")[0].ljust(cvd.HEADER_BYTES), f"{file}: .info")
-    if stated._replace(md5="", signature="") != header._replace(md5="", signature=""):
-        raise SourceRefused(
-            f"{file}: the header says version {header.version} of {header.built}, and the signed "
-            f".info inside {stated.version} of {stated.built}"
-        )
 
 
 def _licence(copying: bytes) -> str:

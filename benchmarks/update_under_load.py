@@ -178,7 +178,7 @@ def databases(folder: Path, scale: float) -> None:
             removed=int(large.removed * scale),
         )
         folder.mkdir(parents=True, exist_ok=True)
-        deltas._write_case(case, folder)
+        deltas.write_case(case, folder)
 
 
 @contextlib.contextmanager

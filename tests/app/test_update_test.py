@@ -65,6 +65,17 @@ def test_a_cache_that_others_may_write_to_is_no_fault_of_the_new_one(
         try_out(with_sources(tmp_path / "own.ndb"), new)
 
 
+def test_a_disk_that_is_full_before_is_none_either(
+    new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tocsin.database.index_build.write_sections", full)
+    with pytest.raises(NotTriedOut, match=r"cache.*make room"):
+        try_out(with_sources(), new)
+
+
 def test_a_full_disk_is_no_fault_of_the_new_one(new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

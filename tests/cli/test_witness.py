@@ -162,7 +162,7 @@ def test_a_monitor_says_that_the_log_hides_what_it_signed(tmp_path: Path) -> Non
     shutil.rmtree(log.folder / "tile")
     done = runner.invoke(log_command, options)
     assert done.exit_code == 2
-    assert "does not show what it signed" in done.stdout
+    assert "could not be followed further" in done.stdout
     said = json.loads(runner.invoke(log_command, [*options, "--json"]).stdout)
     assert (said["size"], said["undecided"], said["shown"]) == (4, 1, 8)
     assert "missing" in said["trouble"]

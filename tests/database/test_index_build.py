@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from signature_samples import MD5, SHA256
 
 from tocsin.database.cache import open_database
+from tocsin.database.portable import build_portable
 from tocsin.database.write import build_database
 from tocsin.errors import SignatureError
 from tocsin.signatures.clamav.digests import (
@@ -16,6 +17,7 @@ from tocsin.signatures.clamav.digests import (
     parse_file_digest,
     parse_section_digest,
 )
+from tocsin.signatures.records import Kind, Record, Source
 
 
 @pytest.fixture
@@ -88,6 +90,19 @@ def test_the_same_digests_from_lines_and_from_a_portable_database(index_of, tmp_
             assert each.name(found).name == wanted
         assert not list(table.find((11).to_bytes(32, "big"), 12))
         assert len(each.digest_tables("section")["md5"]) == 1
+
+
+def test_a_text_with_an_end_of_line_in_it_hides_no_line_that_is_none(tmp_path):
+    """It reads as two of them, so that as many are found as there are."""
+    two = f"{SHA256}:68:One\n{SHA256[::-1]}:69:Two"
+    source = Source("a.hsb", "0" * 64)
+    texts = (two, "this is no digest")
+    place = tmp_path / "one.tdb"
+    place.write_bytes(
+        build_portable(Record(Kind.FILE_DIGEST, each, source, False, 0, "") for each in texts)
+    )
+    with pytest.raises(SignatureError):
+        open_database(place, cache_dir=tmp_path / "cache", lenient=False)
 
 
 def test_exceptions(index_of):

@@ -11,7 +11,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from signature_samples import LINES, WELL_FORMED
 
@@ -184,6 +184,7 @@ def _read_all(reader, data, name):
 @pytest.mark.parametrize("ending", sorted({*LANGUAGES, *ARCHIVES, *LIST_ENDINGS, METADATA_FILE}))
 @settings(max_examples=40, deadline=None)
 @given(data=st.binary(max_size=300))
+@example(data=b"\xef")  # the beginning of a mark, and no more
 def test_any_file(ending, data):
     """A file of any content under any name that is read: lenient or not, no other error."""
     name = ending if ending == METADATA_FILE else f"some{ending}"

@@ -247,8 +247,10 @@ def test_what_is_put_off_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     watching = watch(tmp_path / "s", log, page)
     for number in range(5):
         ahead.append(entries(1, 2 + number), LOG_KEY)
-        left = watching.look().undecided
-    assert left == 3
+        look = watching.look()
+        (seen,) = look.pages
+        assert ("could not be kept" in seen.reason) == (number >= 3)
+    assert look.undecided == 3
 
 
 def test_evidence_that_proves_nothing_is_found_out(tmp_path: Path) -> None:

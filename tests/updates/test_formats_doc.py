@@ -44,6 +44,13 @@ STRUCTS = [
 ]
 
 
+@pytest.mark.parametrize("kind", PREDICATES)
+def test_every_predicate_has_a_row_with_its_fields(kind: str) -> None:
+    (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| `{kind}` |"))
+    for field in msgspec.structs.fields(PREDICATES[kind]):
+        assert f"`{field.encode_name}`" in row
+
+
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
 def test_every_field_is_described(struct: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(struct):

@@ -193,6 +193,19 @@ def test_a_time_has_one_spelling(since: str) -> None:
         parse_statement(canonical_json(said))
 
 
+@pytest.mark.parametrize(
+    "since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "0000-01-01T00:00:00Z"]
+)
+def test_a_time_that_utc_does_not_have_is_refused(since: str) -> None:
+    """Anybody may write one into a log or a file of rebuilders, unsigned."""
+    said = json.loads(
+        Statement("databases/2.tdb", HASH, WithdrawalPredicate(2, "why", NOW)).to_bytes()
+    )
+    said["predicate"]["since"] = since
+    with pytest.raises(StatementError, match="malformed"):
+        parse_statement(canonical_json(said))
+
+
 def test_a_field_is_written_out_though_it_says_what_goes_without_saying() -> None:
     said = json.loads(DATABASE.to_bytes())
     del said["predicate"]["software"]

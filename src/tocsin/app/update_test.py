@@ -126,8 +126,11 @@ def _whose_fault(error: Exception, others: list[Path], *, lenient: bool) -> Tocs
     """Whether what is new cannot be compiled, or this device cannot compile even without it."""
     from tocsin.database.cache import open_database
 
-    if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
-        return NotTriedOut(str(error))
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return NotTriedOut(str(error))
+        cause = cause.__cause__
     try:
         if others:
             open_database(others, lenient=lenient)

@@ -243,7 +243,7 @@ def _look(watching: Monitor, *, as_json: bool) -> bool:
         )
     )
     if look.trouble:
-        click.echo(printable(f"tocsin: the log does not show what it signed: {look.trouble}"))
+        click.echo(printable(f"tocsin: the log could not be followed further: {look.trouble}"))
     if look.shown is not None and look.shown < look.size:
         click.echo(f"the log is shown here with {look.shown:,} only: this is an old state of it")
     rows = [

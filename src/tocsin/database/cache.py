@@ -226,9 +226,10 @@ def _build(files: Sequence[Path], place: Path, lenient: bool) -> None:
         os.replace(temporary, place)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        full = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(full, OSError) and full.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DatabaseError(
-                f"{place.parent}: {error.strerror}: the index cannot be kept; make room, or name "
+                f"{place.parent}: {full.strerror}: the index cannot be kept; make room, or name "
                 "another folder in TOCSIN_CACHE_DIR"
             ) from error
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
@@ -23,6 +24,12 @@ _MOST_NAME_BYTES = 0xFFFFFFFF
 _LONGEST_NAME = 0xFFFF
 _USUAL_NAME = 100
 _SIZE = Struct(">Q")  # of which the order of bytes is the order of numbers
+
+
+@lru_cache(maxsize=64)
+def _heads(head: bytes) -> list[bytes]:
+    """What stands before a name, by the length of the name: most lines come one at a time."""
+    return [head + length.to_bytes(2, "little") for length in range(_USUAL_NAME)]
 
 
 class DigestSections:
@@ -54,7 +61,7 @@ class DigestSections:
             OSError: there is no room for them.
         """
         head = source.to_bytes(2, "little") + bytes([PUA_FLAG if pua else 0])
-        heads = [head + length.to_bytes(2, "little") for length in range(_USUAL_NAME)]
+        heads = _heads(head)
         rows: dict[int, list[bytes]] = {2 * length: [] for length in ALGORITHM_BYTES.values()}
         names: list[bytes] = []
         place, tail, unhex = self._name_bytes, TAIL.pack, bytes.fromhex

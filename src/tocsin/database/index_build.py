@@ -200,7 +200,9 @@ class IndexBuilder:
     def _add_digests(self, lines: Lines, form: re.Pattern[str], read: Read) -> None:
         """Add lines, of which those that have a plain form need no object each."""
         texts = lines.texts
-        found = form.findall("\n".join(texts))
+        joined = "\n".join(texts)
+        # A text that holds a line's end itself would be two lines here, and hide one that is none.
+        found = form.findall(joined) if joined.count("\n") == len(texts) - 1 else []
         if len(found) != len(texts) or any(name in self._ignored for *_, name in found):
             found = []
             for number, text in enumerate(texts):

@@ -88,7 +88,9 @@ def lost(path: str, reason: str, seconds: float) -> Report:
 
 def is_lost(report: Report) -> bool:
     """Whether nothing of an object was looked at, as its worker was lost."""
-    return not report.detections and any(skip.detail.startswith(_LOST) for skip in report.skipped)
+    return not report.detections and any(
+        skip.object == report.path and skip.detail.startswith(_LOST) for skip in report.skipped
+    )
 
 
 def close_job(job: Job) -> None:

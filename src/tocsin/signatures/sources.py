@@ -304,7 +304,7 @@ class _Part:
         Signature files are bytes; Latin-1 keeps each. What is written in UTF-8 stays so.
         """
         state = hashlib.sha256()
-        decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        decoder = codecs.getincrementaldecoder("utf-8")()  # a mark at the beginning is UTF-8 too
         encoding = "utf-8"
         for piece in self.pieces():
             state.update(piece)

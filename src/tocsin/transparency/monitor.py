@@ -226,8 +226,10 @@ class Monitor:
         except LogNotWritten:
             raise
         except LogDamaged as error:
-            self._put_off(files, shown)
-            return held, error
+            if self._put_off(files, shown):
+                return held, error
+            full = f"{error}; and so many checkpoints wait that this one could not be kept"
+            return held, LogDamaged(full)
 
     def _held(self) -> OpenedCheckpoint | None:
         try:
@@ -279,13 +281,21 @@ class Monitor:
 
     # --- what is ahead of the log --------------------------------------------------------------
 
-    def _put_off(self, files: LogFiles, opened: OpenedCheckpoint) -> None:
-        """Keep a checkpoint until the log shows so large a tree; one a tree, a bounded number."""
+    def _put_off(self, files: LogFiles, opened: OpenedCheckpoint) -> bool:
+        """Keep a checkpoint until the log shows so large a tree; one a tree, a bounded number.
+
+        Returns:
+            Whether it is kept.
+        """
         name = hashlib.sha256(opened.head.text().encode("utf-8")).hexdigest()
         names = self._undecided()
-        if name not in names and len(names) < _MOST_UNDECIDED:
-            files.write(f"{_UNDECIDED}/{name}", opened.note.to_bytes())
-            files.settle()
+        if name in names:
+            return True
+        if len(names) >= _MOST_UNDECIDED:
+            return False
+        files.write(f"{_UNDECIDED}/{name}", opened.note.to_bytes())
+        files.settle()
+        return True
 
     def _undecided(self) -> list[str]:
         try:

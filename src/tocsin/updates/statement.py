@@ -354,11 +354,13 @@ def parse_statement(payload: bytes) -> Statement:
                 "a newer tocsin may know it"
             )
         predicate = msgspec.json.decode(wire.predicate, type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        subject = wire.subject[0]
+        statement = Statement(subject.name, subject.digest.sha256, predicate)
+        one_form = _encoded(statement)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as error:
+        # OverflowError: a time at the end of the calendar, which has none in UTC.
         raise StatementError(f"the statement is malformed: {error}") from None
-    subject = wire.subject[0]
-    statement = Statement(subject.name, subject.digest.sha256, predicate)
-    if _encoded(statement) != payload:
+    if one_form != payload:
         raise StatementError("the statement is not in canonical form")
     return statement
 

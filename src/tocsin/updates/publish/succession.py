@@ -265,9 +265,11 @@ class _Copy:
                 raise WorkspaceError(f"{path}: it is about another root; {_AGAIN}")
             self._demand_signed(path, envelope, speaking)
             self._proof(path, data)
-        except WorkspaceError:
+        except (WorkspaceError, LayoutError) as error:
             if one.older:
                 return False
+            if isinstance(error, LayoutError):
+                raise WorkspaceError(f"{path}: {error}; {_AGAIN}") from error
             raise
         return True
 

@@ -8,6 +8,7 @@ in the place of the old one.
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -274,8 +275,10 @@ class ClamavSource:
                         file, here.path.name, header_key=trust.header, info_key=trust.info,
                         kept=kept,
                     )  # fmt: skip
-            except VerificationError:
-                return False
+            except (VerificationError, OSError) as error:
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                return False  # whole then, in its place
             for member in archive.members:
                 if not is_member_name(member.name):
                     return False

@@ -40,6 +40,14 @@ MOST_WITHDRAWN = 4_096
 
 CHANNELS = ("fast", "stable")
 
+MOST_METADATA_BYTES = {
+    "root": 512_000,
+    "timestamp": 16_384,
+    "snapshot": 2_000_000,
+    "targets": 5_000_000,
+}
+"""By role: what devices take, and no publisher publishes more of."""
+
 _SHA256 = re.compile("[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+!-]{0,199}")
 _PART = re.compile(r"(?!\.)[0-9A-Za-z._+!@~=, -]{1,180}")

@@ -18,7 +18,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Tar
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from tocsin.updates.layout import METADATA
+from tocsin.updates.layout import METADATA, MOST_METADATA_BYTES
 from tocsin.updates.publish.errors import PublishError, PublishingKeyError, WorkspaceError
 from tocsin.updates.publish.files import read_bounded
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tocsin.updates.publish.keys import KeyFolder
     from tocsin.updates.publish.workspace import PublisherSettings
 
-MOST_METADATA_BYTES = 5_000_000
 """As much as python-tuf's client takes of a list of targets."""
 
 ONLINE = ("targets", "snapshot", "timestamp")
@@ -96,7 +95,7 @@ def read_metadata(path: Path, kind: type[_Signed]) -> Metadata[_Signed]:
     Raises:
         WorkspaceError: it is missing or malformed.
     """
-    return parse_metadata(read_bounded(path, MOST_METADATA_BYTES), kind, str(path))
+    return parse_metadata(read_bounded(path, MOST_METADATA_BYTES[kind.type]), kind, str(path))
 
 
 def parse_metadata(data: bytes, kind: type[_Signed], name: str) -> Metadata[_Signed]:
@@ -146,9 +145,10 @@ def signed_for(
     except RepositoryError as error:
         raise PublishingKeyError(f"the role {role!r} could not be signed: {error}") from error
     data = to_bytes(metadata)
-    if len(data) > MOST_METADATA_BYTES:
+    most = MOST_METADATA_BYTES[role]
+    if len(data) > most:
         raise PublishError(
-            f"{role}: {len(data):,} bytes, and devices take {MOST_METADATA_BYTES:,}; keep fewer "
+            f"{role}: {len(data):,} bytes, and devices take {most:,}; keep fewer "
             "versions ('keep' and 'deltas' in publisher.json), or give shorter reasons"
         )
     return data

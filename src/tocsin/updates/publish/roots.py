@@ -21,6 +21,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
 from tocsin.updates.layout import (
+    MOST_METADATA_BYTES,
     PUBLISHER_FIELD,
     Custodians,
     Publisher,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from tocsin.updates.publish.session import Session
     from tocsin.updates.publish.staging import Staging
 
-MOST_ROOT_BYTES = 512_000
+MOST_ROOT_BYTES = MOST_METADATA_BYTES["root"]
 """As much as python-tuf's client takes."""
 
 

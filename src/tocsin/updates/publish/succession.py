@@ -30,6 +30,7 @@ from tocsin.transparency.proof import MAX_PROOF_BYTES, TlogProof
 from tocsin.updates.errors import LayoutError, StatementError
 from tocsin.updates.layout import (
     METADATA,
+    MOST_METADATA_BYTES,
     PROOFS,
     DatabaseTarget,
     ReleaseTarget,
@@ -47,7 +48,6 @@ from tocsin.updates.layout import (
 from tocsin.updates.publish.errors import SignaturesMissing, WorkspaceError
 from tocsin.updates.publish.files import copy_file, make_folder, read_bounded, sha256_of, write_file
 from tocsin.updates.publish.metadata import (
-    MOST_METADATA_BYTES,
     newest_root_version,
     parse_metadata,
 )
@@ -195,7 +195,7 @@ class _Copy:
         path = self._repository / name
         if not path.is_file():
             raise WorkspaceError(f"{path}: missing; nothing was ever published here, or {_AGAIN}")
-        data = read_bounded(path, MOST_METADATA_BYTES)
+        data = read_bounded(path, MOST_METADATA_BYTES[kind.type])
         read: Metadata[Any] = parse_metadata(data, kind, str(path))
         try:
             self.roots[-1].root.verify_delegate(kind.type, read.signed_bytes, read.signatures)

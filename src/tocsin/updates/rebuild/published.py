@@ -11,7 +11,7 @@ from typing import Any
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Snapshot, TargetFile, Targets, Timestamp
 
-from tocsin.updates.layout import METADATA, DatabaseTarget, parse_custom
+from tocsin.updates.layout import METADATA, MOST_METADATA_BYTES, DatabaseTarget, parse_custom
 from tocsin.updates.rebuild.entry import DatabaseEntry
 from tocsin.updates.rebuild.errors import RebuildError
 from tocsin.updates.receive.download import (
@@ -21,8 +21,6 @@ from tocsin.updates.receive.download import (
     unpack_database,
 )
 from tocsin.updates.receive.mirrors import MirrorFetcher
-
-_MOST_BYTES = 5_000_000
 
 
 def published_database(
@@ -67,7 +65,7 @@ def _target(mirrors: MirrorFetcher, sha256: str) -> TargetFile:
 
 
 def _metadata(mirrors: MirrorFetcher, name: str, kind: type[Any]) -> Any:
-    data = fetch_small(mirrors, f"{METADATA}/{name}", _MOST_BYTES)
+    data = fetch_small(mirrors, f"{METADATA}/{name}", MOST_METADATA_BYTES[kind.type])
     if data is None:
         raise RebuildError(f"the repository has no {name}")
     try:

@@ -20,7 +20,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Timestamp
 
 from tocsin.transparency.errors import TransparencyError
-from tocsin.updates.layout import LOG
+from tocsin.updates.layout import LOG, MOST_METADATA_BYTES
 from tocsin.updates.receive.bundle import URL as BUNDLE
 from tocsin.updates.receive.download import fetch_part, fetch_small
 from tocsin.updates.receive.errors import NotVouchedFor
@@ -40,7 +40,6 @@ LOG_EVERY = timedelta(days=1)
 MIRROR_EVERY = timedelta(hours=6)
 """How long the word of one mirror is enough that there is nothing new."""
 
-_MOST_TIMESTAMP = 16_384
 _MOST_KEPT = 4_096
 
 
@@ -91,7 +90,7 @@ class News:
             return False
         self._state.keep_seen(msgspec.structs.replace(seen, confirmed=at))
         first, other = self._mirrors.last, secrets.choice(others)
-        data = self._mirrors.ask(other, "metadata/timestamp.json", _MOST_TIMESTAMP)
+        data = self._mirrors.ask(other, "metadata/timestamp.json", MOST_METADATA_BYTES["timestamp"])
         if data is None or not self._is_newer(client, data):
             return False
         self._mirrors.set_aside(first, f"it is behind: {other} has later metadata")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from tocsin.updates.layout import MOST_METADATA_BYTES
 from tocsin.updates.receive.files import read_bounded
 from tocsin.updates.receive.state_folder import StateFolder
 from tocsin.updates.receive.state_records import Consent
@@ -15,7 +16,6 @@ from tocsin.updates.receive.tuf_client import MAX_ROOT
 
 EVIDENCE = "evidence"
 _PENDING = "pending-root"
-_MOST_METADATA = 8 << 20
 _NUMBER = re.compile(r"[1-9]\d{0,9}\Z")
 
 
@@ -31,7 +31,7 @@ class TrustedState(StateFolder):
 
     def metadata_bytes(self, role: str) -> bytes | None:
         """What is trusted of a role (`timestamp`, `snapshot`, `targets`), or None."""
-        return self.read_bytes(self.metadata / f"{role}.json", _MOST_METADATA)
+        return self.read_bytes(self.metadata / f"{role}.json", MOST_METADATA_BYTES[role])
 
     def timestamp_bytes(self) -> bytes | None:
         """The timestamp that was trusted last, or None."""

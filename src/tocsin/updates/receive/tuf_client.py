@@ -17,19 +17,19 @@ from tuf.ngclient.fetcher import FetcherInterface
 
 from tocsin.durable import sync_folder, write_file
 from tocsin.updates.errors import LayoutError
-from tocsin.updates.layout import stored_target
+from tocsin.updates.layout import MOST_METADATA_BYTES, stored_target
 from tocsin.updates.receive.errors import MetadataRefused, NoTrust
 from tocsin.updates.receive.files import changing, read_bounded, write_durably
 
-MAX_ROOT = 512_000
+MAX_ROOT = MOST_METADATA_BYTES["root"]
 """Most bytes of a root metadata file, here and in what waits for consent."""
 
 _CONFIG = UpdaterConfig(
     max_root_rotations=256,
     root_max_length=MAX_ROOT,
-    timestamp_max_length=16_384,
-    snapshot_max_length=2_000_000,
-    targets_max_length=5_000_000,
+    timestamp_max_length=MOST_METADATA_BYTES["timestamp"],
+    snapshot_max_length=MOST_METADATA_BYTES["snapshot"],
+    targets_max_length=MOST_METADATA_BYTES["targets"],
 )
 
 

@@ -76,13 +76,13 @@ def _detached(
     Raises:
         SourceRefused: it is not of this file.
     """
+    if not used.file.endswith(".cvd"):
+        return ""
     name = f"{Path(used.file).stem}-{version}.cvd"
     try:
         with (place.fetched / f"{name}.sign").open("rb") as held:
             sign = held.read(LARGEST_SIGN + 1)
-    except OSError:
-        return ""
-    if not used.file.endswith(".cvd"):
+    except FileNotFoundError:
         return ""
     roots: Sequence[x509.Certificate] = trust.roots or official_roots()
     # By the time when it came: a certificate that has expired since was good then.

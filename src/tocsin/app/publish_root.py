@@ -18,16 +18,12 @@ from tocsin.updates.publish.session import Session
 from tocsin.updates.receive.consent import last_agreed, reasons_to_wait
 from tocsin.updates.receive.tuf_client import read_root
 
-_MOST = 64
-"""Roots that are looked back at."""
 
-
-def _last(version: int) -> range:
-    return range(max(1, version - _MOST + 1), version + 1)
-
-
-def _root_bytes(session: Session, version: int) -> bytes:
-    return read_bounded(session.workspace.repository / root_name(version), MOST_ROOT_BYTES)
+def _chain(session: Session, newest: int) -> list[bytes]:
+    """The repository's roots up to the newest; a successor may not have the first ones."""
+    places = [session.workspace.repository / root_name(each) for each in range(1, newest + 1)]
+    first = max((n for n, place in enumerate(places) if not place.is_file()), default=-1) + 1
+    return [read_bounded(place, MOST_ROOT_BYTES) for place in places[first:]]
 
 
 def demand_routine(session: Session, before: Root, draft: Path) -> None:
@@ -43,8 +39,7 @@ def demand_routine(session: Session, before: Root, draft: Path) -> None:
     """
     data = read_bounded(draft, MOST_ROOT_BYTES)
     root = parse_metadata(data, Root, str(draft)).signed
-    chain = [_root_bytes(session, version) for version in _last(before.version)]
-    agreed = last_agreed(chain)
+    agreed = last_agreed(_chain(session, before.version))
     reasons = reasons_to_wait(read_root(agreed).signed, before, root)
     if reasons:
         folder = session.workspace.folder

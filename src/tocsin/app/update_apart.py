@@ -13,8 +13,10 @@ believed but its form, and that files are where those of updates are.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -121,6 +123,8 @@ def without_rights(work: Work, trials: Trials, folders: Sequence[Path], say: Say
     except ConnectionError:
         done = None
     finally:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)  # it has nothing left to do, whatever it thinks of that
         _, ended = os.waitpid(child, 0)
     if done is None:
         code = os.waitstatus_to_exitcode(ended)

@@ -18,7 +18,7 @@ from tocsin.settings import Settings
 from tocsin.version import VERSION
 
 if TYPE_CHECKING:
-    from tocsin.updates.receive.state import LastRun
+    pass
 
 
 def updates_seen(settings: Settings) -> Updates:
@@ -50,6 +50,7 @@ def updates_seen(settings: Settings) -> Updates:
 
 def _from_state(settings: Settings, seen: Updates) -> Updates:
     from tocsin.app.updates import state_of
+    from tocsin.updates.receive.former import former_in_use
 
     state = state_of(settings)
     installed, last = state.installed(), state.last_run()
@@ -59,7 +60,7 @@ def _from_state(settings: Settings, seen: Updates) -> Updates:
             confirmed=last.confirmed.timestamp() if last.confirmed else 0.0,
             outcome=last.outcome,
             text=last.text,
-            software=(later := later_software(last)),
+            software=(later := later_software(last.software)),
             software_failed=failed_software(later),
         )
     pending = sorted(state.pending())
@@ -68,6 +69,7 @@ def _from_state(settings: Settings, seen: Updates) -> Updates:
         pinned=installed.pinned,
         waiting=pending[-1] if pending else 0,
         split=bool(state.evidence()),
+        former=former_in_use(state),
     )
     if not installed.current:
         return seen
@@ -78,21 +80,21 @@ def _from_state(settings: Settings, seen: Updates) -> Updates:
     return seen
 
 
-def later_software(last: LastRun | None) -> str:
-    """The later release that the last update saw, if one could be installed; empty for none.
+def later_software(version: str) -> str:
+    """A release that an update saw, if it is later and could be installed; else empty.
 
     Args:
-        last: what the last update did; None where there was none.
+        version: of it; empty for none.
     """
     from packaging.version import Version
 
     from tocsin.app.software_place import software_folder
     from tocsin.updates.receive.installations import Installations
 
-    if last is None or not last.software:
+    if not version:
         return ""
     try:
-        seen = Version(last.software)
+        seen = Version(version)
         if seen <= Version(VERSION):
             return ""
     except ValueError:
@@ -101,7 +103,7 @@ def later_software(last: LastRun | None) -> str:
         highest = Installations(software_folder()).highest()
         if highest is not None and seen <= highest:
             return ""  # somebody went back from it, or this is not the program in use
-    return last.software
+    return version
 
 
 def failed_software(version: str) -> str:

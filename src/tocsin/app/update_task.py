@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import msgspec
+
 from tocsin.app.acting import write_events
 from tocsin.app.installed import sources_folder, updates_folder
 from tocsin.app.ownership import make_journal_folder
 from tocsin.app.update_apart import Done, Say, Trials, without_rights
-from tocsin.app.update_health import failed_software
+from tocsin.app.update_health import failed_software, later_software
 from tocsin.app.update_rounds import has_sources, is_trusted
 from tocsin.app.update_test import try_out, try_out_source
 from tocsin.app.updates import Asked, state_of, update_device
@@ -26,6 +28,7 @@ from tocsin.protect.daemon.rights import keep_capabilities
 from tocsin.protect.journal.event import Event, Kind, Severity
 from tocsin.protect.schedule.priority import lower_priority
 from tocsin.settings import Settings
+from tocsin.transparency.verdict import Standing
 from tocsin.updates.receive.errors import ConsentNeeded, StateBusy, UpdateError
 from tocsin.updates.receive.roots import Waiting
 from tocsin.updates.receive.state import LastRun
@@ -76,11 +79,24 @@ def update_in_background(settings: Settings, say: Say = lambda _: None) -> tuple
             done = work(trials, say)
     except UpdateError as error:
         say(str(error))
-        event = _event(f"the update failed: {error}", Severity.WARNING, "failed")
-        done = Done(FAILED, [event])
+        done = _ended_early(settings, error)
     if done.events and (unwritten := write_events(settings, done.events)):
         trouble.append(f"not journalled: {unwritten}")
     return done.status, trouble
+
+
+def _ended_early(settings: Settings, error: UpdateError) -> Done:
+    """A round whose other process did not come to its end: remembered, and told once."""
+    before, _ = _before(settings)
+    with suppress(TocsinError, OSError):
+        last = before or LastRun(datetime.now(UTC), "failed", "")
+        state_of(settings).keep_last_run(
+            msgspec.structs.replace(
+                last, at=datetime.now(UTC), outcome="failed", text=str(error)[:2000]
+            )
+        )
+    status, event = _not_taken(error, before)
+    return Done(status, [] if event is None else [event])
 
 
 def _round(settings: Settings, trials: Trials, say: Say) -> Done:
@@ -106,10 +122,10 @@ def _signed(settings: Settings, trials: Trials, say: Say) -> tuple[int, list[Eve
     except (TocsinError, OSError) as error:
         say(str(error))
         status, event = _not_taken(error, before)
-        return status, [] if event is None else [event]
+        return status, [each for each in (event, _later(settings, later)) if each is not None]
     say(outcome.choice.why)
     new = [each for each in outcome.waiting if each.step.version not in known]
-    told = (_taken(outcome), _waiting(new), _later(outcome, later))
+    told = (_taken(outcome), _waiting(new), _later(settings, later))
     events = [each for each in told if each is not None]
     return WAITS if outcome.waiting else TAKEN, events
 
@@ -156,7 +172,8 @@ def _taken(outcome: Outcome) -> Event | None:
     if not outcome.changed:
         return None
     verdict = outcome.vouching.verdict if outcome.vouching else None
-    seen = [w.witness.name for w in verdict.witnesses if w.timestamp] if verdict else []
+    standings = verdict.witnesses if verdict else ()
+    seen = [each.witness.name for each in standings if each.standing is Standing.COUNTS]
     before = f" (was {outcome.before})" if outcome.before else ""
     by = f", seen by {', '.join(seen)}" if seen else ""
     return _event(
@@ -182,16 +199,18 @@ def _waiting(new: Sequence[Waiting]) -> Event | None:
     return _event(message, Severity.WARNING, "waiting", root=new[-1].step.version)
 
 
-def _later(outcome: Outcome, told: str) -> Event | None:
-    """What is journalled of a later release of the program, once for each."""
-    if outcome.software in ("", told) or failed_software(outcome.software):
+def _later(settings: Settings, told: str) -> Event | None:
+    """What is journalled of a later release of the program, once for each, whatever came of it."""
+    last, _ = _before(settings)
+    later = later_software(last.software if last is not None else "")
+    if later in ("", told) or failed_software(later):
         return None
     return _event(
-        f"version {outcome.software} of tocsin is there, this is {VERSION}: tocsin update software",
+        f"version {later} of tocsin is there, this is {VERSION}: tocsin update software",
         Severity.NOTICE,
         "available",
         running=VERSION,
-        software=outcome.software,
+        software=later,
     )
 
 

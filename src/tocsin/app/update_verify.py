@@ -11,12 +11,10 @@ from tocsin.app.installed import sources_folder
 from tocsin.app.software_place import software_folder
 from tocsin.app.updates import Asked, device_trust, is_trust_stated, state_of
 from tocsin.settings import Settings
-from tocsin.updates.receive.errors import StateDamaged
 from tocsin.updates.receive.installations import Installations
 from tocsin.updates.receive.recheck import Rechecked, recheck
 from tocsin.updates.receive.recheck_metadata import recheck_log, recheck_metadata
 from tocsin.updates.receive.recheck_software import recheck_software
-from tocsin.updates.receive.verify import Finding
 from tocsin.updates.sources.in_use import source_places
 from tocsin.updates.sources.recheck import recheck_source
 
@@ -45,13 +43,10 @@ def verified_values(
     found: list[Rechecked] = []
     state, store = state_of(settings), Installations(software_folder(prefix))
     sources = _sources(settings, told)
-    if is_trust_stated(settings, Asked(named)) or state.kept_versions() or not sources:
+    if is_trust_stated(settings, Asked(named)) or state.numbered() or not sources:
         trust, now = device_trust(settings, named), datetime.now(UTC)
         found += recheck(state, trust, rebuilders=settings.updates.rebuilders, told=told)
-        try:
-            found += recheck_software(store, state, trust, told)
-        except StateDamaged as error:
-            found.append(Rechecked("release", "current", True, (_wrong("link", str(error)),)))
+        found += recheck_software(store, state, trust, told)
         installed = list(found)
         found += recheck_metadata(state, trust, now)
         found += recheck_log(state, trust, installed, now)
@@ -91,10 +86,6 @@ def _of(found: Iterable[Rechecked], kind: str) -> list[Rechecked]:
 def _version(each: Rechecked) -> int:
     """A database's number; 0 for that of a publisher before."""
     return int(each.name) if each.name.isdigit() else 0
-
-
-def _wrong(point: str, detail: str) -> Finding:
-    return Finding(point, stands=False, detail=detail)
 
 
 def _values(each: Rechecked) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         )
     if last is not None and last.outcome == "failed":
         attention.append(f"the last update failed: {last.text}")
-    later = later_software(last)
+    later = later_software(last.software if last is not None else "")
     if ahead := agreed_ahead(state):
         attention.append(agreed_said([each.version for each in ahead]))
     pending = sorted(state.pending())

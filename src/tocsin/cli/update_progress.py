@@ -115,10 +115,10 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         ]
         click.echo(format_table(rows, ("step", "time", "bytes", ""), indent=2))
     if outcome.software:
-        from tocsin.app.update_health import failed_software, software_words
+        from tocsin.app.update_health import failed_software, later_software, software_words
 
-        failed = failed_software(outcome.software)
-        click.echo(printable(software_words(outcome.software, failed)))
+        if later := later_software(outcome.software):
+            click.echo(printable(software_words(later, failed_software(later))))
     for waiting in outcome.waiting:
         click.echo(
             printable(

@@ -230,6 +230,27 @@ def test_proofs_of_a_longer_log_than_the_last_checkpoint_are_said(
     assert wrong(device) == {("log", "proofs")}
 
 
+STATE_FILES = ("installed.json", "consent.json", "checkpoint", "metadata/root.json")
+
+
+@pytest.mark.parametrize("name", [*STATE_FILES, "metadata/targets.json", "current software"])
+def test_one_damaged_file_hides_nothing_else(device: SoftwareDevice, name: str) -> None:
+    whole = {(each.kind, each.name) for each in looked_at(device)}
+    if name == "current software":
+        (device.prefix / "current").unlink()
+        (device.prefix / "current").symlink_to("/")
+    else:
+        place = device.folder / name
+        data = place.read_bytes() if place.exists() else b""
+        place.unlink(missing_ok=True)
+        place.write_bytes(data[:20] + b"\xff" * (9 << 20))
+    found = looked_at(device)
+    assert not all(each.stands for each in found)
+    kinds = {(each.kind, each.name) for each in found if each.kind in ("database", "release")}
+    assert kinds >= {each for each in whole if each[0] in ("database", "release")}
+    assert {each.kind for each in found} >= {kind for kind, _ in whole}
+
+
 def test_two_histories_are_said(device: SoftwareDevice) -> None:
     older = device.state.evidence_of(1)[1].partition(b"\n\n")[2]
     newest = device.state.last_checkpoint()

@@ -21,6 +21,7 @@ from tocsin.errors import InstallError
 from tocsin.protect.install.service_unit import UNIT, system_unit
 from tocsin.protect.journal.event import Event
 from tocsin.settings import Settings
+from tocsin.updates.receive.errors import UpdateError
 from tocsin.updates.receive.installations import Installations
 
 
@@ -121,9 +122,12 @@ def test_plain_update_says_that_a_later_release_is_there(machine: Machine) -> No
     machine.repository.publish_metadata()
     with mock.patch("tocsin.app.updates.try_out"):
         said, _ = machine.call()
-    assert "of tocsin is there: tocsin update software" in said
-    assert machine.json()["software"] == "1.1"
-    with mock.patch("tocsin.app.updates.VERSION", "1.1"):
+    assert "of tocsin is there" not in said  # 1.1 was installed already, and gone back from
+    machine.publish("1.1.0.1")
+    said, _ = machine.call()
+    assert "version 1.1.0.1 of tocsin is there: tocsin update software" in said
+    assert machine.json()["software"] == "1.1.0.1"
+    with mock.patch("tocsin.app.updates.VERSION", "1.1.0.1"):
         assert machine.json()["software"] == ""
 
 
@@ -138,7 +142,7 @@ def test_the_daemons_round_journals_a_later_release_once(
     monkeypatch.setattr(update_task, "write_events", lambda _, new: told.extend(new) or "")
     machine.publish("1.1.1")
     before = machine.json("status")["software"]
-    assert before in ("", "1.1")
+    assert before in ("", "1.1.0.1")
     with mock.patch("tocsin.app.updates.try_out"):
         for _ in range(2):
             machine.call("background")
@@ -310,3 +314,23 @@ def test_root_installs_nothing_where_others_may_write(tmp_path: Path) -> None:
     with pytest.raises(InstallError, match="can be written by everybody"):
         demand_only_root_writes(open_to_all / "software")
     demand_only_root_writes(Path("/opt/tocsin"))
+
+
+def test_a_process_that_fetches_and_ends_early_is_journalled_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(*_: object) -> None:
+        raise UpdateError("the process that fetches ended early (9)")
+
+    told: list[Event] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(update_task, "keep_capabilities", lambda *_: None)
+    monkeypatch.setattr(update_task, "make_journal_folder", lambda *_: None)
+    monkeypatch.setattr(update_task, "lower_priority", lambda *_, **__: [])
+    monkeypatch.setattr(update_task, "without_rights", ends)
+    monkeypatch.setattr(update_task, "write_events", lambda _, new: told.extend(new) or "")
+    for _ in range(3):
+        machine.call("background", status=2)
+    (event,) = told
+    assert "ended early (9)" in event.message
+    assert "ended early (9)" in machine.json("status", status=1)["last"]["text"]

@@ -6,6 +6,7 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from receive_samples import NOW, Device, Repository
 
@@ -161,3 +162,42 @@ def test_a_stated_time_lowers_nothing(repository: Repository, tmp_path: Path) ->
     with pytest.raises(Exception, match="version"):
         device.update(at=NOW - timedelta(days=1))
     assert device.snapshot() == before
+
+
+@pytest.mark.parametrize("name", ["", "database.tdb", "entry", "tlog-proof", "received.json"])
+def test_what_is_lost_of_the_version_in_use_comes_again(
+    published: Repository, tmp_path: Path, name: str
+) -> None:
+    device = Device(tmp_path / "state", published)
+    device.update()
+    place = device.state.version_folder(2) / name
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    outcome = device.update()
+    assert outcome.choice.why == "version 2 was not whole here, and is fetched again"
+    assert device.state.kept_versions() == [2]
+    assert (device.folder / "current.tdb").read_bytes() == published.plain[2]
+    assert device.update().choice.why == "version 2 is the newest"
+
+
+@pytest.mark.parametrize("name", ["", "database.tdb", "received.json"])
+def test_what_is_lost_of_an_earlier_version_keeps_nobody_from_updating(
+    repository: Repository, tmp_path: Path, name: str
+) -> None:
+    device = Device(tmp_path / "state", repository)
+    for version in (2, 3):
+        device.update()
+        repository.add(version)
+        repository.publish_metadata()
+    place = device.state.version_folder(1) / name
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    assert device.update().now == 3
+    assert device.version == 3
+
+
+def test_a_pinned_version_that_is_lost_comes_again(repository: Repository, tmp_path: Path) -> None:
+    device = Device(tmp_path / "state", repository)
+    device.update()
+    device.state.keep_installed(msgspec.structs.replace(device.state.installed(), pinned=1))
+    device.state.database(1).unlink()
+    device.update()
+    assert (device.folder / "current.tdb").read_bytes() == repository.plain[1]

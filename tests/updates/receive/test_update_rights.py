@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,3 +189,19 @@ def test_a_process_that_ends_early_is_a_failure(tmp_path: Path) -> None:
 
     with pytest.raises(UpdateError, match="a defect of this program: KeyError: 'sha256'"):
         without_rights(breaks, trials(), [tmp_path], print)
+
+
+def test_what_is_not_believed_holds_nobody_up(tmp_path: Path) -> None:
+    """Neither when it asked for what it may not, nor when it said that it is done and stays."""
+
+    def refused(asked: Trials, _: object) -> Done:
+        try:
+            asked.database(Path("/etc/passwd"))
+        finally:
+            time.sleep(60)
+        return Done(0)
+
+    began = time.monotonic()
+    with pytest.raises(UpdateError, match="which is no update"):
+        without_rights(refused, trials(), [tmp_path], print)
+    assert time.monotonic() - began < 30

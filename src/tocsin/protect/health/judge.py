@@ -190,7 +190,8 @@ def _updates(seen: Seen) -> Iterator[Judgement]:
         text = "the daemon makes none by itself: [updates] every is 0"
         yield Judgement(Level.NOTE, topic, text)
     elif not updates.version and updates.outcome != "failed":
-        yield Judgement(Level.NOTE, topic, "no version is here yet", _TRY)
+        former = "; the database of the publisher before protects" if updates.former else ""
+        yield Judgement(Level.NOTE, topic, f"no version is here yet{former}", _TRY)
 
 
 def _software(seen: Seen) -> Iterator[Judgement]:

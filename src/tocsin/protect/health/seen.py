@@ -123,6 +123,7 @@ class Updates(NamedTuple):
         text: what happened, in words.
         waiting: version of a root that waits for the user's consent; 0: none.
         split: whether a log signed two histories.
+        former: whether what protects is of a publisher before, until there is one of this.
         signatures: keys of the publisher's that signed what is in use.
         witnesses: that saw what is in use, of those whom the user trusts.
         quorum_met: whether they are enough; None when this user cannot tell.
@@ -145,6 +146,7 @@ class Updates(NamedTuple):
     text: str = ""
     waiting: int = 0
     split: bool = False
+    former: bool = False
     signatures: int = 0
     witnesses: tuple[str, ...] = ()
     quorum_met: bool | None = None

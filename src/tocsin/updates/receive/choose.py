@@ -145,7 +145,10 @@ def choose(
     if not current and not usable:
         return Choice(Act.KEEP, 0, "the publisher offers no database")
     waiting = [version for version in usable if version > floor]
-    if current == 0:
+    if current and current not in kept and current in usable:
+        why = f"version {current} was not whole here, and is fetched again"
+        return Choice(Act.INSTALL, current, why)
+    if current == 0 or (current not in kept and waiting):
         begun = [version for version in waiting if timing.has_begun(usable[version])]
         if begun:
             why = f"version {max(begun)} is the first here, and waits for no ring"
@@ -186,7 +189,7 @@ def _pinned(offer: Offer, installed: Installed, kept: Collection[int]) -> Choice
     if pinned in offer.withdrawn:
         reason = offer.withdrawn[pinned].reason
         said += f", although it was pulled back ({reason}); 'tocsin update pin --off' lets it go"
-    if pinned == installed.current:
+    if pinned in kept and pinned == installed.current:
         return Choice(Act.KEEP, pinned, said)
     if pinned in kept:
         return Choice(Act.USE_KEPT, pinned, said)

@@ -8,6 +8,7 @@ copy that was cut off goes on, and what is damaged in it is fetched again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,10 +43,11 @@ from tocsin.updates.receive.download import Progress, download_target, fetch_sma
 from tocsin.updates.receive.errors import (
     ContentRefused,
     MetadataRefused,
+    NoRoom,
     NotVouchedFor,
-    UpdateError,
+    NotWritten,
 )
-from tocsin.updates.receive.files import raise_if_full, write_durably
+from tocsin.updates.receive.files import write_durably
 from tocsin.updates.receive.mirrors import REPOSITORY, MirrorFetcher
 from tocsin.updates.receive.rebuilders import MOST_BYTES, rebuilds_path
 from tocsin.updates.receive.roots import claimed_logs
@@ -107,8 +109,21 @@ def copy_repository(
         sync_folder(folder.parent)
         return _Copy(mirrors, folder, trust, at, progress).run(only, complete=complete)
     except OSError as error:
-        raise_if_full(error, error.filename or folder)
-        raise UpdateError(f"{error.filename or folder}: {error.strerror or error}") from error
+        raise _unwritten(error.filename or folder, error) from error
+    except NotWritten as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError):
+            raise _unwritten(cause.filename or folder, cause) from error
+        raise
+
+
+def _unwritten(place: object, error: OSError) -> NotWritten:
+    """What is said of a copy, which nothing on this device depends on."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return (NoRoom if full else NotWritten)(
+        f"{place}: {error.strerror or error}. The copy is not finished, and what was whole in it "
+        "still is; the same command goes on"
+    )
 
 
 class _Copy:

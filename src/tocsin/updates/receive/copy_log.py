@@ -8,6 +8,7 @@ next; what convicts the log is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from tocsin.transparency.follow import keep_tree, reader_beyond
 from tocsin.transparency.log_files import LogFiles
 from tocsin.transparency.note import MAX_NOTE_BYTES, SignedNote, VerifierKey
 from tocsin.transparency.policy import Policy
-from tocsin.transparency.reader import Fetch, LogReader, folder_fetch
+from tocsin.transparency.reader import LogReader, folder_fetch
 from tocsin.transparency.tiles import CHECKPOINT, ENTRIES, WIDTH, tiles_of
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.transparency.verdict import check
@@ -37,7 +38,7 @@ from tocsin.updates.receive.errors import (
     UpdateError,
 )
 from tocsin.updates.receive.files import raise_if_full
-from tocsin.updates.receive.logview import split_log
+from tocsin.updates.receive.logview import log_fetch, split_log
 from tocsin.updates.receive.mirrors import MirrorFetcher
 
 
@@ -84,6 +85,7 @@ class LogCopier:
         self._now = now
         self._observe = observe
         self._own = folder_fetch(folder)
+        self._fetch = log_fetch(partial(fetch_small, mirrors))
 
     def copy(self, since: int) -> CopiedLog:
         """Copy what is new or damaged, from the first mirror that shows a whole tree.
@@ -156,16 +158,6 @@ class LogCopier:
                 f"{self._folder / CHECKPOINT}: {error}. It says how far this copy is: put it back "
                 "from another copy, or begin a new one elsewhere"
             ) from error
-
-    @property
-    def _fetch(self) -> Fetch:
-        def fetch(path: str, limit: int) -> bytes:
-            data = fetch_small(self._mirrors, f"{LOG}/{path}", limit)
-            if data is None:
-                raise FileNotFoundError(path)
-            return data
-
-        return fetch
 
 
 def _ends(place: int) -> int:

@@ -77,7 +77,7 @@ def open_log(
         accepted = state.checkpoint(head.origin)
         if accepted is not None:
             earlier.append(accepted)
-        reader = LogReader(_fetch(get), head)
+        reader = LogReader(log_fetch(get), head)
         for old in earlier:
             _demand_grown(reader, verdict.checkpoint, old)
     except SplitView as error:
@@ -124,7 +124,9 @@ def _demand_grown(reader: LogReader, newest: OpenedCheckpoint, old: bytes) -> No
     require_beginning(reader, newest, OpenedCheckpoint(before, note, newest.log))
 
 
-def _fetch(get: Get) -> Fetch:
+def log_fetch(get: Get) -> Fetch:
+    """How a reader gets files of the repository's log."""
+
     def fetch(path: str, limit: int) -> bytes:
         data = get(f"{LOG}/{path}", limit)
         if data is None:

@@ -14,11 +14,11 @@ from urllib.request import url2pathname
 
 from tuf.api.exceptions import DownloadError
 
+from tocsin.updates.receive.bundle import URL as BUNDLE
 from tocsin.updates.receive.errors import NothingReached
 from tocsin.updates.receive.fetch import Fetcher, absent, file_path, is_absent
 
 REPOSITORY = "repository:/"
-BUNDLE = "bundle:/"
 _NEXT_ROOT = re.compile(r"metadata/\d{1,10}\.root\.json\Z")
 
 

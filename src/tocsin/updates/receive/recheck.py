@@ -71,24 +71,32 @@ def recheck(
         rebuilders: how many must have rebuilt a version.
         told: told what is being looked at.
     """
-    current = state.installed().current
     found = []
-    for version in state.kept_versions():
+    try:
+        current, former = state.installed().current, former_in_use(state)
+    except StateDamaged as error:
+        current, former = 0, False
+        found.append(damaged("database", "in use", error))
+    numbered = state.numbered()
+    for version in numbered:
         told(f"database {version}")
         link = (_linked(state, version),) if version == current else ()
         try:
             one = _one(state, trust, policy or trust.policy, version, rebuilders)
         except (TocsinError, OSError) as error:
-            one = Rechecked(
-                "database", str(version), False, (Finding("record", False, str(error)),)
-            )
+            one = damaged("database", str(version), error)
         found.append(replace(one, in_use=version == current, findings=(*one.findings, *link)))
-    if current and current not in state.kept_versions():
+    if current and current not in numbered:
         missing = Finding("content", False, "it is not here any more; run 'tocsin update'")
         found.append(Rechecked("database", str(current), True, (missing,)))
-    if former_in_use(state):
+    if former:
         found.append(_former(state))
     return found
+
+
+def damaged(kind: str, name: str, error: Exception) -> Rechecked:
+    """What cannot be read, as something that was looked at and does not stand."""
+    return Rechecked(kind, name, False, (Finding("record", False, str(error)),))
 
 
 def root_that_was(state: UpdateState, trust: Trust, version: int) -> Root:

@@ -17,8 +17,8 @@ from tocsin.transparency.note import SignedNote
 from tocsin.transparency.tree_head import Checkpoint
 from tocsin.transparency.verdict import check
 from tocsin.updates.receive.consent import examine
-from tocsin.updates.receive.errors import MetadataRefused
-from tocsin.updates.receive.recheck import Rechecked
+from tocsin.updates.receive.errors import MetadataRefused, StateDamaged
+from tocsin.updates.receive.recheck import Rechecked, damaged
 from tocsin.updates.receive.roots import agreed_logs, is_agreed
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
@@ -36,8 +36,11 @@ def recheck_metadata(state: UpdateState, trust: Trust, now: datetime) -> list[Re
         trust: what the user chose.
         now: by which it is said what has expired.
     """
-    if state.newest_root() is None:
-        return []
+    try:
+        if state.newest_root() is None:
+            return []
+    except StateDamaged as error:
+        return [damaged("metadata", "root", error)]
     findings, root = _roots(state, trust)
     if root is not None:
         findings += _roles(state, root, now)
@@ -46,9 +49,8 @@ def recheck_metadata(state: UpdateState, trust: Trust, now: datetime) -> list[Re
 
 def _roots(state: UpdateState, trust: Trust) -> tuple[list[Finding], Root | None]:
     """Every root from the one that the user chose to the one in force, each by the one before."""
-    newest = state.newest_root()
-    assert newest is not None
     try:
+        newest = state.newest_root() or b""
         last = read_root(newest).signed.version
         old, agreed, consent = trust.root, trust.root, state.consent()
         routine = consented = 0
@@ -68,7 +70,7 @@ def _roots(state: UpdateState, trust: Trust) -> tuple[list[Finding], Root | None
             old = new
         if read_root(old).signed_bytes != read_root(newest).signed_bytes:
             raise MetadataRefused("the root in force is none that follows from the one you chose")
-    except MetadataRefused as error:
+    except (MetadataRefused, StateDamaged) as error:
         return [Finding("roots", False, str(error))], None
     said = f"root {last} follows from root {trust.root_version}, which you chose"
     steps = [f"{routine} by routine" if routine else "", f"{consented} agreed" if consented else ""]
@@ -80,19 +82,19 @@ def _roles(state: UpdateState, root: Root, now: datetime) -> list[Finding]:
     findings: list[Finding] = []
     named: MetaFile | None = None
     for role, kind in (("timestamp", Timestamp), ("snapshot", Snapshot), ("targets", Targets)):
-        data = state.metadata_bytes(role)
-        if data is None:
-            findings.append(Finding(role, True, "not here yet; the next update fetches it"))
-            named = None
-            continue
         try:
+            data = state.metadata_bytes(role)
+            if data is None:
+                findings.append(Finding(role, True, "not here yet; the next update fetches it"))
+                named = None
+                continue
             metadata: Metadata[Any] = Metadata.from_bytes(data)
             if not isinstance(metadata.signed, kind):
                 raise MetadataRefused("it is the metadata of another role")
             root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
             if named is not None and named.version == metadata.signed.version:
                 named.verify_length_and_hashes(data)
-        except (RepositoryError, MetadataRefused) as error:
+        except (RepositoryError, MetadataRefused, StateDamaged) as error:
             findings.append(Finding(role, False, f"{error}; the next update fetches another"))
             named = None
             continue
@@ -129,7 +131,6 @@ def recheck_log(
         others: what has a place in a log, which cannot be behind its end.
         now: from which ages are counted.
     """
-    held = state.last_checkpoint()
     evidence = state.evidence()
     findings = []
     vouching: Vouching | None = None
@@ -137,11 +138,15 @@ def recheck_log(
     if evidence:
         said = f"it signed two histories; the evidence is in {evidence[0].parent}"
         findings.append(Finding("history", False, said))
+    try:
+        held = state.last_checkpoint()
+    except StateDamaged as error:
+        return [damaged("log", "checkpoint", error)]
     if held is not None:
         try:
             name = Checkpoint.parse(SignedNote.parse(held).text).origin
             verdict = check(trust.policy, held, log_keys=agreed_logs(state))
-        except TransparencyError as error:
+        except (TransparencyError, StateDamaged) as error:
             findings.append(Finding("log", False, f"the last checkpoint: {error}"))
         else:
             said = f"signed with {verdict.head.size:,} entries"

@@ -9,11 +9,11 @@ from pathlib import Path
 from tocsin.errors import TocsinError
 from tocsin.updates.layout import release_manifest_target
 from tocsin.updates.receive.environment import Wheel
-from tocsin.updates.receive.errors import ContentRefused
+from tocsin.updates.receive.errors import ContentRefused, StateDamaged
 from tocsin.updates.receive.files import read_bounded
 from tocsin.updates.receive.installations import ENTRY, PROOF, RELEASE, Installations, Release
 from tocsin.updates.receive.installed_files import Compared, compare, compare_record, strangers
-from tocsin.updates.receive.recheck import Rechecked, Told, root_that_was
+from tocsin.updates.receive.recheck import Rechecked, Told, damaged, root_that_was
 from tocsin.updates.receive.releases import SOFTWARE, demand_manifest
 from tocsin.updates.receive.roots import agreed_logs, target_keys
 from tocsin.updates.receive.state import UpdateState
@@ -36,18 +36,19 @@ def recheck_software(
         state: of the device, with the roots under which they came.
         trust: what the user chose.
         told: told what is being looked at.
-
-    Raises:
-        StateDamaged: the link to the one in use is not what it should be.
     """
-    current = store.current()
     found = []
+    try:
+        current = store.current()
+    except StateDamaged as error:
+        current = ""
+        found.append(Rechecked("release", "current", True, (Finding("link", False, str(error)),)))
     for name in store.kept():
         told(f"{SOFTWARE} {name}")
         try:
             one = _one(store, state, trust, name)
         except (TocsinError, OSError) as error:
-            one = Rechecked("release", name, False, (Finding("record", False, str(error)),))
+            one = damaged("release", name, error)
         found.append(replace(one, in_use=name == current))
     return found
 

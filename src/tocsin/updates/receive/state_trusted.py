@@ -12,7 +12,6 @@ from tocsin.updates.layout import MOST_METADATA_BYTES
 from tocsin.updates.receive.files import read_bounded
 from tocsin.updates.receive.state_folder import StateFolder
 from tocsin.updates.receive.state_records import Consent
-from tocsin.updates.receive.tuf_client import MAX_ROOT
 
 EVIDENCE = "evidence"
 _PENDING = "pending-root"
@@ -43,12 +42,12 @@ class TrustedState(StateFolder):
 
     def newest_root(self) -> bytes | None:
         """The root in force, or None."""
-        return self.read_bytes(self.metadata / "root.json", MAX_ROOT)
+        return self.read_bytes(self.metadata / "root.json", MOST_METADATA_BYTES["root"])
 
     def root_bytes(self, version: int) -> bytes | None:
         """A root that was in force, or None."""
         place = self.metadata / "root_history" / f"{version}.root.json"
-        return self.read_bytes(place, MAX_ROOT)
+        return self.read_bytes(place, MOST_METADATA_BYTES["root"])
 
     # --- the log ----------------------------------------------------------------------------
 
@@ -100,7 +99,7 @@ class TrustedState(StateFolder):
         for entry in folder.iterdir():
             number = entry.name.removesuffix(".root.json")
             if _NUMBER.match(number) and entry.name.endswith(".root.json"):
-                held[int(number)] = read_bounded(entry, MAX_ROOT)
+                held[int(number)] = read_bounded(entry, MOST_METADATA_BYTES["root"])
         return dict(sorted(held.items()))
 
     def pending_proof(self, path: str) -> bytes | None:
@@ -114,7 +113,7 @@ class TrustedState(StateFolder):
         for path, data in proofs.items():
             if data is not None:
                 self.write_bytes(folder / path.rpartition("/")[2], data)
-        if self.read_bytes(place, MAX_ROOT) != root:
+        if self.read_bytes(place, MOST_METADATA_BYTES["root"]) != root:
             self.write_bytes(place, root)
 
     def drop_pending(self) -> None:

@@ -46,13 +46,14 @@ class VersionsState(StateFolder):
         """Put a database in use; replacing `installed.json` is the swap.
 
         Raises:
-            StateDamaged: a version is not here.
+            StateDamaged: it is not here. Earlier ones that are gone are no longer named.
             NoRoom: the disk is full.
             NotWritten: the disk did not take it; the error says what is in use then.
         """
-        for version in (installed.current, *installed.previous):
-            if version and not self.database(version).is_file():
-                raise StateDamaged(f"version {version} is not here; it cannot be used")
+        if installed.current and not self.database(installed.current).is_file():
+            raise StateDamaged(f"version {installed.current} is not here; it cannot be used")
+        here = tuple(each for each in installed.previous if self.database(each).is_file())
+        installed = msgspec.structs.replace(installed, previous=here)
         half = self._half_link(_aim(installed.current)) if installed.current else None
         self.write_struct(INSTALLED, installed)
         if half is not None:
@@ -109,10 +110,22 @@ class VersionsState(StateFolder):
         """A version's database."""
         return self.version_folder(version) / DATABASE
 
-    def kept_versions(self) -> list[int]:
-        """Versions that are here, the latest first."""
+    def numbered(self) -> list[int]:
+        """Versions that have a folder here, be it damaged; the latest first."""
         names = [entry.name for entry in (self.folder / VERSIONS).iterdir()]
         return sorted((int(name) for name in names if _NUMBER.match(name)), reverse=True)
+
+    def kept_versions(self) -> list[int]:
+        """Versions that are here with all that belongs to them, the latest first."""
+        return [version for version in self.numbered() if self._is_whole(version)]
+
+    def _is_whole(self, version: int) -> bool:
+        folder = self.version_folder(version)
+        try:
+            self.received(version)
+        except StateDamaged:
+            return False
+        return all((folder / name).is_file() for name in (DATABASE, ENTRY, PROOF))
 
     def received(self, version: int) -> Received:
         """How a version came.
@@ -197,7 +210,7 @@ class VersionsState(StateFolder):
 
     def _remove_unused(self, installed: Installed) -> None:
         used = {installed.current, installed.pinned, *installed.previous}
-        for version in self.kept_versions():
+        for version in self.numbered():
             if version not in used:
                 self.remove_folder(self.version_folder(version))
 

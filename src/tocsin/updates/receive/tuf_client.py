@@ -48,7 +48,8 @@ class TufClient(Updater):
         target_url: of the repository's targets.
 
     Raises:
-        OSError: the folder cannot be read or written.
+        OSError: the folder cannot be read.
+        NotWritten: it cannot be written.
         RepositoryError: the root is none.
     """
 

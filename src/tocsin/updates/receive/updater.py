@@ -12,6 +12,7 @@ files do not verify is left aside and the next one is asked.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
@@ -247,8 +248,11 @@ class Update(Run):
             tuple(sorted(vouching.signed_by)),
         )
         with self._step("store"):
-            stored = database
-            if database != self._state.database(version):
+            stored, in_place = database, database == self._state.database(version)
+            if in_place and version not in self._state.kept_versions():
+                database = self._beside(database, target.sha256)  # what belongs to it is lost
+                in_place = False
+            if not in_place:
                 stored = self._state.store_version(database, entry, proof, how, rebuilds)
         with self._step("test"):
             self._try_out(version, stored)
@@ -262,6 +266,13 @@ class Update(Run):
             return place, "kept"
         targets = client.targets.targets
         return obtain(self._state, self._mirrors, offer, target, targets, self._progress, remarks)
+
+    def _beside(self, database: Path, sha256: str) -> Path:
+        """A copy of a database that is in its place already, which stays until there is another."""
+        place = self._state.partial(sha256)
+        with self._state.changing(place):
+            shutil.copyfile(database, place)
+        return place
 
     def _demand_rebuilt(self, target: DatabaseTarget) -> bytes | None:
         """What rebuilders say of a version, where the user asks for it."""

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tocsin.app.unix_socket import connect_unix
+
 TOCSIN = [sys.executable, "-m", "tocsin.cli.main"]
 MARKER = b"a test marker 123 of nothing"
 SIGNATURES = """Test.Marker:0:*:74657374206d61726b657220313233
@@ -111,10 +113,7 @@ class RunningDaemon:
         raise AssertionError(f"not within {patience} s; it said: {self.said()}")
 
     def connect(self, timeout: float = 30) -> socket.socket:
-        end = socket.socket(socket.AF_UNIX)
-        end.settimeout(timeout)
-        end.connect(self.socket)
-        return end
+        return connect_unix(self.socket, timeout)
 
     def ask(self, *parts: bytes) -> bytes:
         """Send something, and hear until the daemon closes."""
@@ -126,9 +125,7 @@ class RunningDaemon:
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         """Ask the JSON API."""
         data = b"" if body is None else json.dumps(body).encode()
-        with socket.socket(socket.AF_UNIX) as end:
-            end.settimeout(30)
-            end.connect(self.api)
+        with connect_unix(self.api, 30) as end:
             head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
             end.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
             answer = hear(end)

@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteR
 from typing import Any
 from urllib.parse import urlencode
 
+from tocsin.app.unix_socket import connect_unix
 from tocsin.errors import DaemonRefused, DaemonUnreachable
 from tocsin.settings import Settings
 
@@ -92,13 +93,11 @@ class ApiClient:
         Raises:
             DaemonUnreachable: there is no daemon.
         """
-        with socket.socket(socket.AF_UNIX) as end:
-            end.settimeout(self.timeout)
-            try:
-                end.connect(self.path)
+        try:
+            with connect_unix(self.path, self.timeout) as end:
                 packed = end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-            except (OSError, ValueError) as error:
-                raise self._unreachable(error) from error
+        except (OSError, ValueError) as error:
+            raise self._unreachable(error) from error
         return int(struct.unpack("iii", packed)[0])
 
     def _whole(self, method: str, target: str, values: dict[str, Any] | None) -> dict[str, Any]:
@@ -170,18 +169,11 @@ class _UnixConnection(HTTPConnection):
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("tocsin", timeout=timeout)
-        self._path = path
+        self._path, self._patience = path, timeout
 
     def connect(self) -> None:
         """Connect to the socket."""
-        end = socket.socket(socket.AF_UNIX)
-        try:
-            end.settimeout(self.timeout)
-            end.connect(self._path)
-        except BaseException:
-            end.close()
-            raise
-        self.sock = end
+        self.sock = connect_unix(self._path, self._patience)
 
 
 def _object(content: bytes, path: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from tocsin.app.doctor import Check, State
 from tocsin.app.doctor_installation import Situation
 from tocsin.app.doctor_machine import fanotify_users, processes_named
 from tocsin.app.ownership import closed_journal
+from tocsin.app.unix_socket import connect_unix
 from tocsin.errors import TocsinError
 from tocsin.settings import Settings
 from tocsin.version import VERSION
@@ -52,9 +52,7 @@ def ask_clamd(place: str, command: bytes) -> str:
     Raises:
         OSError: it does not answer.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
-        end.settimeout(_PATIENCE)
-        end.connect(place)
+    with connect_unix(place, _PATIENCE) as end:
         end.sendall(b"z" + command + b"\0")
         answer = b""
         while not answer.endswith(b"\0") and len(answer) < _MOST_REPLY:

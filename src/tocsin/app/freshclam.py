@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tocsin.app.unix_socket import connect_unix
 from tocsin.errors import SettingsError, TocsinError
 from tocsin.updates.sources.clamav import ClamavSource
 from tocsin.updates.sources.clamav_plan import Announced
@@ -221,14 +222,7 @@ def _connected(configuration: Path) -> socket.socket:
     for option in read_clamav(content, configuration.name, CLAMD.by_name).stated:
         stated.setdefault(option.option, option.text)
     if "LocalSocket" in stated:
-        channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        channel.settimeout(_NOTIFY_SECONDS)
-        try:
-            channel.connect(stated["LocalSocket"])
-        except OSError:
-            channel.close()
-            raise
-        return channel
+        return connect_unix(stated["LocalSocket"], _NOTIFY_SECONDS)
     port = stated.get("TCPSocket", "")
     if not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
         raise NotNotified(f"No communication socket specified in {configuration}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import tocsin
 from tocsin.app.places import config_dir, state_dir
 from tocsin.app.settings import quarantine_folder
 from tocsin.app.software_place import launcher
+from tocsin.app.unix_socket import connect_unix
 from tocsin.errors import InstallError, InvalidSettings, QuarantineError
 from tocsin.protect.configuration.describe import template, toml_value
 from tocsin.protect.configuration.load import load_file
@@ -438,10 +438,10 @@ def systemctl(target: Target, *arguments: str, may_fail: bool = False) -> int:
 
 def is_answered(place: str) -> bool:
     """Whether some program accepts connections at a UNIX socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
-        end.settimeout(2)
-        try:
-            end.connect(place)
-        except OSError:
-            return False
+    try:
+        connect_unix(place, 2).close()
+    except TimeoutError:  # somebody listens, with more clients than there is room for
+        return True
+    except OSError:
+        return False
     return True

@@ -7,6 +7,8 @@ import socket
 import struct
 from contextlib import suppress
 
+from tocsin.app.unix_socket import connect_unix
+
 _CREDENTIALS = struct.Struct("3i")
 _PATIENCE = 1.0
 
@@ -22,9 +24,7 @@ def daemon_sessions(api_socket: str) -> tuple[int, ...]:
     """
     if not api_socket:
         return ()
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
-        asked.settimeout(_PATIENCE)
-        asked.connect(api_socket)
+    with suppress(OSError), connect_unix(api_socket, _PATIENCE) as asked:
         packed = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid, uid, _ = _CREDENTIALS.unpack(packed)
         if uid in (0, os.geteuid()):

@@ -28,6 +28,7 @@ from tocsin.engine.report import Report, SkippedObject
 from tocsin.errors import TocsinError
 from tocsin.protect.daemon.http_exchange import Exchange, Request
 from tocsin.protect.daemon.keeper_messages import ActedNote, RefusedNote
+from tocsin.protect.daemon.listening import BACKLOG
 from tocsin.protect.daemon.peer import Peer, is_admin, peer_of
 from tocsin.protect.journal.event import Kind, Severity
 from tocsin.protect.journal.filters import Filter
@@ -85,9 +86,13 @@ class ApiServer:
     async def listen(self, api: socket.socket | None, metrics: socket.socket | None) -> None:
         """Accept clients."""
         if api is not None:
-            self._servers.append(await asyncio.start_unix_server(self._api_client, sock=api))
+            self._servers.append(
+                await asyncio.start_unix_server(self._api_client, sock=api, backlog=BACKLOG)
+            )
         if metrics is not None:
-            self._servers.append(await asyncio.start_server(self._metrics_client, sock=metrics))
+            self._servers.append(
+                await asyncio.start_server(self._metrics_client, sock=metrics, backlog=BACKLOG)
+            )
 
     def stop_accepting(self) -> None:
         """Take no new clients."""

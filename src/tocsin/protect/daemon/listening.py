@@ -7,6 +7,9 @@ import os
 import socket
 from typing import NamedTuple
 
+BACKLOG = 1024
+"""Clients that may wait to be accepted: the kernel turns those behind them away."""
+
 
 class Listeners(NamedTuple):
     """The sockets that clients come to; None where there is none.
@@ -48,7 +51,7 @@ def listen_unix(path: str, mode: int, gid: int | None) -> socket.socket:
         if gid is not None:
             os.chown(path, -1, gid)
         os.chmod(path, mode)
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -84,7 +87,7 @@ def listen_tcp(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

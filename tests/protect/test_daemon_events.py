@@ -52,7 +52,10 @@ def test_finding_is_journalled_forwarded_and_told() -> None:
             )
         )
         daemon = RunningDaemon(
-            folder, forwards, on_finding={"command": [str(script), "%v", "at %f"]}
+            folder,
+            forwards,
+            on_finding={"command": [str(script), "%v", "at %f"]},
+            database={"with_default": True},
         )
         try:
             daemon.start()
@@ -118,6 +121,7 @@ def test_guard_refuses_and_the_keeper_takes_away() -> None:
                 "on_infected": "quarantine",
                 "fallback": "deny",
             },
+            database={"with_default": True},
         )
         try:
             daemon.start()

@@ -95,7 +95,11 @@ def test_huge_files_of_one_user_hold_up_neither_others_nor_the_guard() -> None:
         guarded = daemon.folder / "guarded"
         guarded.mkdir()
         (guarded / "bad").write_bytes(eicar())
-        daemon = RunningDaemon(daemon.folder, guard=GUARD | {"folders": [str(guarded)]}).start()
+        daemon = RunningDaemon(
+            daemon.folder,
+            guard=GUARD | {"folders": [str(guarded)]},
+            database={"with_default": True},
+        ).start()
         try:
             daemon.wait_until(lambda: daemon.status()["guard"].get("active"))
             with stranger(_MANY_HUGE, daemon.socket, "20"):

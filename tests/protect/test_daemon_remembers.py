@@ -23,7 +23,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts, or reads othe
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[RunningDaemon]:
-    with running_daemon() as daemon:
+    with running_daemon(database={"with_default": True}) as daemon:
         yield daemon
 
 

@@ -641,3 +641,20 @@ def test_a_buffered_journal_keeps_to_its_settings(place):
     buffered.close()
     with closing(Journal(place)) as journal:
         assert journal.verify().events == 5
+
+
+def test_a_journal_that_is_being_begun_is_waited_for(tmp_path):
+    place = tmp_path / "journal.db"
+    place.touch(mode=0o640)
+
+    def begin():
+        Journal(place).close()
+
+    timer = threading.Timer(0.2, begin)
+    timer.start()
+    reader = Journal(place, read_only=True)
+    try:
+        assert list(reader.read()) == []
+    finally:
+        reader.close()
+        timer.join()

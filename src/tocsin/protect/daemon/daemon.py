@@ -200,6 +200,7 @@ class Daemon:
             self._give_ports()
             return
         self._children["host"] = warm
+        self._tell_front()
         self._warm_ports.give(self._children, self._facts)
         self._tell_keeper()
 
@@ -227,8 +228,15 @@ class Daemon:
             self._retiring.append(old)
         ports = Ports(self._askers())
         self._children["host"] = self._fork_host(ports, self._facts.identity)
+        self._tell_front()
         ports.give(self._children, self._facts)
         self._tell_keeper()
+
+    def _tell_front(self) -> None:
+        """Say how things stand before the front serves with it, which would know less than that."""
+        front = self._children.get("front")
+        if front is not None:
+            front.send(StateNote(self._state()))
 
     def _tell_keeper(self) -> None:
         if "keeper" in self._children:
@@ -425,9 +433,7 @@ class Daemon:
         running = tuple(child.pid for child in self._children.values())
         if now - self._last_state >= _STATE_SECONDS or running != self._last_running:
             self._last_state, self._last_running = now, running
-            front = self._children.get("front")
-            if front is not None:
-                front.send(StateNote(self._state()))
+            self._tell_front()
         self._look_at_exceptions()
         due = self._check_every and now - self._last_check >= self._check_every
         if due and self._builder is None and self._facts.identity and not self._stopping_since:

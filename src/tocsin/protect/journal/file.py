@@ -192,13 +192,21 @@ def open_for_reading(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 def _reader(path: Path, options: str) -> sqlite3.Connection:
-    connection = _prepared(f"{path.absolute().as_uri()}?{options}", uri=True)
-    try:
-        _check_version(connection, path)
-    except BaseException:
+    """Open it; whoever makes the file has an empty one for a moment, which is waited for."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        connection = _prepared(f"{path.absolute().as_uri()}?{options}", uri=True)
+        try:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                _check_version(connection, path)
+                return connection
+        except BaseException:
+            connection.close()
+            raise
         connection.close()
-        raise
-    return connection
+        if time.monotonic() > end:
+            raise JournalError(f"there is no journal in {path}: nothing was recorded yet")
+        time.sleep(0.01)
 
 
 def put_aside(path: Path, identity: tuple[int, int]) -> str:

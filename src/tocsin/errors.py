@@ -53,7 +53,7 @@ class SettingsError(TocsinError):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong in the settings file.
+    """One thing that is wrong in a file that people write.
 
     Attributes:
         line: where, counted from 1; 0 when it concerns the whole file.
@@ -66,8 +66,8 @@ class Problem(NamedTuple):
     reason: str
 
 
-class InvalidSettings(SettingsError):
-    """A settings file with mistakes, all of them at once.
+class InvalidFile(SettingsError):
+    """A file that people write, with mistakes, all of them at once.
 
     Attributes:
         source: the file.
@@ -87,6 +87,18 @@ class InvalidSettings(SettingsError):
             + p.reason
             for p in self.problems
         ]
+
+
+class InvalidSettings(InvalidFile):
+    """A settings file with mistakes."""
+
+
+class InvalidRules(InvalidFile):
+    """A rule of law, or a description of a supplier, with mistakes."""
+
+
+class LawError(TocsinError):
+    """A question about the law that cannot be asked so, or a rulebook that is not whole."""
 
 
 class ForwardError(TocsinError):

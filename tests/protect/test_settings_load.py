@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tocsin.errors import InvalidSettings, SettingsError
 from tocsin.protect.configuration import describe
 from tocsin.protect.configuration.load import LARGEST, load_file, load_text
-from tocsin.protect.configuration.toml_lines import key_lines
+from tocsin.toml_files.lines import key_lines
 from tocsin.settings import Settings
 
 HERE = Path("/x/tocsin.toml")

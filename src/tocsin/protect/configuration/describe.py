@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tocsin.protect.configuration.check import shape_of
 from tocsin.protect.configuration.load import Loaded
 from tocsin.settings import Settings
+from tocsin.toml_files.check import shape_of
 
 MASK = "…"
 """What stands for a secret."""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from tocsin.toml_files.check import Forms
+
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)(?:I?B)?\Z", re.I | re.A)
 _SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DURATION_PART = re.compile(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*(ms|s|m|h|d|w)", re.I | re.A)
@@ -234,3 +236,14 @@ def wrong_with_syslog_target(text: str) -> str:
     if not found or scheme not in ("udp", "tcp") or where is None or where[1] == 0:
         return "expected /dev/log, udp://host:514 or tcp://host:601"
     return ""
+
+
+FORMS = Forms(
+    CHECKS,
+    {"size": read_size, "duration": read_duration},
+    {
+        "size": 'a size (bytes, or text such as "100M")',
+        "duration": 'a duration (seconds, or text such as "5m", "2h" or "7d")',
+    },
+)
+"""How the texts of a settings file are written."""

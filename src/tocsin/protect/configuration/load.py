@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from tocsin.errors import InvalidSettings, Problem
-from tocsin.protect.configuration.check import Checker, path_name
+from tocsin.protect.configuration.forms import FORMS
 from tocsin.protect.configuration.rules import Found, broken_rules, refusals, warnings
-from tocsin.protect.configuration.toml_lines import KeyPath, key_lines, line_of
 from tocsin.settings import Settings
+from tocsin.toml_files.check import Checker, path_name
+from tocsin.toml_files.lines import KeyPath, key_lines, line_of
+from tocsin.toml_files.text import parse_toml
 
 LARGEST = 1 << 20
 """Bytes of a settings file that are read."""
 
 _ROOT_TYPE = msgspec.inspect.type_info(Settings)
-_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
 
 class Loaded(NamedTuple):
@@ -88,9 +87,9 @@ def load_text(text: str, source: Path) -> Loaded:
     Raises:
         InvalidSettings: with everything that is wrong, each with its line and key.
     """
-    values = _parse(text, source)
+    values = parse_toml(text, str(source), InvalidSettings)
     lines = key_lines(text)
-    checker = Checker(lines, values)
+    checker = Checker(lines, values, FORMS)
     assert isinstance(_ROOT_TYPE, msgspec.inspect.StructType)
     good = checker.table((), _ROOT_TYPE, values)
     for path, reason in broken_rules(good):
@@ -105,35 +104,6 @@ def load_text(text: str, source: Path) -> Loaded:
     return Loaded(
         settings, source, lines, True, noted(warnings(settings)), noted(refusals(settings))
     )
-
-
-def _parse(text: str, source: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = _PLACE.search(str(error))
-        reason = _PLACE.sub("", str(error))
-        line = text.count("\n") + 1
-        where = "at the end of the file"
-        if found and found[1]:
-            line, where = int(found[1]), f"at column {found[2]}"
-        raise InvalidSettings(
-            str(source), (Problem(line, _key_before(text, line), f"not TOML {where}: {reason}"),)
-        ) from None
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise _whole(source, f"not TOML: {reason}") from None
-
-
-def _key_before(text: str, line: int) -> str:
-    """The table and key that a broken line is in, as far as they can be told from the text."""
-    table = key = ""
-    for row in text.split("\n")[:line]:
-        if header := re.match(r"\s*(\[\[?[A-Za-z0-9_.\"' -]{1,64}\]?\]?)\s*(?:#|$)", row):
-            table, key = header[1], ""
-        elif pair := re.match(r"\s*([A-Za-z0-9_-]{1,64})\s*=", row):
-            key = pair[1]
-    return " ".join(part for part in (table, key) if part)
 
 
 def _content(path: Path) -> tuple[bytes, int]:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from tocsin.protect.account import account_named, is_group, may_write
 from tocsin.protect.configuration import forms
-from tocsin.protect.configuration.toml_lines import KeyPath
 from tocsin.protect.journal.event import Kind
 from tocsin.settings import DaemonSettings, Settings
+from tocsin.toml_files.lines import KeyPath
 
 Found = tuple[KeyPath, str]
 """A key and what is wrong with it."""

@@ -1,4 +1,4 @@
-"""Hold what a settings file states against the types of the settings, key by key.
+"""Hold what a TOML file states against the types that it is read into, key by key.
 
 `msgspec` would stop at the first mistake and knows no lines. Here every mistake is collected,
 each with the line it stands on, and what is right is kept, so that rules that concern several
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tocsin.errors import Problem
-from tocsin.protect.configuration import forms
-from tocsin.protect.configuration.toml_lines import KeyPath, line_of
+from tocsin.toml_files.lines import KeyPath, line_of
 
 _NUMBER_TYPES = (msgspec.inspect.IntType, msgspec.inspect.FloatType)
+_TIME_TYPES = (msgspec.inspect.DateType, msgspec.inspect.DateTimeType)
 
 
 class Shape(NamedTuple):
@@ -50,7 +52,8 @@ def path_name(path: KeyPath, values: Any = None) -> str:
         values: the file's values, for the names of tasks and targets.
     """
     if len(path) == 1:
-        return f"[{path[0]}]"
+        is_text = isinstance(values, dict) and isinstance(values.get(path[0]), str)
+        return str(path[0]) if is_text else f"[{path[0]}]"
     if isinstance(path[1], int):
         name = ""
         with suppress(TypeError, KeyError, IndexError):
@@ -69,19 +72,35 @@ def _dotted(path: KeyPath) -> str:
     return text
 
 
+class Forms(NamedTuple):
+    """How texts of a kind of file are written; fields name a form in their metadata.
+
+    Attributes:
+        checks: by form, what is wrong with a text, or an empty string; the form `""` is any text.
+        numbers: by form, what reads a number from text, or None when it is none.
+        expected: by form, what such a number is called in a message.
+    """
+
+    checks: Mapping[str, Callable[[str], str]]
+    numbers: Mapping[str, Callable[[str], float | None]] = {}
+    expected: Mapping[str, str] = {}
+
+
 class Checker:
     """One check of one file.
 
     Args:
         lines: where keys stand.
         values: what the file states.
+        forms: how its texts are written.
 
     Attributes:
         problems: what is wrong, in no order.
     """
 
-    def __init__(self, lines: dict[KeyPath, int], values: dict[str, Any]) -> None:
+    def __init__(self, lines: dict[KeyPath, int], values: dict[str, Any], forms: Forms) -> None:
         self.problems: list[Problem] = []
+        self._forms = forms
         self._lines = lines
         self._values = values
 
@@ -127,10 +146,12 @@ class Checker:
             return self._bad(path, f"expected true or false, not {_said(value)}")
         if isinstance(kind, _NUMBER_TYPES):
             return self._number(path, kind, form, value)
+        if isinstance(kind, _TIME_TYPES):
+            return self._time(path, kind, value)
         if not isinstance(value, str):
             said = f"a {_kind(value)}" if form == "secret" else _said(value)
             return self._bad(path, f"expected text in quotes, not {said}")
-        wrong = forms.CHECKS[form](value)
+        wrong = self._forms.checks[form](value)
         return self._bad(path, wrong) if wrong else value
 
     def _array(self, path: KeyPath, kind: msgspec.inspect.VarTupleType, value: Any) -> Any:
@@ -169,10 +190,10 @@ class Checker:
         value: Any,
     ) -> Any:
         whole = isinstance(kind, msgspec.inspect.IntType)
-        expected = EXPECTED.get(form) or ("a whole number" if whole else "a number")
+        expected = self._forms.expected.get(form) or ("a whole number" if whole else "a number")
         number: float | None = None
-        if isinstance(value, str) and form in ("size", "duration"):
-            number = forms.read_size(value) if form == "size" else forms.read_duration(value)
+        if isinstance(value, str) and form in self._forms.numbers:
+            number = self._forms.numbers[form](value)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             number = None if whole and isinstance(value, float) else value
         if number is None or not math.isfinite(number):
@@ -182,18 +203,28 @@ class Checker:
             return self._bad(path, f"expected {expected} from {_plain(least)} to {_plain(most)}")
         return number if whole else float(number)
 
+    def _time(
+        self,
+        path: KeyPath,
+        kind: msgspec.inspect.DateType | msgspec.inspect.DateTimeType,
+        value: Any,
+    ) -> Any:
+        said = value.isoformat() if isinstance(value, date) else _said(value)
+        if isinstance(kind, msgspec.inspect.DateType):
+            if isinstance(value, date) and not isinstance(value, datetime):
+                return value
+            return self._bad(path, f"expected a date without quotes, as 2024-06-20, not {said}")
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value
+        example = "2024-09-29T00:00:00-04:00"
+        return self._bad(path, f"expected an instant with its zone, as {example}, not {said}")
+
     def _bad(self, path: KeyPath, reason: str) -> object:
         self.blame(path, reason)
         return _BAD
 
 
 _BAD = object()
-
-EXPECTED = {
-    "size": 'a size (bytes, or text such as "100M")',
-    "duration": 'a duration (seconds, or text such as "5m", "2h" or "7d")',
-}
-"""What numbers of a form are called in a message."""
 
 
 def _unknown(key: str, known: list[str], *, is_table: bool) -> str:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tocsin.errors import InvalidSettings, SettingsError
 from tocsin.protect.configuration import describe
 from tocsin.protect.configuration.load import LARGEST, load_file, load_text
-from tocsin.toml_files.lines import key_lines
 from tocsin.settings import Settings
+from tocsin.toml_files.lines import key_lines
 
 HERE = Path("/x/tocsin.toml")
 

@@ -38,9 +38,12 @@ class Shape(NamedTuple):
 def shape_of(node: msgspec.inspect.Type) -> Shape:
     """A type without its metadata, and the form that the metadata names."""
     form = ""
-    while isinstance(node, msgspec.inspect.Metadata):
-        form = str((node.extra or {}).get("form", form))
-        node = node.type
+    while isinstance(node, msgspec.inspect.Metadata | msgspec.inspect.UnionType):
+        if isinstance(node, msgspec.inspect.Metadata):
+            form = str((node.extra or {}).get("form", form))
+            node = node.type
+        else:  # TOML has no word for None: a key that may be absent has one type besides
+            node = next(t for t in node.types if not isinstance(t, msgspec.inspect.NoneType))
     return Shape(node, form)
 
 
@@ -139,7 +142,9 @@ class Checker:
         if isinstance(kind, msgspec.inspect.DictType):
             return self._dictionary(path, kind, value)
         if isinstance(kind, msgspec.inspect.LiteralType):
-            return self._choice(path, kind, value)
+            return self._choice(path, [str(choice) for choice in kind.values], value)
+        if isinstance(kind, msgspec.inspect.EnumType):
+            return self._choice(path, [str(choice.value) for choice in kind.cls], value)
         if isinstance(kind, msgspec.inspect.BoolType):
             if isinstance(value, bool):
                 return value
@@ -175,12 +180,13 @@ class Checker:
         }
         return _BAD if any(element is _BAD for element in checked.values()) else checked
 
-    def _choice(self, path: KeyPath, kind: msgspec.inspect.LiteralType, value: Any) -> Any:
-        if value in kind.values and isinstance(value, str):
+    def _choice(self, path: KeyPath, known: list[str], value: Any) -> Any:
+        if value in known and isinstance(value, str):
             return value
-        choices = ", ".join(f'"{choice}"' for choice in kind.values)
-        near = _near(value, [str(choice) for choice in kind.values])
-        return self._bad(path, f"expected one of {choices}, not {_said(value)}{near}")
+        choices = ", ".join(f'"{choice}"' for choice in known)
+        return self._bad(
+            path, f"expected one of {choices}, not {_said(value)}{_near(value, known)}"
+        )
 
     def _number(
         self,

@@ -1,0 +1,369 @@
+"""Decide whether something may be supplied: pure, by the rules, with the reason of each.
+
+A rule is held against the facts with three values: it applies, it does not, or that is unknown.
+Then, in this order:
+
+1. What is always allowed is allowed, whatever any rule says.
+2. A rule that forbids, applies and is not exempted: prohibited.
+3. One of which that is unknown, or whether an exemption takes it away: undetermined.
+4. A warning, recommendation or duty to replace that applies: warned; one of which that is
+   unknown: undetermined.
+5. A fact was stated to be unknown: undetermined, since a rule that no book has yet may need it.
+6. Otherwise allowed.
+
+So an unknown fact never ends in `allowed`, and another rule can make an answer only stricter,
+unless it is an exemption.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from tocsin.jurisdiction.places import place_name, within
+from tocsin.jurisdiction.question import Facts, Question
+from tocsin.jurisdiction.rulebook import BoundRule, Rulebook
+from tocsin.jurisdiction.vocabulary import (
+    ALWAYS_ALLOWED,
+    CLASSES_OF,
+    Embedded,
+    Kind,
+    Outcome,
+    Status,
+)
+
+
+class Truth(IntEnum):
+    """Whether something holds; the lesser of several is whether all do (Kleene's logic)."""
+
+    NO = 0
+    UNKNOWN = 1
+    YES = 2
+
+
+class Considered(NamedTuple):
+    """What became of one rule.
+
+    Attributes:
+        rule: the rule.
+        applies: at the instant of the question.
+        reason: why, for people.
+        exempted_by: identifiers of exemptions that take it away.
+    """
+
+    rule: BoundRule
+    applies: Truth
+    reason: str
+    exempted_by: tuple[str, ...] = ()
+
+
+class Held(NamedTuple):
+    """A rule that may be about the question, whatever the time.
+
+    Attributes:
+        rule: the rule.
+        applies: but for the time.
+        reason: why, for people.
+    """
+
+    rule: BoundRule
+    applies: Truth
+    reason: str
+
+    def at(self, time: datetime) -> Truth:
+        """Whether it applies at an instant."""
+        stated = self.rule.rule
+        if time < stated.effective or (stated.ends is not None and time >= stated.ends):
+            return Truth.NO
+        if stated.certain_from is not None and time < stated.certain_from:
+            return min(self.applies, Truth.UNKNOWN)
+        return self.applies
+
+
+class Decision:
+    """An answer; what explains it is worked out when it is asked for.
+
+    Attributes:
+        question: what was asked.
+        outcome: the answer.
+        facts: the question with its assumptions.
+    """
+
+    def __init__(self, ruling: Ruling, question: Question) -> None:
+        self.question = question
+        self.facts = ruling.facts
+        self.outcome = ruling.outcome(question.at)
+        self._ruling = ruling
+
+    @cached_property
+    def considered(self) -> tuple[Considered, ...]:
+        """Every rule about the supplier, by identifier, with the reason."""
+        return tuple(self._ruling.considered(self.question.at))
+
+    @property
+    def applying(self) -> tuple[Considered, ...]:
+        """The rules that make the answer, or might."""
+        return tuple(each for each in self.considered if each.applies and not each.exempted_by)
+
+    @property
+    def deciding(self) -> tuple[Considered, ...]:
+        """Of those that apply, the ones that the outcome follows from."""
+        kinds = {
+            Outcome.PROHIBITED: lambda one: one.applies is Truth.YES and one.rule.forbids,
+            Outcome.WARNED: lambda one: one.applies is Truth.YES and one.rule.warns,
+            Outcome.UNDETERMINED: lambda one: (
+                one.rule.rule.kind is not Kind.EXEMPTION
+                and (one.applies is Truth.UNKNOWN or one.rule.forbids)
+            ),
+            Outcome.ALLOWED: lambda one: one.rule.rule.kind is Kind.EXEMPTION,
+        }
+        return tuple(filter(kinds[self.outcome], self.applying))
+
+    @property
+    def obligations(self) -> tuple[tuple[BoundRule, str], ...]:
+        """What whoever is bound must do, with the rule that says so."""
+        return tuple(
+            (each.rule, text)
+            for each in self.applying
+            if each.applies is Truth.YES
+            for text in each.rule.rule.obligations
+        )
+
+    @cached_property
+    def next_change(self) -> tuple[datetime, Outcome] | None:
+        """The next instant at which the answer is another one, and which; None: never."""
+        return self._ruling.next_change(self.question.at, self.outcome)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was taken for granted."""
+        return tuple(self.facts.assumptions)
+
+
+class Ruling:
+    """What a rulebook says of a question at every instant.
+
+    Args:
+        rulebook: the rules.
+        question: its instant does not matter here.
+
+    Attributes:
+        facts: the question with its assumptions.
+        held: the rules that apply or may, but for the time.
+        changes: instants at which one of those begins, becomes certain or ends; sorted.
+    """
+
+    def __init__(self, rulebook: Rulebook, question: Question) -> None:
+        self.facts = Facts(question)
+        self._rulebook = rulebook
+        self._always = question.operation in ALWAYS_ALLOWED
+        about = rulebook.rules_about(question.supplier, question.operation)
+        held = [_hold(rule, self.facts) for rule in about]
+        self.held = [one for one in held if one.applies]
+        self.changes = sorted({time for one in self.held for time in one.rule.boundaries()})
+        self._outcomes: dict[int, Outcome] = {}
+
+    def outcome(self, time: datetime) -> Outcome:
+        """The answer at an instant."""
+        return self._after(bisect_right(self.changes, time))
+
+    def _after(self, place: int) -> Outcome:
+        """The answer from a change on, counted from 1; 0: before all of them."""
+        if place not in self._outcomes:
+            time = self.changes[place - 1] if place else _BEFORE_ALL
+            self._outcomes[place] = self._outcome(time)
+        return self._outcomes[place]
+
+    def next_change(self, time: datetime, outcome: Outcome) -> tuple[datetime, Outcome] | None:
+        """The first instant after a time at which the answer is not the given one."""
+        for number in range(bisect_right(self.changes, time), len(self.changes)):
+            following = self._after(number + 1)
+            if following is not outcome:
+                return self.changes[number], following
+        return None
+
+    def considered(self, time: datetime) -> Iterator[Considered]:
+        """What becomes of every rule at an instant."""
+        held = {one.rule.id: one for one in self.held}
+        for rule in self._rulebook.rules_about(self.facts.question.supplier):
+            one = held.get(rule.id)
+            if one is None:
+                yield Considered(rule, Truth.NO, _hold(rule, self.facts).reason)
+                continue
+            applies = one.at(time)
+            exempted = tuple(
+                other.rule.id for other in self._exempting(rule, time, at_least=Truth.YES)
+            )
+            yield Considered(rule, applies, _reason_at(one, time), exempted if applies else ())
+
+    def _exempting(self, rule: BoundRule, time: datetime, *, at_least: Truth) -> Iterator[Held]:
+        for other in self.held:
+            if rule.is_exempted_by(other.rule) and other.at(time) >= at_least:
+                yield other
+
+    def _outcome(self, time: datetime) -> Outcome:
+        if self._always:
+            return Outcome.ALLOWED
+        result = Outcome.UNDETERMINED if self.facts.unknown else Outcome.ALLOWED
+        is_open = False
+        for one in self.held:
+            applies = one.at(time)
+            if applies is Truth.NO or one.rule.rule.kind is Kind.EXEMPTION:
+                continue
+            exempting = [
+                other.at(time) for other in self._exempting(one.rule, time, at_least=Truth.UNKNOWN)
+            ]
+            if Truth.YES in exempting:
+                continue
+            if exempting:
+                applies = Truth.UNKNOWN
+            if applies is Truth.UNKNOWN:
+                is_open = True
+            elif one.rule.forbids:
+                return Outcome.PROHIBITED
+            else:
+                result = Outcome.WARNED
+        return Outcome.UNDETERMINED if is_open else result
+
+
+def decide(rulebook: Rulebook, question: Question) -> Decision:
+    """Decide.
+
+    Args:
+        rulebook: the rules.
+        question: as `ask` made it; its supplier is one of the book's.
+    """
+    timeless = question._replace(at=_ANY_TIME)
+    return Decision(_ruling(rulebook, timeless), question)
+
+
+_BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+_ANY_TIME = _BEFORE_ALL
+
+
+@lru_cache(4096)
+def _ruling(rulebook: Rulebook, question: Question) -> Ruling:
+    return Ruling(rulebook, question)
+
+
+# --- whether one rule is about the facts, but for the time ---------------------------------
+
+
+def _hold(rule: BoundRule, facts: Facts) -> Held:
+    """Hold a rule against the facts: it applies if all that it needs does."""
+    found = Truth.YES
+    reasons: list[str] = []
+    for truth, reason in _conditions(rule, facts):
+        if truth is Truth.NO:
+            return Held(rule, Truth.NO, reason)
+        found = min(found, truth)
+        if truth is Truth.UNKNOWN or reason:
+            reasons.append(reason)
+    if found is Truth.UNKNOWN:
+        reasons = [reason for reason in reasons if reason.startswith("unknown")]
+    return Held(rule, found, "; ".join(reasons))
+
+
+def _conditions(rule: BoundRule, facts: Facts) -> Iterator[tuple[Truth, str]]:
+    stated, question = rule.rule, facts.question
+    if rule.instrument.status is not Status.IN_FORCE:
+        if rule.instrument.status is Status.ENDED and stated.ends is not None:
+            pass  # it was law until then
+        else:
+            yield Truth.NO, f"it is {rule.instrument.status.value}, not in force"
+    if question.operation not in stated.operations:
+        yield Truth.NO, f"it is not about {question.operation.value!r}"
+    yield _product(rule, facts)
+    yield _nexus(rule, facts)
+    yield _addressee(rule, facts)
+    for circumstance in stated.circumstances:
+        if circumstance in facts.holding:
+            yield Truth.YES, f"{circumstance.value}, as stated"
+        elif circumstance in facts.absent:
+            yield Truth.NO, f"it is about what is {circumstance.value}, and this is not"
+        else:
+            yield Truth.UNKNOWN, f"unknown whether it is {circumstance.value}"
+    yield _embedded(rule, facts)
+
+
+def _product(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
+    product, wanted = facts.question.product, rule.rule.products
+    if product is None:
+        return Truth.UNKNOWN, "unknown of which class the product is"
+    if CLASSES_OF[product].isdisjoint(wanted):
+        return Truth.NO, f"it is about {_listed(wanted)}, not {product.value}"
+    return Truth.YES, f"about {_listed(wanted)}"
+
+
+def _nexus(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
+    nexus = rule.rule.nexus
+    places, persons = frozenset(nexus.places), frozenset(nexus.persons)
+    for system in facts.systems:
+        if within(system) & places:
+            return Truth.YES, f"the system stands in {place_name(system)}"
+    for person in facts.persons:
+        if person.tie in nexus.ties and within(person.country) & persons:
+            return Truth.YES, f"the person is {person}"
+    if places and facts.systems_open:
+        return Truth.UNKNOWN, f"unknown whether the system stands in {_named(places)}"
+    if persons and facts.persons_open:
+        return Truth.UNKNOWN, f"unknown whether the person is one of {_named(persons)}"
+    what = [f"a system in {_named(places)}"] if places else []
+    what += [f"persons of {_named(persons)}"] if persons else []
+    return Truth.NO, f"it is about {' and '.join(what)}"
+
+
+def _addressee(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
+    wanted = frozenset(rule.rule.addressees)
+    if not wanted:
+        return Truth.YES, ""
+    if found := wanted & facts.addressees:
+        return Truth.YES, f"who is supplied is {_listed(found)}"
+    if wanted <= facts.not_addressees:
+        return Truth.NO, f"it is about {_listed(wanted)}"
+    return Truth.UNKNOWN, f"unknown whether who is supplied is {_listed(wanted)}"
+
+
+def _embedded(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
+    embedded, about = facts.question.embedded, rule.rule.embedded
+    if about is Embedded.INCLUDED or embedded is False:
+        return Truth.YES, ""
+    if about is Embedded.EXCLUDED:
+        if embedded:
+            return Truth.NO, "it is not about code that is part of another product"
+        return Truth.UNKNOWN, "unknown whether the product is part of another, which is left out"
+    return Truth.UNKNOWN, "unknown whether it is about code that is part of another product"
+
+
+def _reason_at(one: Held, time: datetime) -> str:
+    stated = one.rule.rule
+    if time < stated.effective:
+        return f"it begins on {_instant(stated.effective)}"
+    if stated.ends is not None and time >= stated.ends:
+        return f"it ended on {_instant(stated.ends)}"
+    if stated.certain_from is not None and time < stated.certain_from:
+        return (
+            f"unknown whether it has begun: no source says the day, between "
+            f"{_instant(stated.effective)} and {_instant(stated.certain_from)}"
+        )
+    readings = "".join(
+        f"; by another reading since {_instant(each.effective)} ({each.note})"
+        for each in stated.readings
+    )
+    return f"{one.reason}; since {_instant(stated.effective)}{readings}"
+
+
+def _instant(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def _listed(words: object) -> str:
+    return " or ".join(sorted(str(getattr(word, "value", word)) for word in words))  # type: ignore[attr-defined]
+
+
+def _named(codes: frozenset[str]) -> str:
+    return " or ".join(sorted(map(place_name, codes)))

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from tocsin.jurisdiction.vocabulary import FORBIDDING, WARNING, Kind, Operation
 
 PORTABLE_FORMAT = 1
 MOST_PORTABLE_BYTES = 16 << 20
+_Item = TypeVar("_Item", Instrument, Supplier)
 
 
 class BoundRule(NamedTuple):
@@ -228,8 +229,8 @@ def _in_utc(value: object) -> object:
     return value
 
 
-def _by_id(items: Iterable) -> dict:  # type: ignore[type-arg]
-    found = {}
+def _by_id(items: Iterable[_Item]) -> dict[str, _Item]:
+    found: dict[str, _Item] = {}
     for item in items:
         if item.id in found:
             raise LawError(f"two files describe {item.id!r}")

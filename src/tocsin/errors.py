@@ -12,6 +12,10 @@ from typing import NamedTuple
 class TocsinError(Exception):
     """Base of all errors raised on purpose."""
 
+    def lines(self) -> list[str]:
+        """What is wrong, a line each."""
+        return [str(self)]
+
 
 # --- what somebody wrote ------------------------------------------------------------------
 

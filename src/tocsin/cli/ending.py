@@ -14,7 +14,7 @@ from typing import NamedTuple
 import click
 
 from tocsin.cli.printable import printable
-from tocsin.errors import InvalidSettings, TocsinError
+from tocsin.errors import TocsinError
 
 TROUBLE = 2
 
@@ -54,10 +54,8 @@ def end_well(call: Callable[[], object], words: Words = Words()) -> None:  # noq
             words.usage(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo(words.stopped, err=True)
-    except InvalidSettings as error:
-        _say(words, *error.lines())
     except TocsinError as error:
-        _say(words, str(error))
+        _say(words, *error.lines())
     except BrokenPipeError:
         _drop_output()
     except OSError as error:  # a full disk behind the output, most of all

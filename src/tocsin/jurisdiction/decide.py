@@ -138,6 +138,10 @@ class Decision:
         """The next instant at which the answer is another one, and which; None: never."""
         return self._ruling.next_change(self.question.at, self.outcome)
 
+    def changes_after(self, time: datetime) -> tuple[datetime, ...]:
+        """Instants after a time at which a rule that may apply begins or ends, in UTC."""
+        return tuple(each.astimezone(UTC) for each in self._ruling.changes if each > time)
+
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What was taken for granted."""

@@ -133,7 +133,7 @@ class Instrument(_Table, frozen=True, kw_only=True):
         basis: how well what stands here was checked.
         notes: what a reader should know besides.
         conflicts: what sources say otherwise.
-        rules: what it says.
+        rule: what it says, a table each.
     """
 
     id: RuleId

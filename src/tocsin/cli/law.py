@@ -69,12 +69,15 @@ def command() -> None:
 @command.command("decide", context_settings=CONTEXT)
 @SUPPLIER
 @click.option(
-    "--operation", required=True, metavar="NAME", help="What is to be done: " + ", ".join(
-        each.value for each in OPERATIONS) + "."
+    "--operation",
+    required=True,
+    metavar="NAME",
+    help="What is to be done: " + ", ".join(each.value for each in OPERATIONS) + ".",
 )
 @click.option(
-    "--product", metavar="CLASS", help="Class of product: " + ", ".join(
-        each.value for each in PRODUCTS) + ", or 'unknown'."
+    "--product",
+    metavar="CLASS",
+    help="Class of product: " + ", ".join(each.value for each in PRODUCTS) + ", or 'unknown'.",
 )
 @facts_options
 @click.option("--at", metavar="WHEN", help="Instant (2024-09-29T04:00:00Z) or day. Default: now.")
@@ -187,9 +190,9 @@ def the_book() -> Rulebook:
     from tocsin.cli.printable import printable
 
     found = current_rulebook()
-    for notice in found.notices:
-        click.echo(f"tocsin: {printable(notice)}", err=True)
-    return found.rulebook
+    if found.origin.trouble:
+        click.echo(f"tocsin: {printable(found.origin.trouble)}", err=True)
+    return found.book
 
 
 def read_book(path: Path) -> Rulebook:

@@ -97,8 +97,11 @@ class Stated(NamedTuple):
 
 
 def facts_options(call: _Call) -> _Call:
-    """The options for facts; the command gets `places`, `persons`, `systems`, `addressees`,
-    `circumstances` and `embedded`, for `read_facts`."""
+    """Give a command the options for facts.
+
+    It gets `places`, `persons`, `systems`, `addressees`, `circumstances` and `embedded`, which
+    `read_facts` takes.
+    """
     for option in reversed(
         (
             click.option(

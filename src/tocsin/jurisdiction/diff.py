@@ -74,7 +74,8 @@ def difference(old: Rulebook, new: Rulebook) -> Difference:
     """Compare two editions.
 
     Answers are compared for every supplier in both, every place that a rule of either names, every
-    operation and class of product, for private persons, public bodies, critical sectors, contractors.
+    operation and class of product; for private persons, public bodies, critical sectors and
+    contractors.
     """
     before, after = _items(old), _items(new)
     changed = []

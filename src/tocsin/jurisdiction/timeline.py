@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tocsin.errors import LawError
@@ -136,8 +136,6 @@ def changes(of: Timeline) -> tuple[Change, ...]:
 
 def days(of: Timeline) -> Iterator[tuple[datetime, Counter[Outcome]]]:
     """How many rows have which outcome at the beginning of each day of 24 hours."""
-    from datetime import timedelta
-
     time = of.first
     while time < of.last:
         yield time, Counter(row.at(time).outcome for row in of.rows)

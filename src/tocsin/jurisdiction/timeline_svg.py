@@ -15,7 +15,7 @@ COLOURS = {
     Outcome.PROHIBITED: "#c0392b",
     Outcome.UNDETERMINED: "#8e6bbf",
 }
-_LEFT, _TOP, _ROW, _WIDTH, _RIGHT = 260, 92, 26, 760, 40
+_LEFT, _TOP, _ROW, _WIDTH, _RIGHT = 350, 92, 26, 760, 40
 _CHARACTER = 6.4
 """Pixels of an average letter at the size of dates."""
 
@@ -69,17 +69,26 @@ def _bars(row: Row, y: int, instants: list[datetime]) -> Iterator[str]:
     step = _WIDTH / (len(instants) - 1)
     product = f" · {row.product.value}" if row.product else ""
     yield _text(16, y + 17, row.operation.value + product)
-    for number, instant in enumerate(instants[:-1]):
+    number = 0
+    while number < len(instants) - 1:
+        instant = instants[number]
         span = row.at(instant)
+        columns = 1
+        while (
+            number + columns < len(instants) - 1
+            and row.at(instants[number + columns]).outcome is span.outcome
+        ):
+            columns += 1
         told = f"{row.operation.value}: {span.outcome.value} from {instant:%Y-%m-%d %H:%M} UTC"
         told += f" ({', '.join(span.rules)})" if span.rules else ""
-        x = _LEFT + number * step
+        x, length = _LEFT + number * step, step * columns
         yield (
-            f'<rect x="{x:.1f}" y="{y + 3}" width="{step:.1f}" height="{_ROW - 6}" '
+            f'<rect x="{x:.1f}" y="{y + 3}" width="{length:.1f}" height="{_ROW - 6}" rx="2" '
             f'fill="{COLOURS[span.outcome]}"><title>{escape(told)}</title></rect>'
         )
-        if step > len(span.outcome.value) * _CHARACTER + 8:
+        if length > len(span.outcome.value) * _CHARACTER + 8:
             yield _text(x + 6, y + 17, span.outcome.value, size=11, colour="#ffffff")
+        number += columns
 
 
 def _legend(y: int) -> Iterator[str]:

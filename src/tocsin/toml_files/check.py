@@ -55,8 +55,11 @@ def path_name(path: KeyPath, values: Any = None) -> str:
         values: the file's values, for the names of tasks and targets.
     """
     if len(path) == 1:
-        is_text = isinstance(values, dict) and isinstance(values.get(path[0]), str)
-        return str(path[0]) if is_text else f"[{path[0]}]"
+        value = values.get(path[0]) if isinstance(values, dict) else None
+        is_plain = isinstance(value, str | date) or (
+            isinstance(value, list) and not any(isinstance(each, dict) for each in value)
+        )
+        return str(path[0]) if is_plain else f"[{path[0]}]"
     if isinstance(path[1], int):
         name = ""
         with suppress(TypeError, KeyError, IndexError):

@@ -6,12 +6,16 @@ python3 tools/write_docs.py [--check]
 
 from __future__ import annotations
 
+import json
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import yara_x
 
+from tocsin.jurisdiction import vocabulary
+from tocsin.jurisdiction.schema import json_schema
 from tocsin.protect.configuration.describe import page as settings_page
 from tocsin.protect.migrate.page import page as clamav_options_page
 from tocsin.signatures.parse import signature_name
@@ -98,11 +102,47 @@ def formats_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def vocabulary_page() -> str:
+    """The page that says what the words of rules and questions mean."""
+    tables = (
+        ("Operations", "operations", vocabulary.OPERATIONS),
+        ("Classes of product", "products", vocabulary.PRODUCTS),
+        ("Kinds of rule", "kind", vocabulary.KINDS),
+        ("Addressees", "addressees", vocabulary.ADDRESSEES),
+        ("Circumstances", "circumstances", vocabulary.CIRCUMSTANCES),
+        ("What ties a person to a country", "ties", vocabulary.PERSON_TIES),
+        ("How well a statement was checked", "basis", vocabulary.BASES),
+        ("Marks of a supplier", "kind of a marker", vocabulary.MARKER_KINDS),
+        ("Outcomes", "outcome", vocabulary.OUTCOMES),
+    )
+    lines = [
+        "# The words of the rulebook",
+        "",
+        "This page is written by `make docs` from `src/tocsin/jurisdiction/vocabulary.py`. Every",
+        "other word is a mistake, in a file and on a command line. How rules are written is in",
+        "[jurisdiction.md](jurisdiction.md).",
+    ]
+    for title, heading, words in tables:
+        lines += ["", f"## {title}", "", f"| {heading} | meaning |", "|---|---|"]
+        lines += [f"| `{word.value}` | {meaning} |" for word, meaning in words.items()]
+    always = ", ".join(f"`{each.value}`" for each in sorted(vocabulary.ALWAYS_ALLOWED))
+    lines += ["", f"Always allowed, whatever a rule says: {always}."]
+    return "\n".join(lines) + "\n"
+
+
+def schema_page(kind: str) -> Callable[[], str]:
+    """The JSON Schema of a kind of file of the rulebook."""
+    return lambda: json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES = {
     DOCS / "rules.md": rules_page,
     DOCS / "formats.md": formats_page,
     DOCS / "settings.md": settings_page,
     DOCS / "clamav-options.md": clamav_options_page,
+    DOCS / "law-vocabulary.md": vocabulary_page,
+    DOCS / "rulebook-instrument.schema.json": schema_page("instrument"),
+    DOCS / "rulebook-supplier.schema.json": schema_page("supplier"),
 }
 
 

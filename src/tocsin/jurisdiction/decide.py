@@ -18,18 +18,17 @@ unless it is an exemption.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from tocsin.jurisdiction.places import place_name, within
-from tocsin.jurisdiction.question import Facts, Question
+from tocsin.jurisdiction.places import place_name
+from tocsin.jurisdiction.question import Facts, Person, Question
 from tocsin.jurisdiction.rulebook import BoundRule, Rulebook
 from tocsin.jurisdiction.vocabulary import (
     ALWAYS_ALLOWED,
-    CLASSES_OF,
     Embedded,
     Kind,
     Outcome,
@@ -67,12 +66,10 @@ class Held(NamedTuple):
     Attributes:
         rule: the rule.
         applies: but for the time.
-        reason: why, for people.
     """
 
     rule: BoundRule
     applies: Truth
-    reason: str
 
     def at(self, time: datetime) -> Truth:
         """Whether it applies at an instant."""
@@ -145,7 +142,7 @@ class Decision:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What was taken for granted."""
-        return tuple(self.facts.assumptions)
+        return self.facts.assumptions
 
 
 class Ruling:
@@ -166,8 +163,7 @@ class Ruling:
         self._rulebook = rulebook
         self._always = question.operation in ALWAYS_ALLOWED
         about = rulebook.rules_about(question.supplier, question.operation)
-        held = [_hold(rule, self.facts) for rule in about]
-        self.held = [one for one in held if one.applies]
+        self.held = [Held(rule, truth) for rule in about if (truth := _hold(rule, self.facts))]
         self.changes = sorted({time for one in self.held for time in one.rule.boundaries()})
         self._outcomes: dict[int, Outcome] = {}
 
@@ -196,13 +192,14 @@ class Ruling:
         for rule in self._rulebook.rules_about(self.facts.question.supplier):
             one = held.get(rule.id)
             if one is None:
-                yield Considered(rule, Truth.NO, _hold(rule, self.facts).reason)
+                yield Considered(rule, Truth.NO, _why(rule, self.facts))
                 continue
             applies = one.at(time)
             exempted = tuple(
                 other.rule.id for other in self._exempting(rule, time, at_least=Truth.YES)
             )
-            yield Considered(rule, applies, _reason_at(one, time), exempted if applies else ())
+            reason = _why_at(rule, self.facts, time)
+            yield Considered(rule, applies, reason, exempted if applies else ())
 
     def _exempting(self, rule: BoundRule, time: datetime, *, at_least: Truth) -> Iterator[Held]:
         for other in self.held:
@@ -212,7 +209,7 @@ class Ruling:
     def _outcome(self, time: datetime) -> Outcome:
         if self._always:
             return Outcome.ALLOWED
-        result = Outcome.UNDETERMINED if self.facts.unknown else Outcome.ALLOWED
+        result = Outcome.UNDETERMINED if self.facts.is_unsure else Outcome.ALLOWED
         is_open = False
         for one in self.held:
             applies = one.at(time)
@@ -257,94 +254,162 @@ def _ruling(rulebook: Rulebook, question: Question) -> Ruling:
 # --- whether one rule is about the facts, but for the time ---------------------------------
 
 
-def _hold(rule: BoundRule, facts: Facts) -> Held:
+def _hold(rule: BoundRule, facts: Facts) -> Truth:
     """Hold a rule against the facts: it applies if all that it needs does."""
     found = Truth.YES
-    reasons: list[str] = []
-    for truth, reason in _conditions(rule, facts):
+    for condition, _ in _CONDITIONS:
+        truth = condition(rule, facts)
         if truth is Truth.NO:
-            return Held(rule, Truth.NO, reason)
-        found = min(found, truth)
-        if truth is Truth.UNKNOWN or reason:
-            reasons.append(reason)
-    if found is Truth.UNKNOWN:
-        reasons = [reason for reason in reasons if reason.startswith("unknown")]
-    return Held(rule, found, "; ".join(reasons))
+            return Truth.NO
+        if truth is Truth.UNKNOWN:
+            found = Truth.UNKNOWN
+    return found
 
 
-def _conditions(rule: BoundRule, facts: Facts) -> Iterator[tuple[Truth, str]]:
-    stated, question = rule.rule, facts.question
-    if rule.instrument.status is not Status.IN_FORCE:
-        if rule.instrument.status is Status.ENDED and stated.ends is not None:
-            pass  # it was law until then
-        else:
-            yield Truth.NO, f"it is {rule.instrument.status.value}, not in force"
-    if question.operation not in stated.operations:
-        yield Truth.NO, f"it is not about {question.operation.value!r}"
-    yield _product(rule, facts)
-    yield _nexus(rule, facts)
-    yield _addressee(rule, facts)
-    for circumstance in stated.circumstances:
-        if circumstance in facts.holding:
-            yield Truth.YES, f"{circumstance.value}, as stated"
-        elif circumstance in facts.absent:
-            yield Truth.NO, f"it is about what is {circumstance.value}, and this is not"
-        else:
-            yield Truth.UNKNOWN, f"unknown whether it is {circumstance.value}"
-    yield _embedded(rule, facts)
+def _why(rule: BoundRule, facts: Facts) -> str:
+    """Why a rule applies, or does not, or may, in words."""
+    held = [(condition(rule, facts), words) for condition, words in _CONDITIONS]
+    for wanted in (Truth.NO, Truth.UNKNOWN, Truth.YES):
+        said = [words(rule, facts, truth) for truth, words in held if truth is wanted]
+        if said:
+            return said[0] if wanted is Truth.NO else "; ".join(filter(None, said))
+    return ""
 
 
-def _product(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
-    product, wanted = facts.question.product, rule.rule.products
+def _in_force(rule: BoundRule, _: Facts) -> Truth:
+    status = rule.instrument.status
+    was_law = status is Status.ENDED and rule.rule.ends is not None  # until then
+    return Truth.YES if status is Status.IN_FORCE or was_law else Truth.NO
+
+
+def _in_force_words(rule: BoundRule, _: Facts, truth: Truth) -> str:
+    return "" if truth else f"it is {rule.instrument.status.value}, not in force"
+
+
+def _operation(rule: BoundRule, facts: Facts) -> Truth:
+    return Truth.YES if facts.question.operation in rule.rule.operations else Truth.NO
+
+
+def _operation_words(_: BoundRule, facts: Facts, truth: Truth) -> str:
+    return "" if truth else f"it is not about {facts.question.operation.value!r}"
+
+
+def _product(rule: BoundRule, facts: Facts) -> Truth:
+    product = facts.question.product
     if product is None:
-        return Truth.UNKNOWN, "unknown of which class the product is"
-    if CLASSES_OF[product].isdisjoint(wanted):
-        return Truth.NO, f"it is about {_listed(wanted)}, not {product.value}"
-    return Truth.YES, f"about {_listed(wanted)}"
+        return Truth.UNKNOWN
+    return Truth.YES if product in rule.products else Truth.NO
 
 
-def _nexus(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
+def _product_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
+    product, about = facts.question.product, _listed(rule.rule.products)
+    if product is None:
+        return "unknown of which class the product is"
+    return f"about {about}" if truth else f"it is about {about}, not {product.value}"
+
+
+def _is_tied(rule: BoundRule, person: Person) -> bool:
+    return person.country in rule.persons and person.tie in rule.ties
+
+
+def _nexus(rule: BoundRule, facts: Facts) -> Truth:
+    if not rule.places.isdisjoint(facts.systems):
+        return Truth.YES
+    if any(_is_tied(rule, person) for person in facts.persons):
+        return Truth.YES
+    is_open = (rule.places and facts.systems_open) or (rule.persons and facts.persons_open)
+    return Truth.UNKNOWN if is_open else Truth.NO
+
+
+def _nexus_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
     nexus = rule.rule.nexus
-    places, persons = frozenset(nexus.places), frozenset(nexus.persons)
-    for system in facts.systems:
-        if within(system) & places:
-            return Truth.YES, f"the system stands in {place_name(system)}"
-    for person in facts.persons:
-        if person.tie in nexus.ties and within(person.country) & persons:
-            return Truth.YES, f"the person is {person}"
-    if places and facts.systems_open:
-        return Truth.UNKNOWN, f"unknown whether the system stands in {_named(places)}"
-    if persons and facts.persons_open:
-        return Truth.UNKNOWN, f"unknown whether the person is one of {_named(persons)}"
-    what = [f"a system in {_named(places)}"] if places else []
-    what += [f"persons of {_named(persons)}"] if persons else []
-    return Truth.NO, f"it is about {' and '.join(what)}"
+    if truth is Truth.YES:
+        for system in facts.systems:
+            if system in rule.places:
+                return f"the system stands in {place_name(system)}"
+        tied = next(person for person in facts.persons if _is_tied(rule, person))
+        return f"the person is {tied}"
+    if truth is Truth.UNKNOWN:
+        if rule.places and facts.systems_open:
+            return f"unknown whether the system stands in {_named(nexus.places)}"
+        return f"unknown whether the person is one of {_named(nexus.persons)}"
+    what = [f"a system in {_named(nexus.places)}"] if nexus.places else []
+    what += [f"persons of {_named(nexus.persons)}"] if nexus.persons else []
+    return f"it is about {' and '.join(what)}"
 
 
-def _addressee(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
-    wanted = frozenset(rule.rule.addressees)
-    if not wanted:
-        return Truth.YES, ""
-    if found := wanted & facts.addressees:
-        return Truth.YES, f"who is supplied is {_listed(found)}"
-    if wanted <= facts.not_addressees:
-        return Truth.NO, f"it is about {_listed(wanted)}"
-    return Truth.UNKNOWN, f"unknown whether who is supplied is {_listed(wanted)}"
+def _addressee(rule: BoundRule, facts: Facts) -> Truth:
+    wanted = rule.addressees
+    if not wanted or not wanted.isdisjoint(facts.addressees):
+        return Truth.YES
+    return Truth.NO if wanted <= facts.not_addressees else Truth.UNKNOWN
 
 
-def _embedded(rule: BoundRule, facts: Facts) -> tuple[Truth, str]:
+def _addressee_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
+    wanted = rule.addressees
+    if truth is Truth.YES:
+        found = wanted & facts.addressees
+        return f"who is supplied is {_listed(found)}" if found else ""
+    about = _listed(wanted)
+    if truth is Truth.NO:
+        return f"it is about {about}"
+    return f"unknown whether who is supplied is {about}"
+
+
+def _circumstances(rule: BoundRule, facts: Facts) -> Truth:
+    found = Truth.YES
+    for each in rule.rule.circumstances:
+        if each in facts.absent:
+            return Truth.NO
+        if each not in facts.holding:
+            found = Truth.UNKNOWN
+    return found
+
+
+def _circumstances_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
+    stated = rule.rule.circumstances
+    if truth is Truth.NO:
+        absent = _listed([each for each in stated if each in facts.absent])
+        return f"it is about what is {absent}, and this is not"
+    if truth is Truth.UNKNOWN:
+        unsure = [each for each in stated if each not in facts.holding]
+        return f"unknown whether it is {' and '.join(each.value for each in unsure)}"
+    return "".join(f"{each.value}, as stated" for each in stated[:1])
+
+
+def _embedded(rule: BoundRule, facts: Facts) -> Truth:
     embedded, about = facts.question.embedded, rule.rule.embedded
     if about is Embedded.INCLUDED or embedded is False:
-        return Truth.YES, ""
-    if about is Embedded.EXCLUDED:
-        if embedded:
-            return Truth.NO, "it is not about code that is part of another product"
-        return Truth.UNKNOWN, "unknown whether the product is part of another, which is left out"
-    return Truth.UNKNOWN, "unknown whether it is about code that is part of another product"
+        return Truth.YES
+    return Truth.NO if about is Embedded.EXCLUDED and embedded else Truth.UNKNOWN
 
 
-def _reason_at(one: Held, time: datetime) -> str:
-    stated = one.rule.rule
+def _embedded_words(rule: BoundRule, _: Facts, truth: Truth) -> str:
+    if truth is Truth.NO:
+        return "it is not about code that is part of another product"
+    if truth is Truth.YES:
+        return ""
+    if rule.rule.embedded is Embedded.EXCLUDED:
+        return "unknown whether the product is part of another, which is left out"
+    return "unknown whether it is about code that is part of another product"
+
+
+_CONDITIONS: tuple[
+    tuple[Callable[[BoundRule, Facts], Truth], Callable[[BoundRule, Facts, Truth], str]], ...
+] = (
+    (_in_force, _in_force_words),
+    (_operation, _operation_words),
+    (_product, _product_words),
+    (_nexus, _nexus_words),
+    (_addressee, _addressee_words),
+    (_circumstances, _circumstances_words),
+    (_embedded, _embedded_words),
+)
+"""What a rule needs, each with its words."""
+
+
+def _why_at(rule: BoundRule, facts: Facts, time: datetime) -> str:
+    stated = rule.rule
     if time < stated.effective:
         return f"it begins on {_instant(stated.effective)}"
     if stated.ends is not None and time >= stated.ends:
@@ -358,16 +423,16 @@ def _reason_at(one: Held, time: datetime) -> str:
         f"; by another reading since {_instant(each.effective)} ({each.note})"
         for each in stated.readings
     )
-    return f"{one.reason}; since {_instant(stated.effective)}{readings}"
+    return f"{_why(rule, facts)}; since {_instant(stated.effective)}{readings}"
 
 
 def _instant(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def _listed(words: object) -> str:
-    return " or ".join(sorted(str(getattr(word, "value", word)) for word in words))  # type: ignore[attr-defined]
+def _listed(words: Iterable[StrEnum]) -> str:
+    return " or ".join(sorted(word.value for word in words))
 
 
-def _named(codes: frozenset[str]) -> str:
+def _named(codes: Iterable[str]) -> str:
     return " or ".join(sorted(map(place_name, codes)))

@@ -6,6 +6,7 @@ package `tzdata` brings, so that they are the same on every machine.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from importlib.resources import files
@@ -76,6 +77,12 @@ def place_name(code: str) -> str:
 def within(code: str) -> frozenset[str]:
     """A place, and the groups that it is in."""
     return frozenset({code, *(name for name, members in GROUPS.items() if code in members)})
+
+
+def members(codes: Iterable[str]) -> frozenset[str]:
+    """Places, and the members of those that are groups."""
+    found = frozenset(codes)
+    return found.union(*(GROUPS[code] for code in found if code in GROUPS))
 
 
 @cache

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from tocsin.errors import LawError
@@ -91,96 +91,115 @@ class Facts:
         systems_open: whether systems may stand elsewhere besides.
         addressees: which hold; those in neither set are unknown.
         not_addressees: which do not.
-        assumptions: what was taken for granted, each a sentence.
-        unknown: what was stated to be unknown, each in words.
+        holding: circumstances that hold; those in neither set are unknown.
+        absent: circumstances that do not.
+        is_unsure: whether a fact was stated to be unknown.
     """
 
     def __init__(self, question: Question) -> None:
         self.question = question
-        self.assumptions: list[str] = []
-        self.unknown: list[str] = []
-        placed = tuple(place for place in question.places if place != UNKNOWN)
-        self._place(question, placed)
-        self._person(question, placed)
-        self._standing(question, is_placed=bool(placed))
-        if question.product is None:
-            self.unknown.append("the class of product")
-        if question.embedded is None:
-            self.unknown.append("whether the product is part of another")
+        places = question.places
+        self._is_lost = UNKNOWN in places
+        self._placed = tuple(p for p in places if p != UNKNOWN) if self._is_lost else places
+        stated_systems = question.systems
+        self.systems = stated_systems or self._placed
+        self.systems_open = self._is_lost or not self.systems
+        if stated_systems:
+            self.systems_open = UNKNOWN in stated_systems
+        self._is_anybody = any(person.country == UNKNOWN for person in question.persons)
+        self._is_settled = any(
+            person.tie is not PersonTie.CITIZEN and person.country != UNKNOWN
+            for person in question.persons
+        )
+        # Who is neither resident nor organised anywhere by what is stated is resident in the place.
+        self._lives_there = bool(self._placed) and not self._is_settled and not self._is_anybody
+        self.persons = question.persons
+        if self._lives_there:
+            self.persons += tuple(Person(PersonTie.RESIDENT, place) for place in self._placed)
+        self.persons_open = self._is_anybody or (
+            not self._is_settled and (not self._placed or self._is_lost)
+        )
+        self.addressees, self.not_addressees = _standing(question.addressees, bool(self._placed))
+        self.holding = question.holding
+        self.absent = question.absent
+        if self._placed:
+            self.absent = _EVERY_CIRCUMSTANCE - question.holding - question.unsure
+        self.is_unsure = (
+            self._is_lost
+            or self._is_anybody
+            or UNKNOWN in stated_systems
+            or question.addressees is None
+            or question.product is None
+            or question.embedded is None
+            or bool(question.unsure)
+        )
 
-    def _place(self, question: Question, placed: tuple[str, ...]) -> None:
-        if question.places != placed:
-            self.unknown.append("the place")
-        if question.systems:
-            self.systems = tuple(place for place in question.systems if place != UNKNOWN)
-            self.systems_open = self.systems != question.systems
-            if self.systems_open:
-                self.unknown.append("where the system stands")
-            return
-        self.systems = placed
-        self.systems_open = not question.places or question.places != placed
-        if placed:
-            self.assumptions.append(f"the system stands in {_places(placed)}")
-
-    def _person(self, question: Question, placed: tuple[str, ...]) -> None:
-        stated = question.persons
-        known = tuple(person for person in stated if person.country != UNKNOWN)
-        self.persons_open = known != stated
-        if self.persons_open:
-            self.unknown.append("the person")
-        is_resident = any(person.tie is PersonTie.RESIDENT for person in stated)
-        is_body = any(person.tie is PersonTie.ORGANISED for person in stated)
-        if placed and not is_resident and not is_body:
-            known += tuple(Person(PersonTie.RESIDENT, place) for place in placed)
-            also = "" if stated else ", and tied to no other country"
-            self.assumptions.append(f"the person is resident in {_places(placed)}{also}")
-        elif stated and not placed and not is_resident and not is_body:
-            self.persons_open = True  # resident somewhere
-        elif not stated:
-            self.persons_open = True
-        if UNKNOWN in question.places and not (is_resident or is_body):
-            self.persons_open = True
-        self.persons = known
-
-    def _standing(self, question: Question, *, is_placed: bool) -> None:
-        self.addressees: frozenset[Addressee] = frozenset()
-        self.not_addressees: frozenset[Addressee] = frozenset()
-        stated = question.addressees
-        if stated is None:
-            self.unknown.append("what who is supplied is")
-        elif stated:
-            self.addressees = frozenset(_with_those_above(stated))
-            possible = {each for each in Addressee if _above(each) & stated}
-            self.not_addressees = frozenset(Addressee) - self.addressees - possible
-            self.assumptions.append(
-                f"who is supplied is {' and '.join(sorted(stated))}, and nothing else of the list"
-            )
-        elif is_placed:
-            self.addressees = frozenset({Addressee.PRIVATE})
-            self.not_addressees = frozenset(Addressee) - self.addressees
-            self.assumptions.append(
+    @cached_property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was taken for granted, each a sentence."""
+        question, found = self.question, []
+        if self._placed and not question.systems:
+            found.append(f"the system stands in {_places(self._placed)}")
+        if self._lives_there:
+            also = "" if question.persons else ", and tied to no other country"
+            found.append(f"the person is resident in {_places(self._placed)}{also}")
+        if question.addressees:
+            stated = " and ".join(sorted(question.addressees))
+            found.append(f"who is supplied is {stated}, and nothing else of the list")
+        elif question.addressees is not None and self._placed:
+            found.append(
                 "a private person: no public body and no contractor of one, outside critical "
                 "sectors and groups at special risk"
             )
-        self.holding, self.absent = question.holding, question.absent
-        self.unknown += [f"whether it is {each.value}" for each in sorted(question.unsure)]
-        if is_placed:
-            rest = frozenset(Circumstance) - self.holding - question.unsure
-            assumed = rest - self.absent
-            self.absent = rest
-            if assumed:
-                words = ", ".join(_ASSUMED[each] for each in Circumstance if each in assumed)
-                self.assumptions.append(f"supplied commercially for ordinary use: {words}")
+        assumed = self.absent - question.absent
+        if assumed:
+            words = ", ".join(_ASSUMED[each] for each in Circumstance if each in assumed)
+            found.append(f"supplied commercially for ordinary use: {words}")
+        return tuple(found)
 
     @cached_property
+    def unknown(self) -> tuple[str, ...]:
+        """What was stated to be unknown, each in words."""
+        question = self.question
+        stated = (
+            (self._is_lost, "the place"),
+            (UNKNOWN in question.systems, "where the system stands"),
+            (self._is_anybody, "the person"),
+            (question.addressees is None, "what who is supplied is"),
+            (question.product is None, "the class of product"),
+            (question.embedded is None, "whether the product is part of another"),
+        )
+        unsure = [f"whether it is {each.value}" for each in sorted(question.unsure)]
+        return (*(words for is_so, words in stated if is_so), *unsure)
+
+    @property
     def person_words(self) -> str:
         """Who is supplied, in words."""
         return ", ".join(map(str, self.persons)) or "an unknown person"
 
-    @cached_property
+    @property
     def system_words(self) -> str:
         """Where the systems stand, in words."""
         return _places(self.systems) or "an unknown place"
+
+
+_EVERY_CIRCUMSTANCE = frozenset(Circumstance)
+_EVERY_ADDRESSEE = frozenset(Addressee)
+
+
+@lru_cache(4096)
+def _standing(
+    stated: frozenset[Addressee] | None, is_placed: bool
+) -> tuple[frozenset[Addressee], frozenset[Addressee]]:
+    """Which addressees hold and which do not; the others are unknown."""
+    if stated:
+        holding = stated.union(*map(_above, stated))
+        possible = {each for each in Addressee if _above(each) & stated}
+        return holding, _EVERY_ADDRESSEE - holding - possible
+    if stated is not None and is_placed:
+        private = frozenset({Addressee.PRIVATE})
+        return private, _EVERY_ADDRESSEE - private
+    return frozenset(), frozenset()
 
 
 _ASSUMED = {
@@ -241,10 +260,6 @@ def _above(addressee: Addressee) -> set[Addressee]:
         found.add(above)
         above = ADDRESSEE_ABOVE.get(above)
     return found
-
-
-def _with_those_above(stated: frozenset[Addressee]) -> set[Addressee]:
-    return set(stated).union(*map(_above, stated))
 
 
 def _places(codes: Iterable[str]) -> str:

@@ -12,7 +12,17 @@ import msgspec
 
 from tocsin.errors import LawError
 from tocsin.jurisdiction.model import Edition, Instrument, Rule, Supplier
-from tocsin.jurisdiction.vocabulary import FORBIDDING, WARNING, Kind, Operation
+from tocsin.jurisdiction.places import members
+from tocsin.jurisdiction.vocabulary import (
+    CLASSES_OF,
+    FORBIDDING,
+    WARNING,
+    Addressee,
+    Kind,
+    Operation,
+    PersonTie,
+    Product,
+)
 
 PORTABLE_FORMAT = 1
 MOST_PORTABLE_BYTES = 16 << 20
@@ -20,17 +30,27 @@ _Item = TypeVar("_Item", Instrument, Supplier)
 
 
 class BoundRule(NamedTuple):
-    """A rule with the instrument that says it.
+    """A rule with the instrument that says it, and its words worked out for deciding.
 
     Attributes:
         id: `<instrument>/<rule>`.
         instrument: that says it.
         rule: what it says.
+        products: every class that it is about, one by one.
+        places: every place where a system ties a supply to it, groups with their members.
+        persons: the same of persons.
+        ties: by what a person is tied.
+        addressees: whom it is about; empty: everybody.
     """
 
     id: str
     instrument: Instrument
     rule: Rule
+    products: frozenset[Product]
+    places: frozenset[str]
+    persons: frozenset[str]
+    ties: frozenset[PersonTie]
+    addressees: frozenset[Addressee]
 
     @property
     def forbids(self) -> bool:
@@ -87,7 +107,7 @@ class Rulebook:
     def rules(self) -> tuple[BoundRule, ...]:
         """All rules, by identifier."""
         return tuple(
-            BoundRule(f"{instrument.id}/{rule.name}", instrument, rule)
+            _bind(instrument, rule)
             for instrument in self.instruments.values()
             for rule in instrument.rules
         )
@@ -190,6 +210,20 @@ class Rulebook:
             for named in rule.rule.exempts:
                 if named not in known:
                     raise LawError(f"{rule.id} exempts from {named!r}, which is not in the book")
+
+
+def _bind(instrument: Instrument, rule: Rule) -> BoundRule:
+    wanted = frozenset(rule.products)
+    return BoundRule(
+        f"{instrument.id}/{rule.name}",
+        instrument,
+        rule,
+        frozenset(each for each in Product if CLASSES_OF[each] & wanted),
+        members(rule.nexus.places),
+        members(rule.nexus.persons),
+        frozenset(rule.nexus.ties),
+        frozenset(rule.addressees),
+    )
 
 
 class _Portable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

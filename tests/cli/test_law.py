@@ -91,6 +91,28 @@ def test_a_decision_prints_its_assumptions_and_every_rule() -> None:
 
 
 @pytest.mark.parametrize(
+    "person",
+    ["US", "us", "citizen:US", "national:us", "us-citizen", "US citizen", "citizen-US", "us-person",
+     "resident:US", "company:US", "organised:US", "person:US"],
+)  # fmt: skip
+def test_a_us_person_as_people_write_it(person: str) -> None:
+    said = asked(
+        *ASK, "--operation", "sell", "--place", "DE", "--person", person, "--at", "2024-10-01"
+    )
+    assert said["outcome"] == "prohibited"
+
+
+@pytest.mark.parametrize("who", ["government", "public-body", "GOVERNMENT"])
+def test_an_addressee_as_people_write_it(who: str) -> None:
+    said = asked(
+        *ASK, "--operation", "buy", "--place", "PL", "--addressee", who, "--at", "2023-01-01"
+    )
+    assert {each["kind"] for each in said["considered"] if each["applies"] == "yes"} == {
+        "procurement-ban", "recommendation"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--supplier", "nobody", "--operation", "sell"], "it knows: kaspersky"),

@@ -32,6 +32,7 @@ SUPPLIER = click.option(
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 _TIES = {
     "citizen": PersonTie.CITIZEN,
+    "person": PersonTie.CITIZEN,
     "national": PersonTie.CITIZEN,
     "resident": PersonTie.RESIDENT,
     "organised": PersonTie.ORGANISED,
@@ -129,8 +130,10 @@ def facts_options(call: _Call) -> _Call:
                 "--addressee",
                 "addressees",
                 multiple=True,
-                type=click.Choice([*(each.value for each in ADDRESSEES), UNKNOWN]),
-                help="What who is supplied is; without, a private person.",
+                metavar="NAME",
+                help="What who is supplied is, without a private person: "
+                + ", ".join(each.value for each in ADDRESSEES)
+                + ", or 'unknown'.",
             ),
             click.option(
                 "--circumstance",
@@ -167,13 +170,14 @@ def read_facts(
         LawError: there is no such place.
         UsageError: a person or circumstance that is no such; 'unknown' beside something known.
     """
-    if UNKNOWN in addressees and len(addressees) > 1:
+    is_unknown = any(text.strip().casefold() == UNKNOWN for text in addressees)
+    if is_unknown and len(addressees) > 1:
         raise UsageError("--addressee is unknown or it is not; state one of them")
     return Stated(
         tuple(map(_place, places)),
         tuple(person for text in persons for person in read_person(text)),
         tuple(map(_place, systems)),
-        None if UNKNOWN in addressees else tuple(map(Addressee, addressees)),
+        None if is_unknown else tuple(map(_addressee, addressees)),
         dict(map(_circumstance, circumstances)),
         None if embedded == UNKNOWN else embedded == "yes",
     )
@@ -192,10 +196,11 @@ def read_person(text: str) -> tuple[Person, ...]:
     if said.casefold() == UNKNOWN:
         return UNKNOWN_PERSON
     tie, colon, country = said.rpartition(":")
-    if not colon and (words := re.fullmatch(r"(.+?)[ _-](citizen|national|resident)", said, re.I)):
+    ties = "|".join(_TIES)
+    if not colon and (words := re.fullmatch(rf"(.+?)[ _-]({ties}|person)", said, re.I)):
         country, tie = words[1], words[2]
-    elif not colon and (words := re.fullmatch(r"(.+?)[ _-]person", said, re.I)):
-        country, tie = words[1], "citizen"
+    elif not colon and (words := re.fullmatch(rf"({ties}|person)[ _=-](.+)", said, re.I)):
+        country, tie = words[2], words[1]
     found = _TIES.get(tie.strip().casefold() or "citizen")
     if found is None:
         raise UsageError(f"--person {text!r}: state citizen:CC, resident:CC or organised:CC")
@@ -263,7 +268,16 @@ def read_product(text: str | None, operation: Operation) -> Product | None:
     return None if text.strip().casefold() == UNKNOWN else _choice("product", text, list(Product))
 
 
-_Word = TypeVar("_Word", Operation, Product, Circumstance)
+_Word = TypeVar("_Word", Operation, Product, Circumstance, Addressee)
+_SAME_ADDRESSEE = {
+    "company": "business",
+    "consumer": "private",
+    "critical-infrastructure": "critical-sector",
+    "public-administration": "government",
+    "public-body": "government",
+    "vital-sector": "critical-sector",
+}
+"""What people call some of them."""
 
 
 def _choice(what: str, text: str, known: list[_Word]) -> _Word:
@@ -282,6 +296,11 @@ def _place(text: str) -> str:
     from tocsin.jurisdiction.places import read_place
 
     return UNKNOWN if text.strip().casefold() == UNKNOWN else read_place(text)
+
+
+def _addressee(text: str) -> Addressee:
+    said = text.strip().casefold()
+    return _choice("addressee", _SAME_ADDRESSEE.get(said, said), list(Addressee))
 
 
 def _circumstance(text: str) -> tuple[Circumstance, str]:

@@ -284,3 +284,29 @@ def one(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(one, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def test_the_example_in_the_documentation_is_a_rule() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "jurisdiction.md").read_text("utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    read = read_instrument(example.encode(), "our-policy.toml")
+    assert read.id == "our-policy"
+    assert read.rules[0].kind == "use-ban"
+
+
+def test_every_word_of_the_vocabulary_is_explained() -> None:
+    from tocsin.jurisdiction import vocabulary as words
+
+    for enum, explained in (
+        (words.Operation, words.OPERATIONS),
+        (words.Product, words.PRODUCTS),
+        (words.Kind, words.KINDS),
+        (words.Addressee, words.ADDRESSEES),
+        (words.Circumstance, words.CIRCUMSTANCES),
+        (words.PersonTie, words.PERSON_TIES),
+        (words.Basis, words.BASES),
+        (words.MarkerKind, words.MARKER_KINDS),
+        (words.Outcome, words.OUTCOMES),
+    ):
+        assert list(explained) == list(enum)
+    assert words.FORBIDDING | words.WARNING | {words.Kind.EXEMPTION} == set(words.Kind)

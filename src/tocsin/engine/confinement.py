@@ -27,6 +27,7 @@ ROOTS = frozenset(
         *("lz4", "zstandard", "brotli", "icicle"),
         *("cryptography", "bz2", "lzma", "zlib", "json", "plistlib", "struct", "unicodedata"),
         *("_bz2", "_lzma", "_compression", "email", "html", "xml", "binascii", "stringprep"),
+        *("pyexpat", "csv", "sqlite3", "_sqlite3"),
     }
 )
 """Packages of which a worker may ask for a module."""
@@ -36,7 +37,10 @@ _ALWAYS = (
     "tocsin.unpack.text",
 )
 
-_OWN_ROOMS = ("", "database", "engine", "formats", "signatures", "unpack")
+_OWN_ROOMS = (
+    *("", "database", "engine", "formats", "signatures", "unpack"),
+    *("audit", "jurisdiction"),  # for what an audit looks into
+)
 
 MOST_REQUESTS = 2000
 """Modules that workers of one pool may ask for."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from tocsin.engine.exceptions import Exceptions
-from tocsin.engine.messages import Final, MemberAnswer, ScanTask, Task, to_bytes
+from tocsin.engine.messages import Final, ScanTask, Task, to_bytes
 from tocsin.engine.report import Report, SkippedObject
 from tocsin.errors import ScanError
 
@@ -20,14 +20,14 @@ class Job(NamedTuple):
         path: its name in the report.
         descriptor: what is read, closed when the job is done; -1 when the task holds the bytes.
         task: what is to be done.
-        take: what each member is handed to, when it is to be unpacked.
+        take: what each `Part` is handed to: a member of what is unpacked, a piece of what is found.
         ticket: whatever the caller knows it by; can be hashed, unique where there is no descriptor.
     """
 
     path: str
     descriptor: int
     task: Task
-    take: Callable[[MemberAnswer], None] | None = None
+    take: Callable[[Any], None] | None = None
     ticket: Any = None
 
     @property

@@ -28,6 +28,9 @@ LONGEST_NOTE = 2 << 10
 MOST_FOUND = 1000
 """Detections, and remarks of each kind, in a report that would be too long otherwise."""
 
+MOST_PIECE_BYTES = 1 << 20
+"""Of one piece of what a looker found."""
+
 _Text = Annotated[bytes, msgspec.Meta(max_length=LONGEST_TEXT)]
 _Kind = Annotated[str, msgspec.Meta(max_length=64, pattern="^[A-Z0-9_]*$")]
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -84,7 +87,19 @@ class IdentifyTask(msgspec.Struct, frozen=True, tag="identify"):
     number: int = 0
 
 
-Task = ScanTask | UnpackTask | IdentifyTask
+class LookTask(msgspec.Struct, frozen=True, tag="look"):
+    """Look into the object behind the descriptor that comes with this, as the pool's looker does.
+
+    Attributes:
+        name: the object's name.
+        number: chosen at random; what is answered must carry it.
+    """
+
+    name: bytes
+    number: int = 0
+
+
+Task = ScanTask | UnpackTask | IdentifyTask | LookTask
 
 
 class WireDetection(msgspec.Struct, frozen=True, array_like=True):
@@ -185,6 +200,23 @@ class IdentifiedAnswer(msgspec.Struct, frozen=True, tag="identified"):
     number: _Number = 0
 
 
+class PieceAnswer(msgspec.Struct, frozen=True, tag="piece"):
+    """Some of what a looker found.
+
+    Attributes:
+        data: in the looker's own form; whoever gave it reads it within bounds of its own.
+    """
+
+    data: Annotated[bytes, msgspec.Meta(max_length=MOST_PIECE_BYTES)]
+    number: _Number = 0
+
+
+class LookedAnswer(msgspec.Struct, frozen=True, tag="looked"):
+    """All that a looker found was given."""
+
+    number: _Number = 0
+
+
 class ReadyAnswer(msgspec.Struct, frozen=True, tag="ready"):
     """The first message of a worker: how it is confined.
 
@@ -203,10 +235,13 @@ class NeedAnswer(msgspec.Struct, frozen=True, tag="need"):
     module: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[A-Za-z0-9_.]+$")]
 
 
-Final = ReportAnswer | UnpackedAnswer | IdentifiedAnswer
+Final = ReportAnswer | UnpackedAnswer | IdentifiedAnswer | LookedAnswer
 """What ends a job."""
 
-Answer = ReadyAnswer | NeedAnswer | MemberAnswer | Final
+Part = MemberAnswer | PieceAnswer
+"""What may come before that, any number of times."""
+
+Answer = ReadyAnswer | NeedAnswer | Part | Final
 
 _encoder = msgspec.msgpack.Encoder()
 _tasks: msgspec.msgpack.Decoder[Task] = msgspec.msgpack.Decoder(Task)

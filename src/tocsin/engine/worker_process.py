@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, cast
 
@@ -21,7 +21,10 @@ from tocsin.engine.confinement import NeedsModule
 from tocsin.engine.listing import identified, unpacked
 from tocsin.engine.messages import (
     Answer,
+    LookedAnswer,
+    LookTask,
     NeedAnswer,
+    PieceAnswer,
     ReadyAnswer,
     ScanTask,
     UnpackTask,
@@ -39,6 +42,11 @@ MAX_TASK_BYTES = 1 << 20
 _LARGE = 64 << 10
 """Bytes of an object after which the pages of the index that it touched are let go."""
 
+Looker = Callable[[ObjectScanner, str, bytes], Iterator[bytes]]
+"""What another room has done in a worker: given a scanner, which knows the limits and what an
+object is, and an object's name and bytes, it gives what it finds, each piece of at most
+`MOST_PIECE_BYTES`. It raises nothing."""
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
@@ -49,6 +57,7 @@ def serve(
     tasks: socket.socket,
     answers: int,
     confine: Callable[[], Iterable[str]],
+    looker: Looker | None = None,
 ) -> None:
     """A worker's life.
 
@@ -59,6 +68,7 @@ def serve(
         answers: pipe into which answers go.
         confine: confines this process; gives the mechanisms in force, or raises
             `SandboxUnavailable` when it must not go on.
+        looker: what is done for a `LookTask`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -71,7 +81,7 @@ def serve(
     try:
         scanner = ObjectScanner(database, options)
         while (received := _receive(tasks)) is not None:
-            if _do(scanner, answers, *received) > _LARGE:
+            if _do(scanner, answers, *received, looker) > _LARGE:
                 database.file.let_go()  # it was looked up in many places
     except NeedsModule as error:
         _say(answers, NeedAnswer(error.name))
@@ -90,7 +100,9 @@ def _give_memory_back() -> None:
         mallopt(_M_TRIM_THRESHOLD, 1 << 20)
 
 
-def _do(scanner: ObjectScanner, answers: int, data: bytes, descriptor: int) -> int:
+def _do(
+    scanner: ObjectScanner, answers: int, data: bytes, descriptor: int, looker: Looker | None
+) -> int:
     """Do one task; how many bytes it was about."""
     task = read_task(data)
     name = task.name.decode("utf-8", "surrogateescape")
@@ -113,6 +125,11 @@ def _do(scanner: ObjectScanner, answers: int, data: bytes, descriptor: int) -> i
     if isinstance(task, UnpackTask):
         for answer in unpacked(scanner, task, data):
             _say(answers, answer)
+    elif isinstance(task, LookTask):
+        assert looker is not None
+        for piece in looker(scanner, name, data):
+            _say(answers, PieceAnswer(piece, task.number))
+        _say(answers, LookedAnswer(task.number))
     else:
         _say(answers, identified(scanner, data, task.number))
     return len(data)

@@ -41,8 +41,12 @@ from tocsin.engine.messages import (
     Final,
     IdentifiedAnswer,
     IdentifyTask,
+    LookedAnswer,
+    LookTask,
     MemberAnswer,
     NeedAnswer,
+    Part,
+    PieceAnswer,
     ReadyAnswer,
     ReportAnswer,
     ScanTask,
@@ -55,7 +59,7 @@ from tocsin.engine.messages import (
 )
 from tocsin.engine.options import Options
 from tocsin.engine.report import Report
-from tocsin.engine.worker_process import serve
+from tocsin.engine.worker_process import Looker, serve
 from tocsin.errors import ResourcesExhausted, SandboxUnavailable, ScanError
 
 GRACE_SECONDS = 15.0
@@ -68,7 +72,9 @@ _ANSWERS: dict[type[Task], type[Final]] = {
     ScanTask: ReportAnswer,
     UnpackTask: UnpackedAnswer,
     IdentifyTask: IdentifiedAnswer,
+    LookTask: LookedAnswer,
 }
+_PARTS: dict[type[Task], type[Part]] = {UnpackTask: MemberAnswer, LookTask: PieceAnswer}
 _READ = 1 << 18
 _VIEWS_A_MEMBER = 4
 """What a worker may list besides each object it may take out: views, remarks."""
@@ -99,13 +105,17 @@ class WorkerPool:
         database: an opened index.
         options: how to scan.
         jobs: number of processes.
+        looker: what is done for a `LookTask`; the workers have it from when they were forked.
 
     Attributes:
         confined_by: the mechanisms that were in force in the last worker, when one ran.
     """
 
-    def __init__(self, database: Index, options: Options, jobs: int) -> None:
+    def __init__(
+        self, database: Index, options: Options, jobs: int, looker: Looker | None = None
+    ) -> None:
         self._database = database
+        self._looker = looker
         self._options = options
         self._jobs = jobs
         self._confinement = Confinement(options)
@@ -342,7 +352,9 @@ class WorkerPool:
             return
         if isinstance(answer, ReadyAnswer) or answer.number != job.task.number:
             raise ScanError("its worker spoke out of turn")
-        if isinstance(answer, MemberAnswer) and job.take is not None:
+        if isinstance(answer, Part) and job.take is not None:
+            if not isinstance(answer, _PARTS[type(job.task)]):
+                raise ScanError("its worker answered another question")
             self._count(worker, answer)
             if worker.given > self._had.get(job.key, 0):
                 self._had[job.key] = worker.given
@@ -350,12 +362,12 @@ class WorkerPool:
             return
         if not isinstance(answer, _ANSWERS[type(job.task)]):
             raise ScanError("its worker answered another question")
-        assert not isinstance(answer, MemberAnswer)
+        assert not isinstance(answer, Part)
         report = report_from(answer, job.path) if isinstance(answer, ReportAnswer) else None
         ready.append(Done(job, report or answer))
         self._finish(worker)
 
-    def _count(self, worker: _Worker, answer: MemberAnswer) -> None:
+    def _count(self, worker: _Worker, answer: Part) -> None:
         """Hold a worker that unpacks to the limits that it should keep by itself.
 
         Raises:
@@ -498,7 +510,7 @@ class WorkerPool:
             file.write("tocsin worker")  # for whoever looks at the list of processes
         keep = (tasks.fileno(), answers)
         confine = partial(self._confinement.enter, keep, parent)
-        serve(self._database, self._options, tasks, answers, confine)
+        serve(self._database, self._options, tasks, answers, confine, self._looker)
 
 
 def _unexpected(answer: Final) -> Report:

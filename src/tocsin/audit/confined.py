@@ -187,7 +187,7 @@ class _Looking:
                 continue
             if not isinstance(item, Member):
                 continue
-            where = _joined(place.place, item.name or str(item.position))
+            where = _joined(place.place, item.name or _plain_name(place.inner, item.position))
             if not item.complete:
                 yield Skipped(where, item.note)
             inner = where.rpartition("!")[2]
@@ -207,6 +207,12 @@ def _said(facts: Facts, place: _Place) -> Iterator[Component | Skipped]:
     yield facts.component(place.place)
     for trouble in facts.trouble:
         yield Skipped(place.place, trouble)
+
+
+def _plain_name(packed: str, position: int) -> str:
+    """What a file was called before it was packed alone: `a.tar` of `a.tar.gz`."""
+    name, dot, _ending = packed.rpartition("/")[2].rpartition(".")
+    return name if dot and name and position <= 1 else str(position)
 
 
 def _joined(place: str, name: str) -> str:

@@ -57,8 +57,13 @@ def trace(kind: MarkerKind, value: str, where: str) -> tuple[Trace, ...]:
 
 
 def distinct(traces: tuple[Trace, ...]) -> tuple[Trace, ...]:
-    """Each value of a kind once, where it stood first."""
+    """Each value of a kind once, where it stood first; a text that is another trace is that."""
     found: dict[tuple[MarkerKind, str], Trace] = {}
     for each in traces:
         found.setdefault((each.kind, each.value), each)
-    return tuple(found.values())
+    known = {value for kind, value in found if kind is not MarkerKind.TEXT}
+    return tuple(
+        each
+        for each in found.values()
+        if each.kind is not MarkerKind.TEXT or each.value not in known
+    )

@@ -1,8 +1,9 @@
 """Windows Installer packages and catalogues of signed files: who signed them, who made them.
 
 Source: MS-CFB; Windows Installer, "Digital Signatures and Windows Installer" (the stream
-`\\5DigitalSignature`), "Summary Property Descriptions"; MS-OLEPS, 2.21 (PropertySet) and 2.15
-(TypedPropertyValue). A catalogue is a signature over a list of digests (1.3.6.1.4.1.311.10.1).
+`DigitalSignature`, with a character 5 before its name), "Summary Property Descriptions"; MS-OLEPS,
+2.21 (PropertySet) and 2.15 (TypedPropertyValue). A catalogue is a signature over a list of digests
+(1.3.6.1.4.1.311.10.1).
 """
 
 from __future__ import annotations

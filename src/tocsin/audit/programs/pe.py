@@ -79,7 +79,7 @@ def read_pe(data: bytes, words: Words) -> Facts:
         traces=(
             *signer_traces(signatures, "Authenticode", cover.covers),
             *_version_traces(strings),
-            *words.traces(data, lambda at: _where(headers, at)),
+            *words.traces(_without_signature(data, headers), lambda at: _where(headers, at)),
         ),
         made=day_signed(signatures),
         trouble=tuple(trouble),
@@ -135,10 +135,10 @@ class _Cover:
         self._headers = headers
         self._digests: dict[str, bytes] = {}
 
-    def covers(self, signature: Signature) -> bool | None:
+    def covers(self, signature: Signature) -> bool:
         """Whether a signature is about the file."""
         if signature.digest is None:
-            return None
+            return False
         name, stated = signature.digest
         if name not in self._digests:
             self._digests[name] = self._taken(name)
@@ -186,9 +186,13 @@ def _version_traces(strings: dict[str, str]) -> Iterator[Trace]:
         yield from trace(MarkerKind.TEXT, strings.get(name, ""), f"version resource: {name}")
 
 
+def _without_signature(data: bytes, headers: _Headers) -> bytes:
+    """A program up to its signature, whose names are told as what they are."""
+    is_last = headers.table and headers.table_end + 8 >= len(data)
+    return data[: headers.table] if is_last else data
+
+
 def _where(headers: _Headers, at: int) -> str:
-    if headers.table and headers.table <= at < headers.table_end:
-        return "text in the signature"
     for name, start, end in headers.sections:
         if start <= at < end:
             return f"text in section {name}"

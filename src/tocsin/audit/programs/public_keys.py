@@ -22,13 +22,14 @@ def is_signed_by(certificate: bytes, signature: bytes, signed: bytes, digest: st
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 
-    kind = {
-        "md5": hashes.MD5,
-        "sha1": hashes.SHA1,
-        "sha256": hashes.SHA256,
-        "sha384": hashes.SHA384,
-        "sha512": hashes.SHA512,
-    }[digest]()
+    kinds: dict[str, hashes.HashAlgorithm] = {
+        "md5": hashes.MD5(),  # noqa: S303  # as old signatures have it
+        "sha1": hashes.SHA1(),  # noqa: S303
+        "sha256": hashes.SHA256(),
+        "sha384": hashes.SHA384(),
+        "sha512": hashes.SHA512(),
+    }
+    kind = kinds[digest]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

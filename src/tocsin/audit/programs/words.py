@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.audit.model import Trace
@@ -112,10 +113,8 @@ class Words:
 
         import hyperscan
 
-        try:
+        with suppress(hyperscan.ScanTerminated):  # what is not found is drowned in the others
             self._search.scan(data, match_event_handler=found)
-        except hyperscan.ScanTerminated:
-            pass  # each word that was found is there; one that was not is drowned in the others
         return [
             (self._words[number], end - self._words[number].size)
             for number in sorted(places)
@@ -138,19 +137,21 @@ def _compiled(patterns: list[bytes]) -> hyperscan.Database:
 
 def _around(
     data: bytes, word: _Word, start: int, before: re.Pattern[bytes], behind: re.Pattern[bytes]
-) -> tuple[bytes, bytes, bytes]:
+) -> tuple[str, str, str]:
     """What belongs to a word on its left, the word, and what belongs to it on its right."""
     end = start + word.size
-    if not word.is_wide:
-        left, right = data[max(0, start - _REACH) : start], data[end : end + _REACH]
-        middle = data[start:end]
-    else:
+    if word.is_wide:
         room = min(start // 2, _REACH) * 2
-        left = _narrow(data[start - room : start])
-        right = _narrow(data[end : end + 2 * _REACH])
-        middle = data[start:end].decode("utf-16-le", "replace").encode("utf-8", "replace")
+        left, right = _narrow(data[start - room : start]), _narrow(data[end : end + 2 * _REACH])
+    else:
+        left, right = data[max(0, start - _REACH) : start], data[end : end + _REACH]
     one, other = before.search(left), behind.match(right)
-    return one[0] if one else b"", middle, other[0] if other else b""
+    around, middle = ("latin-1", "utf-16-le") if word.is_wide else ("utf-8", "utf-8")
+    return (
+        (one[0] if one else b"").decode(around, "replace"),
+        data[start:end].decode(middle, "replace"),
+        (other[0] if other else b"").decode(around, "replace"),
+    )
 
 
 def _narrow(data: bytes) -> bytes:
@@ -160,18 +161,17 @@ def _narrow(data: bytes) -> bytes:
 
 
 def _string(data: bytes, word: _Word, start: int) -> str:
-    left, middle, right = _around(data, word, start, _TEXT_BEFORE, _TEXT_BEHIND)
-    return (left + middle + right).decode("utf-8", "replace")
+    return "".join(_around(data, word, start, _TEXT_BEFORE, _TEXT_BEHIND))
 
 
 def _host(data: bytes, word: _Word, start: int) -> str | None:
     """The whole host name, if the domain is its end and begins a label."""
     left, middle, right = _around(data, word, start, _HOST_BEFORE, _HOST_BEHIND)
-    if left and not left.endswith(b"."):
+    if left and not left.endswith("."):
         return None
-    if right.strip(b".-") and right[:1] != b"-" and right != b".":
+    if right.strip(".-") and right[:1] != "-" and right != ".":
         return None
-    return (left + middle).decode("ascii", "replace").lstrip(".-").lower() or None
+    return (left + middle).lstrip(".-").lower() or None
 
 
 def literals(values: Iterable[str]) -> tuple[str, ...]:

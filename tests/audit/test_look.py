@@ -28,8 +28,6 @@ from audit.program_samples import (
     zipped,
 )
 from engine.engine_samples import isolation
-from tocsin.app.audit_look import look_into
-from tocsin.app.walk import Walk, WalkOptions
 from tocsin.audit import confined, wire
 from tocsin.audit.interface import Reader
 from tocsin.audit.look import LIMITS, Look
@@ -100,7 +98,7 @@ def look(
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(data)
     looking = Look(index, BOOK.interests(), recognise, options, jobs=2)
-    found = list(look_into(looking, Walk(WalkOptions()), [str(place)]))
+    found = list(looking.run(str(place / name) for name in files))
     assert looking.files == len(files)
     return Looked(found, place)
 

@@ -262,6 +262,8 @@ def test_a_java_class_is_told_from_a_universal_program() -> None:
         (b"notkaspersky.com", None),
         (b"kaspersky.com.example.org", None),
         (b"kaspersky.community", None),
+        (b"kaspersky.com-x.example", None),
+        (b"my-kaspersky.com", None),
     ],
 )
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16-le"])

@@ -25,9 +25,6 @@ from tocsin.unpack import unpacker_of
 from tocsin.unpack.interface import Budget, Member, Reason
 from tocsin.unpack.interface import Skipped as NotHad
 
-HEAD = 4096
-"""Bytes by which a reader knows its files."""
-
 OPENED = frozenset(
     {
         *("ZIP", "ZIPSFX", "CRX", "ASAR", "CONTAINER_IMAGE", "ZSTD", "LZ4", "BROTLI", "GZ", "BZ"),
@@ -120,7 +117,7 @@ class _Looking:
         data = place.data
         is_installer = False
         try:
-            reader = self._recognise(place.inner, data[:HEAD])
+            reader = self._recognise(place.inner, data)
             if reader is not None:
                 yield from self._once(reader(data, place.place), place)
                 return
@@ -129,6 +126,10 @@ class _Looking:
                 yield from _said(facts, place)
         except (TocsinError, RecursionError) as error:
             yield Skipped(place.place, f"cannot be read: {error}")
+        except MemoryError:
+            raise
+        except Exception as error:  # the other files of an archive are looked at all the same
+            yield Skipped(place.place, f"a defect of this program: {type(error).__name__}: {error}")
         if not is_plain_text(data):
             yield from self._inside(place, depth + 1, is_installer=is_installer)
 

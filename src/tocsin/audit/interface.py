@@ -11,7 +11,7 @@ from tocsin.audit.model import Component, Skipped
 class Reader(Protocol):
     """Reads one kind of file."""
 
-    def __call__(self, data: bytes, place: str) -> Iterator[Component | Skipped]:
+    def __call__(self, data: bytes, place: str, /) -> Iterator[Component | Skipped]:
         """Read a file.
 
         Args:
@@ -24,12 +24,12 @@ class Reader(Protocol):
 class Recogniser(Protocol):
     """Knows a kind of file by its name and its beginning."""
 
-    def __call__(self, name: str, head: bytes) -> Reader | None:
+    def __call__(self, name: str, head: bytes, /) -> Reader | None:
         """What reads a file, or None when it is none of those.
 
         Args:
             name: its path, as far as it is known: inside an archive, from the archive's top.
-            head: its first bytes.
+            head: its bytes, or the first of them.
         """
         ...
 

@@ -17,7 +17,7 @@ from tocsin.audit.programs.android_xml import elements, is_compiled
 from tocsin.audit.programs.apk_signing import signing_block_traces
 from tocsin.audit.programs.facts import Facts, trace
 from tocsin.audit.programs.plists import read_plist
-from tocsin.audit.programs.signatures import Signature, read_signatures
+from tocsin.audit.programs.signatures import MOST_SIGNATURES, Signature, read_signatures
 from tocsin.audit.programs.signers import day_signed, signer_traces
 from tocsin.errors import FormatError
 from tocsin.jurisdiction.vocabulary import MarkerKind
@@ -40,6 +40,7 @@ _VENDORS = {
 }
 _CLASSES = frozenset({"application", "activity", "service", "receiver", "provider"})
 _MOST_DECLARED = 50
+_MOST_TROUBLE = 20
 _LONGEST = 4 << 20
 _LONGEST_LINES = 1 << 20
 _IDENTITY = re.compile(rb"<Identity\b([^>]{0,4096})>")
@@ -65,7 +66,7 @@ class Bundle:
 
     def show(self, name: str, data: bytes) -> None:
         """Look at a member."""
-        if len(data) > _LONGEST:
+        if len(data) > _LONGEST or len(self._trouble) >= _MOST_TROUBLE:
             return
         try:
             if name == _ANDROID and is_compiled(data):
@@ -74,7 +75,7 @@ class Bundle:
                 self._facts.setdefault("java", _manifest(data))
             elif name == _APPX:
                 self._facts.setdefault("appx", _appx(data))
-            elif _SIGNATURE.fullmatch(name):
+            elif len(self._signatures) < MOST_SIGNATURES and _SIGNATURE.fullmatch(name):
                 self._signatures += read_signatures(data)
             elif name == _APPX_SIGNATURE and data[:4] == b"PKCX":
                 self._signatures += read_signatures(data[4:])
@@ -113,7 +114,8 @@ class Bundle:
 
     def facts(self) -> Iterator[Facts]:
         """What the package is, once all members were shown; nothing where it is none."""
-        signers = list(signer_traces(self._signatures, "JAR" if "appx" not in self._facts else ""))
+        scheme = "package's" if "appx" in self._facts else "JAR"
+        signers = list(signer_traces(self._signatures, scheme))
         if "android" in self._facts:
             try:
                 signers += signing_block_traces(self._data)

@@ -6,6 +6,7 @@ class_def_item, string_data_item.
 
 from __future__ import annotations
 
+import re
 import sys
 from array import array
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ _CLASS_NUMBERS = 8
 MOST_CLASSES = 1 << 20
 _MOST_PACKAGES = 50
 _LONGEST = 500
+_LENGTH = re.compile(rb"[\x80-\xff]{0,4}[\x00-\x7f]", re.DOTALL)
+"""A number of up to five bytes (ULEB128): the letters of a string."""
 
 
 def class_names(data: bytes) -> Iterator[str]:
@@ -37,9 +40,9 @@ def class_names(data: bytes) -> Iterator[str]:
     for number in classes[::_CLASS_NUMBERS]:
         if number < len(types) and types[number] < len(strings):
             at = strings[types[number]]
-            while at < len(data) and data[at] & 0x80:  # the length in letters (ULEB128)
-                at += 1
-            name = data[at + 1 : at + 1 + _LONGEST].partition(b"\0")[0]
+            found = _LENGTH.match(data, at)
+            start = found.end() if found else at
+            name = data[start : start + _LONGEST].partition(b"\0")[0]
             if name[:1] == b"L" and name[-1:] == b";":
                 yield name[1:-1].decode("utf-8", "replace").replace("/", ".")
 

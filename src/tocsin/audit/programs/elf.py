@@ -105,13 +105,11 @@ class _Elf:
         """The name that a library gives itself, and those of the libraries it needs."""
         row = Struct(self.order + ("qQ" if self.wide else "iI"))
         entries: list[tuple[int, int]] = []
-        for part in self.segments:
-            if part.kind == _PT_DYNAMIC:
-                end = min(part.end, part.start + _MOST_ROWS * row.size)
-                entries += [
-                    row.unpack_from(self.data, at)
-                    for at in range(part.start, end - row.size + 1, row.size)
-                ]
+        part = next((each for each in self.segments if each.kind == _PT_DYNAMIC), None)
+        if part is not None:
+            end = min(part.end, part.start + _MOST_ROWS * row.size)
+            places = range(part.start, end - row.size + 1, row.size)
+            entries = [row.unpack_from(self.data, at) for at in places]
         table = next((value for tag, value in entries if tag == _DT_STRTAB), None)
         base = None if table is None else self._offset(table)
         if base is None:

@@ -169,7 +169,7 @@ def _host(data: bytes, word: _Word, start: int) -> str | None:
     left, middle, right = _around(data, word, start, _HOST_BEFORE, _HOST_BEHIND)
     if left and not left.endswith("."):
         return None
-    if right.strip(".-") and right[:1] != "-" and right != ".":
+    if right.strip(".-"):
         return None
     return (left + middle).lstrip(".-").lower() or None
 

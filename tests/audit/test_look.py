@@ -35,6 +35,8 @@ from tocsin.audit.matching import Matcher, confidence
 from tocsin.audit.model import Component, Skipped, Trace
 from tocsin.database.cache import open_database
 from tocsin.database.index import Index
+from tocsin.engine import worker_process
+from tocsin.engine.messages import MemberAnswer
 from tocsin.engine.options import Options
 from tocsin.errors import ScanError
 from tocsin.jurisdiction.folder import packaged, read_folder
@@ -213,6 +215,33 @@ def test_a_worker_that_says_nonsense_costs_its_file_alone(
     looked = look(index, tmp_path, {"a": b"lie now", "b.exe": pe(KASPERSKY_STRINGS)})
     assert list(looked.components) == ["b.exe#An endpoint product"]
     assert "made no sense" in looked.skipped["a"]
+
+
+def test_a_worker_that_answers_another_question_costs_its_file_alone(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def member(data: bytes, number: int) -> MemberAnswer:
+        del data
+        return MemberAnswer([b"x"], "ZIP", "", 0, 0, 0, False, "", b"", None, number)
+
+    monkeypatch.setattr(worker_process, "PieceAnswer", member)
+    looked = look(index, tmp_path, {"b.exe": pe(KASPERSKY_STRINGS)})
+    assert looked.components == {}
+    assert "another question" in looked.skipped["b.exe"]
+
+
+def test_a_reader_that_fails_costs_its_member_alone(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(data: bytes, place: str) -> Iterator[Component | Skipped]:
+        raise ZeroDivisionError(f"{place} {len(data)}")
+        yield
+
+    monkeypatch.setitem(globals(), "packages", failing)
+    members = {"var/lib/dpkg/status": STATUS, "k.exe": pe(KASPERSKY_STRINGS)}
+    looked = look(index, tmp_path, {"a.tar": tarred(members)})
+    assert list(looked.components) == ["a.tar!k.exe#An endpoint product"]
+    assert "defect" in looked.skipped["a.tar!var/lib/dpkg/status"]
 
 
 def test_parsing_is_confined_as_a_scan_is(index: Index, tmp_path: Path) -> None:

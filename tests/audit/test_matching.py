@@ -185,9 +185,9 @@ def test_only_whole_labels_are_beneath_a_domain(left: str) -> None:
     assert fits == (host == "kaspersky.com" or host.endswith(".kaspersky.com"))
 
 
-def test_fifty_thousand_components_are_matched() -> None:
+def test_one_among_thousands_of_components_is_found() -> None:
     found = 0
-    for number in range(50_000):
+    for number in range(10_000):
         name = "kesl" if number == 7 else f"package{number % 5000}"
         each = Component("p", "deb", name, traces=(Trace(K.SUPPLIER_NAME, f"A {number}", ""),))
         found += bool(BOOK.matches(each, DAY))

@@ -167,6 +167,12 @@ def test_classes_of_a_built_in_engine_are_a_part_of_the_app() -> None:
     assert set(found(facts, MarkerKind.ANDROID_PACKAGE)) == {"com.kavsdk", "com.kavsdk.net"}
 
 
+def test_hosts_in_an_app_s_code_are_told() -> None:
+    program = dex(("org.example.Main",)) + b"\0https://ksn.kaspersky.com/\0"
+    (facts,) = Programs(INTERESTS).read(program, Budget())
+    assert found(facts, MarkerKind.HOST) == {"ksn.kaspersky.com": "constant of a DEX file"}
+
+
 def test_a_jar_s_manifest_tells_its_vendor_over_broken_lines() -> None:
     manifest = (
         b"Manifest-Version: 1.0\r\nImplementation-Vendor: AO Kasper\r\n sky Lab\r\n"

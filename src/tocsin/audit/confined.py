@@ -184,7 +184,8 @@ class _Looking:
                 if item.reason is not Reason.DUPLICATE:
                     missing += 1
                     if missing <= _MOST_MISSING:
-                        yield Skipped(_joined(place.place, item.name), item.detail)
+                        where = _joined(place.place, item.name) if item.name else place.place
+                        yield Skipped(where, item.detail)
                 continue
             if not isinstance(item, Member):
                 continue

@@ -25,7 +25,7 @@ from tocsin.errors import ScanError
 from tocsin.unpack.interface import MIB, Limits
 
 LIMITS = Limits(
-    max_file_size=512 * MIB,
+    max_file_size=1024 * MIB,
     max_scan_size=4096 * MIB,
     max_files=500_000,
     max_depth=12,

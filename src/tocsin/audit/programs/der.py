@@ -175,6 +175,7 @@ def time(data: bytes, value: Value) -> datetime | None:
     if value.tag not in (UTC_TIME, GENERALIZED_TIME) or not (words.isdigit() and len(words) == 14):
         return None
     try:
-        return datetime.strptime(words, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        month, day, hour, minute, second = (int(words[at : at + 2]) for at in range(4, 14, 2))
+        return datetime(int(words[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None

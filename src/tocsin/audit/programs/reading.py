@@ -44,6 +44,7 @@ class Programs:
             yield from self._universal(data)
         elif head == dex.MAGIC:
             yield from dex.read_dex(data, self.interests.packages)
+            yield from self._by_words(data, "library", "constant of a DEX file")
         elif data.startswith(COMPOUND):
             facts = installers.read_installer(data, budget)
             if facts is not None:
@@ -58,9 +59,13 @@ class Programs:
             return
         if int.from_bytes(data[6:8], "big") < _OLDEST_JAVA:
             raise FormatError("neither a universal program nor a Java class")
-        traces = tuple(self._words.traces(data, lambda _at: "constant of a Java class"))
+        yield from self._by_words(data, "java", "constant of a Java class")
+
+    def _by_words(self, data: bytes, kind: str, where: str) -> Iterator[Facts]:
+        """A part that tells nothing of itself, if there is a word in it that is looked for."""
+        traces = tuple(self._words.traces(data, lambda _at: where))
         if traces:
-            yield Facts("java", traces=traces)
+            yield Facts(kind, traces=traces)
 
 
 def _is_pe(data: bytes) -> bool:

@@ -254,6 +254,7 @@ def signed(
     detached: bool = False,
     certificates: tuple[bytes, ...] = (),
     open_ended: bool = False,
+    algorithm: bytes = _RSA,
 ) -> bytes:
     """A signature (SignedData) over a value in DER, as Windows makes them."""
     assert isinstance(who.key, rsa.RSAPrivateKey)
@@ -272,7 +273,7 @@ def signed(
     number = tlv(2, serial.to_bytes(serial.bit_length() // 8 + 1, "big"))
     issuer = who.certificate.issuer.public_bytes()
     signer = tlv(
-        0x30, tlv(2, b"\1"), tlv(0x30, issuer, number), SHA256, tlv(0xA0, body), _RSA,
+        0x30, tlv(2, b"\1"), tlv(0x30, issuer, number), SHA256, tlv(0xA0, body), algorithm,
         tlv(4, value),
         *((tlv(0xA1, unsigned),) if unsigned else ()),
     )  # fmt: skip

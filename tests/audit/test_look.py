@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.program_samples import (
@@ -161,6 +161,17 @@ def test_files_of_an_image_are_found_in_their_layers(
     ]
 
 
+def test_names_of_any_bytes_lead_back_to_their_files(index: Index, tmp_path: Path) -> None:
+    members = {"line\nbreak!x/var/lib/dpkg/status": STATUS, "é/\x1b[31m.exe": pe(KASPERSKY_STRINGS)}
+    looked = look(index, tmp_path, {"caf\udce9 !\n.tar": tarred(members)})
+    assert looked.skipped == {}
+    assert set(looked.components) == {
+        "caf\udce9 !\n.tar!line\nbreak!x/var/lib/dpkg/status#kesl",
+        "caf\udce9 !\n.tar!line\nbreak!x/var/lib/dpkg/status#dash",
+        "caf\udce9 !\n.tar!é/\x1b[31m.exe#An endpoint product",
+    }
+
+
 def test_what_could_not_be_looked_at_is_said(index: Index, tmp_path: Path) -> None:
     cut = zipped({"a.exe": pe(KASPERSKY_STRINGS), "b.exe": pe()})
     limits = LIMITS._replace(max_file_size=100_000)
@@ -291,6 +302,7 @@ COMPONENTS = st.builds(
 FOUND = st.lists(COMPONENTS | st.builds(Skipped, WORDS.map("/p".__add__), WORDS), max_size=9)
 
 
+@settings(max_examples=40)
 @given(FOUND)
 def test_what_is_said_is_what_is_heard(found: list[Component | Skipped]) -> None:
     heard = [each for piece in wire.pack(found, "/p") for each in wire.read(piece, "/p")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.audit.matching import MOST_TEXT, Matcher, confidence, folded, host_of
@@ -164,6 +164,7 @@ KINDS = st.sampled_from(list(K))
 TRACES = st.lists(st.tuples(KINDS, st.text(max_size=40) | st.sampled_from(["Kaspersky Lab"])))
 
 
+@settings(max_examples=40)
 @given(TRACES, TRACES)
 def test_more_traces_never_make_less_sure(
     some: list[tuple[K, str]], more: list[tuple[K, str]]

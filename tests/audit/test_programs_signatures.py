@@ -77,6 +77,13 @@ def test_another_key_s_signature_under_a_copied_certificate_does_not_hold() -> N
     assert forged.holds is False
 
 
+def test_a_signature_of_a_kind_that_is_not_checked_is_neither_held_true_nor_false() -> None:
+    other = tlv(0x30, oid("1.2.840.113549.1.1.10"), tlv(0x30))  # RSASSA-PSS
+    (signature,) = read_signatures(signed(SUPPLIER, LIST, algorithm=other))
+    assert signature.signer is not None
+    assert signature.holds is None
+
+
 def test_a_nested_signature_is_read_and_said_to_be_nested() -> None:
     inner = signed(identity("Second Maker"), LIST)
     attribute = tlv(0x30, oid("1.3.6.1.4.1.311.2.4.1"), tlv(0x31, inner))

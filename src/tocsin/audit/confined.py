@@ -189,10 +189,11 @@ class _Looking:
                 continue
             if not isinstance(item, Member):
                 continue
-            where = _joined(place.place, item.name or _plain_name(place.inner, item.position))
+            name = item.name or _plain_name(place.inner, item.position)
+            where = _joined(place.place, name)
             if not item.complete:
                 yield Skipped(where, item.note)
-            inner = where.rpartition("!")[2]
+            inner = name.partition("!/")[2] if kind == _IMAGE and "!/" in name else name
             if bundle is not None:
                 bundle.show(inner, item.data)
             image = place.place if kind == _IMAGE else ""

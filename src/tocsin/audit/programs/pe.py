@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tocsin.audit.model import Trace
 from tocsin.audit.programs.facts import Facts, trace
-from tocsin.audit.programs.signatures import Signature, read_signatures
+from tocsin.audit.programs.signatures import INDIRECT, Signature, read_signatures
 from tocsin.audit.programs.signers import day_signed, signer_traces
 from tocsin.audit.programs.words import Words
 from tocsin.errors import FormatError
@@ -135,10 +135,12 @@ class _Cover:
         self._headers = headers
         self._digests: dict[str, bytes] = {}
 
-    def covers(self, signature: Signature) -> bool:
-        """Whether a signature is about the file."""
-        if signature.digest is None:
+    def covers(self, signature: Signature) -> bool | None:
+        """Whether a signature is about the file; None: its digest is of an unknown kind."""
+        if signature.content_type != INDIRECT:
             return False
+        if signature.digest is None:
+            return None
         name, stated = signature.digest
         if name not in self._digests:
             self._digests[name] = self._taken(name)

@@ -31,7 +31,18 @@ _SIGNING_TIME = "1.2.840.113549.1.9.5"
 _COUNTERSIGNATURE = "1.2.840.113549.1.9.6"
 _NESTED = "1.3.6.1.4.1.311.2.4.1"
 _TIME_STAMP = "1.3.6.1.4.1.311.3.3.1"
-_INDIRECT = "1.3.6.1.4.1.311.2.1.4"
+INDIRECT = "1.3.6.1.4.1.311.2.1.4"
+"""Type of what is signed where that is the digest of a file (SpcIndirectDataContent)."""
+
+_CHECKED = (
+    *("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5"),
+    *("1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13"),
+    *("1.2.840.10045.2.1", "1.2.840.10045.4.1"),
+    *("1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"),
+    *("1.2.840.10040.4.1", "1.2.840.10040.4.3", "2.16.840.1.101.3.4.3.2"),
+)
+"""Algorithms of signatures that are checked: RSA (PKCS #1 1.5), ECDSA, DSA."""
+
 _COMMON_NAME, _ORGANISATION = "2.5.4.3", "2.5.4.10"
 
 DIGESTS = {
@@ -224,7 +235,7 @@ class _Signed:
 
     def _digest(self) -> tuple[str, bytes] | None:
         """The digest of a file that is what is signed (SpcIndirectDataContent)."""
-        if self.content_type != _INDIRECT or self._content is None:
+        if self.content_type != INDIRECT or self._content is None:
             return None
         fields = list(der.inside(self._data, self._content, 4))
         pair = list(der.inside(self._data, fields[1], 4)) if len(fields) > 1 else []
@@ -265,6 +276,7 @@ class _Signer:
         rest = fields[3:]
         self._attributes = rest.pop(0) if rest[0].tag == der.CONTEXT else None
         self._signature = der.content(data, rest[1]) if len(rest) > 1 else b""
+        self._algorithm = der.oid(data, der.first(data, rest[0])) if rest else ""
         self.stated: datetime | None = None
         self.seen: datetime | None = None
         self.nested: list[bytes] = []
@@ -316,7 +328,7 @@ class _Signer:
 
     def holds(self, content: bytes, certificate: Certificate | None) -> bool | None:
         """Whether the signature is the certificate's key's, over what it says it signs."""
-        if certificate is None or self.digest is None or not self._signature:
+        if certificate is None or self.digest is None or self._algorithm not in _CHECKED:
             return None
         signed = content
         if self._attributes is not None:

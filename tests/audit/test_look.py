@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import plistlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date
@@ -23,7 +24,9 @@ from audit.program_samples import (
     identity,
     oci_layout,
     pe,
+    signed,
     tarred,
+    tlv,
     with_signing_block,
     zipped,
 )
@@ -35,7 +38,7 @@ from tocsin.audit.matching import Matcher, confidence
 from tocsin.audit.model import Component, Skipped, Trace
 from tocsin.database.cache import open_database
 from tocsin.database.index import Index
-from tocsin.engine import worker_process
+from tocsin.engine import confinement, worker_process
 from tocsin.engine.messages import MemberAnswer
 from tocsin.engine.options import Options
 from tocsin.errors import ScanError
@@ -260,6 +263,25 @@ def test_parsing_is_confined_as_a_scan_is(index: Index, tmp_path: Path) -> None:
     looking = Look(index, BOOK.interests(), recognise)
     assert list(looking.run([str(tmp_path / "x")]))
     assert {"rlimits", "seccomp"} <= set(looking.confined_by)
+
+
+def test_a_worker_that_can_open_no_path_reads_the_same(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries that a list of properties or a signature needs are asked for."""
+    whole = confinement.Policy
+    monkeypatch.setattr(confinement, "Policy", lambda **fields: whole(**fields, sealed=True))
+    listed = plistlib.dumps({"CFBundleIdentifier": "com.kaspersky.a"})
+    looked = look(
+        index,
+        tmp_path,
+        {
+            "a.ipa": zipped({"Payload/A.app/Info.plist": listed}),
+            "a.cat": signed(identity("AO Kaspersky Lab"), tlv(0x30, tlv(4, b"digests"))),
+        },
+    )
+    assert looked.skipped == {}
+    assert looked.sure() == {"a.ipa#a.ipa": 0.95, "a.cat#a.cat": 1.0}
 
 
 def test_databases_of_scanners_are_no_findings(index: Index, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_each_sample_is_found_where_it_is(index: Index, tmp_path: Path) -> None:
 def test_files_of_an_image_are_found_in_their_layers(
     index: Index, tmp_path: Path, image: object
 ) -> None:
-    first = {"var/lib/dpkg/status": STATUS, "opt/k/kav.exe": pe(KASPERSKY_STRINGS)}
+    first = {"./var/lib/dpkg/status": STATUS, "opt/k/kav.exe": pe(KASPERSKY_STRINGS)}
     second = {"var/lib/dpkg/status": STATUS + b"\nPackage: vim\nVersion: 9\n"}
     data = image(first, second)  # type: ignore[operator]
     looked = look(index, tmp_path, {"image.tar": data})

@@ -189,7 +189,7 @@ class _Looking:
                 continue
             if not isinstance(item, Member):
                 continue
-            name = item.name or _plain_name(place.inner, item.position)
+            name = item.name.removeprefix("./") or _plain_name(place.inner, item.position)
             where = _joined(place.place, name)
             if not item.complete:
                 yield Skipped(where, item.note)

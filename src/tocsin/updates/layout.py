@@ -118,9 +118,34 @@ class WheelTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="wheel"):
     release: _Name
 
 
-Custom = DatabaseTarget | DeltaTarget | ReleaseTarget | WheelTarget
+class RulebookTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="rulebook"):
+    """`custom` of an edition of the rulebook, which is a target as it is.
+
+    Attributes:
+        version: the edition's number.
+        sha256: of the rulebook, which the log entry is about.
+        channels: as a database's.
+        rings: as a database's.
+    """
+
+    version: Version
+    sha256: Sha256
+    channels: Channels = {}
+    rings: Rings = ()
+
+
+Offered = DatabaseTarget | ReleaseTarget | RulebookTarget
+"""What a log entry is about, and what reaches devices by channel and ring."""
+
+Custom = Offered | DeltaTarget | WheelTarget
 _Read = TypeVar("_Read", bound=msgspec.Struct)
-_KINDS = frozenset({"database", "delta", "release", "wheel"})
+_KINDS = {
+    "database": DatabaseTarget,
+    "delta": DeltaTarget,
+    "release": ReleaseTarget,
+    "rulebook": RulebookTarget,
+    "wheel": WheelTarget,
+}
 
 
 class Withdrawn(msgspec.Struct, frozen=True):
@@ -197,6 +222,24 @@ def wheel_target(version: str, wheel: str) -> str:
         LayoutError: version or wheel is no file name.
     """
     return f"releases/{_demand_name(version)}/{_demand_name(wheel)}"
+
+
+def rulebook_name(version: int) -> str:
+    """TUF target of an edition of the rulebook, and its name in the log: `rulebooks/3.json`."""
+    return f"rulebooks/{version}.json"
+
+
+def offered_name(offered: Offered) -> str:
+    """What the log entry of something that is offered calls it.
+
+    Raises:
+        LayoutError: its version is no file name.
+    """
+    if isinstance(offered, DatabaseTarget):
+        return database_name(offered.version)
+    if isinstance(offered, RulebookTarget):
+        return rulebook_name(offered.version)
+    return release_manifest_target(offered.version)
 
 
 def root_name(version: int) -> str:
@@ -279,24 +322,29 @@ def _demand_name(text: str) -> str:
 # --- fields -------------------------------------------------------------------------------
 
 
-def parse_custom(custom: object) -> Custom | None:
+def parse_custom(custom: object, *wanted: type[Custom]) -> Custom | None:
     """Read a target's `custom` field.
 
+    Args:
+        custom: the field.
+        wanted: kinds that are; all without any. A mistake in one of another kind is nobody's here.
+
     Returns:
-        None when there is none, or it is of a kind unknown here.
+        None when there is none, or it is of a kind that is unknown or not wanted.
 
     Raises:
-        LayoutError: of a known kind and malformed.
+        LayoutError: of a kind that is wanted, and malformed.
     """
     kind = custom.get("kind") if isinstance(custom, Mapping) else None
     if not isinstance(custom, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
+        return None
+    if wanted and _KINDS[kind] not in wanted:
         return None
     try:
         read: Custom = msgspec.convert(dict(custom), Custom)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise LayoutError(f"a target's description is malformed: {error}") from None
-    rings = read.rings if isinstance(read, DatabaseTarget | ReleaseTarget) else ()
-    demand_rings(rings)
+    demand_rings(read.rings if isinstance(read, Offered) else ())
     return read
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -42,7 +42,7 @@ class _Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Previous(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The database before: its version and the SHA-256 of its plain form."""
+    """What was published before of the same kind: its version and the SHA-256 of its plain form."""
 
     version: Version
     sha256: Sha256
@@ -129,6 +129,36 @@ class ReleasePredicate(_Predicate, frozen=True):
     wheels: Annotated[tuple[WheelEntry, ...], msgspec.Meta(min_length=1, max_length=512)]
 
 
+class RulebookPredicate(_Predicate, frozen=True):
+    """An edition of the rulebook was published.
+
+    Attributes:
+        version: the edition's number.
+        created: when it was published; not in the rulebook itself.
+        checked: the day on which its rules were last held against their sources.
+        previous: the edition before, or None for the first.
+        size: of the portable rulebook, in bytes.
+        added: rules that the edition before did not have.
+        removed: rules of the edition before that are gone.
+        changed: rules that say something else than in the edition before.
+        counts: what is in it, by kind.
+        files: SHA-256 of the files that it was made of, by their path in the folder.
+        software: what it was made with; empty when not said.
+    """
+
+    version: Version
+    created: Instant
+    checked: date
+    previous: Previous | None
+    size: _Count
+    added: _Count
+    removed: _Count
+    changed: _Count
+    counts: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=16)]
+    files: Annotated[dict[_Name, Sha256], msgspec.Meta(max_length=1_024)]
+    software: _Text = ""
+
+
 class RebuildPredicate(_Predicate, frozen=True):
     """Somebody rebuilt a database from its sources and got the bytes of the subject.
 
@@ -147,15 +177,17 @@ class RebuildPredicate(_Predicate, frozen=True):
     entry: Sha256
 
 
-Predicate = (
-    DatabasePredicate | RootPredicate | WithdrawalPredicate | ReleasePredicate | RebuildPredicate
-)
+Offering = DatabasePredicate | ReleasePredicate | RulebookPredicate
+"""Predicates by which something is offered to devices."""
+
+Predicate = Offering | RootPredicate | WithdrawalPredicate | RebuildPredicate
 
 PREDICATES: dict[str, type[Predicate]] = {
     "urn:tocsin:database:1": DatabasePredicate,
     "urn:tocsin:root:1": RootPredicate,
     "urn:tocsin:withdrawal:1": WithdrawalPredicate,
     "urn:tocsin:release:1": ReleasePredicate,
+    "urn:tocsin:rulebook:1": RulebookPredicate,
     "urn:tocsin:rebuild:1": RebuildPredicate,
 }
 _TYPES = {kind: name for name, kind in PREDICATES.items()}
@@ -273,7 +305,7 @@ class Envelope(msgspec.Struct, frozen=True):
         if len(data) > MOST_ENTRY_BYTES:
             raise StatementError(
                 f"the log entry has {len(data):,} bytes and a log takes {MOST_ENTRY_BYTES:,}; "
-                "gather the sources or wheels into fewer files"
+                "gather what it is made of into fewer files"
             )
         return data
 

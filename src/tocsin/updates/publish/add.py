@@ -6,7 +6,6 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -22,24 +21,22 @@ from tocsin.updates.layout import (
     database_name,
     database_target,
     delta_target,
-    entry_path,
     parse_custom,
     parse_withdrawn,
-    proof_path,
     stored_target,
     withdrawal_entry_path,
     write_field,
 )
 from tocsin.updates.publish.build import BuiltDatabase, build_from_sources
 from tocsin.updates.publish.errors import PublishError, ValidationFailed, WorkspaceError
-from tocsin.updates.publish.files import make_folder, sha256_of
-from tocsin.updates.publish.metadata import Published, next_targets, read_published, signed_for
+from tocsin.updates.publish.files import make_folder
+from tocsin.updates.publish.metadata import Published, read_published
+from tocsin.updates.publish.offering import begin_offer, begins, commit_offer, stage_target
 from tocsin.updates.publish.publication import Completed, complete
 from tocsin.updates.publish.record_counts import count_changes
 from tocsin.updates.publish.session import Session
 from tocsin.updates.publish.sources import FetchedSource, fetch_sources, read_sources
-from tocsin.updates.publish.staging import Staging
-from tocsin.updates.statement import DatabasePredicate, Previous, Statement, sign_statement
+from tocsin.updates.statement import DatabasePredicate, Previous, Statement
 from tocsin.version import VERSION
 
 ZSTD_LEVEL = 12
@@ -199,10 +196,7 @@ def _add(
         version,
         built.sha256,
         built.size,
-        {
-            name: session.now + timedelta(seconds=delay)
-            for name, delay in (channels or session.settings.channels).items()
-        },
+        begins(session, channels),
         session.settings.rings if rings is None else rings,
     )
     sizes = {old: path.stat().st_size for old, path in deltas.items()}
@@ -253,17 +247,8 @@ def _stage(
     compressed: Path,
     deltas: dict[int, Path],
 ) -> None:
-    root = published.root.signed
-    role = root.roles["targets"]
-    signers = session.keys.demand("targets", role.keyids, role.threshold)
     statement = Statement(database_name(target.version), built.sha256, predicate)
-    log_size = session.log().newest().head.size
-    staged = Staging(session.workspace, f"database {target.version}", log_size)
-    staged.add_entry(
-        sign_statement(statement, signers).to_bytes(),
-        entry_path(built.sha256),
-        proof_path(built.sha256),
-    )
+    staged = begin_offer(session, published, statement, f"database {target.version}")
     files = kept_targets(published, session.settings.keep - 1)
     held = databases(published)
     for name, path, custom in (
@@ -278,15 +263,7 @@ def _stage(
         ),
     ):
         files[name] = stage_target(staged, name, path, custom)
-    targets = next_targets(published, files, session.settings, session.now)
-    staged.commit(signed_for(targets, "targets", [root], session.keys), targets.version)
-
-
-def stage_target(staged: Staging, name: str, path: Path, custom: dict[str, object]) -> TargetFile:
-    """Put a file into what is staged, as a target of that name."""
-    digest, size = sha256_of(path)
-    staged.add_file(path, stored_target(name, digest))
-    return TargetFile(size, {"sha256": digest}, name, {"custom": custom})
+    commit_offer(session, published, staged, files)
 
 
 def databases(published: Published) -> dict[int, DatabaseTarget]:

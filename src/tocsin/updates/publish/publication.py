@@ -44,9 +44,8 @@ from tocsin.updates.publish.witness_memory import read_sizes, write_sizes
 from tocsin.updates.publish.witnesses import ask_witnesses
 from tocsin.updates.statement import (
     MOST_ENTRY_BYTES,
-    DatabasePredicate,
     Envelope,
-    ReleasePredicate,
+    Offering,
     RootPredicate,
     parse_envelope,
 )
@@ -361,10 +360,7 @@ def prune(session: Session) -> None:
             path.unlink()
     for entry in logged_entries(repository):
         statement = entry.envelope.statement
-        if (
-            isinstance(statement.predicate, DatabasePredicate | ReleasePredicate)
-            and statement.sha256 not in subjects
-        ):
+        if isinstance(statement.predicate, Offering) and statement.sha256 not in subjects:
             for ending in (".tlog-proof", ".rebuilds"):
                 entry.path.with_suffix(ending).unlink(missing_ok=True)
             entry.path.unlink()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,26 +20,22 @@ from tocsin.updates.layout import (
     ReleaseTarget,
     Ring,
     WheelTarget,
-    entry_path,
     parse_custom,
-    proof_path,
     release_manifest_target,
     wheel_target,
     write_field,
 )
-from tocsin.updates.publish.add import stage_target
 from tocsin.updates.publish.errors import PublishError
 from tocsin.updates.publish.files import copy_file, sha256_of, write_file
-from tocsin.updates.publish.metadata import Published, next_targets, read_published, signed_for
+from tocsin.updates.publish.metadata import Published, read_published
+from tocsin.updates.publish.offering import begin_offer, begins, commit_offer, stage_target
 from tocsin.updates.publish.publication import Completed, complete
 from tocsin.updates.publish.session import Session
-from tocsin.updates.publish.staging import Staging
 from tocsin.updates.statement import (
     ReleasePredicate,
     Statement,
     WheelEntry,
     canonical_json,
-    sign_statement,
 )
 from tocsin.updates.wheels import (
     ARCHIVE_ERRORS,
@@ -122,22 +117,12 @@ def publish_release(
     if name in published.target_files:
         raise PublishError(f"release {version} was published already; count its version up")
     session.progress(f"staging release {version}")
-    root = published.root.signed
-    role = root.roles["targets"]
-    signers = session.keys.demand("targets", role.keyids, role.threshold)
-    staged = Staging(session.workspace, f"release {version}", session.log().newest().head.size)
-    staged.add_entry(
-        sign_statement(Statement(name, digest, predicate), signers).to_bytes(),
-        entry_path(digest),
-        proof_path(digest),
-    )
+    statement = Statement(name, digest, predicate)
+    staged = begin_offer(session, published, statement, f"release {version}")
     target = ReleaseTarget(
         version,
         digest,
-        {
-            channel: session.now + timedelta(seconds=delay)
-            for channel, delay in (channels or session.settings.channels).items()
-        },
+        begins(session, channels),
         session.settings.rings if rings is None else rings,
     )
     files = _kept(published)
@@ -150,8 +135,7 @@ def publish_release(
         copy_file(wheel.path, held)
         files[one] = stage_target(staged, one, held, write_field(WheelTarget(version)))
         held.unlink()
-    following = next_targets(published, files, session.settings, session.now)
-    staged.commit(signed_for(following, "targets", [root], session.keys), following.version)
+    commit_offer(session, published, staged, files)
     done = complete(session)
     assert done is not None
     return Released(version, entries, digest, machines, done)

@@ -32,15 +32,14 @@ from tocsin.updates.layout import (
     METADATA,
     MOST_METADATA_BYTES,
     PROOFS,
-    DatabaseTarget,
-    ReleaseTarget,
+    Offered,
     database_name,
     entry_path,
+    offered_name,
     parse_custom,
     parse_publisher,
     parse_withdrawn,
     proof_path,
-    release_manifest_target,
     root_name,
     stored_target,
     withdrawal_entry_path,
@@ -55,9 +54,8 @@ from tocsin.updates.publish.roots import MOST_ROOT_BYTES, demand_signatures
 from tocsin.updates.publish.workspace import Workspace
 from tocsin.updates.statement import (
     MOST_ENTRY_BYTES,
-    DatabasePredicate,
     Envelope,
-    ReleasePredicate,
+    Offering,
     RootPredicate,
     WithdrawalPredicate,
     parse_envelope,
@@ -246,10 +244,8 @@ class _Copy:
         found: _Offered = {}
         for target in self.targets.targets.values():
             custom = parse_custom(target.custom)
-            if isinstance(custom, DatabaseTarget):
-                found[custom.sha256] = (database_name(custom.version), custom.version)
-            elif isinstance(custom, ReleaseTarget):
-                found[custom.sha256] = (release_manifest_target(custom.version), custom.version)
+            if isinstance(custom, Offered):
+                found[custom.sha256] = (offered_name(custom), custom.version)
         return found
 
     def _root_vouched(self, path: Path, data: bytes, envelope: Envelope, place: int) -> bool:
@@ -333,7 +329,7 @@ def _is_of_offer(envelope: Envelope, offered: _Offered, withdrawn: set[int]) -> 
     if isinstance(said.predicate, WithdrawalPredicate):
         version = said.predicate.version
         return version in withdrawn and said.name == database_name(version)
-    if isinstance(said.predicate, DatabasePredicate | ReleasePredicate):
+    if isinstance(said.predicate, Offering):
         return offered.get(said.sha256) == (said.name, said.predicate.version)
     return False
 

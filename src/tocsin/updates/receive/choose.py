@@ -98,7 +98,7 @@ def offer_of(targets: Targets) -> Offer:
     databases: dict[int, DatabaseTarget] = {}
     deltas = []
     for path, target in targets.targets.items():
-        custom: Any = parse_custom(target.custom)
+        custom: Any = parse_custom(target.custom, DatabaseTarget, DeltaTarget)
         if isinstance(custom, DatabaseTarget) and path == database_target(custom.version):
             databases[custom.version] = custom
         elif isinstance(custom, DeltaTarget):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError, RepositoryError
-from tuf.api.metadata import Root, TargetFile
+from tuf.api.metadata import Root, TargetFile, Targets
 
 from tocsin.durable import sync_file, sync_folder
 from tocsin.transparency.errors import TransparencyError
@@ -27,12 +27,14 @@ from tocsin.updates.attestation import lines_of, rebuild_of
 from tocsin.updates.layout import (
     LOG,
     DatabaseTarget,
-    ReleaseTarget,
+    Offered,
+    RulebookTarget,
     database_target,
     entry_path,
     parse_custom,
     proof_path,
     root_name,
+    rulebook_name,
     stored_target,
     withdrawal_entry_path,
     withdrawal_proof_path,
@@ -152,8 +154,9 @@ class _Copy:
         wanted = newest if only is None else only
         if not complete and wanted not in offer.databases:
             raise MetadataRefused(f"version {wanted} is not offered")
+        with_it = {database_target(wanted), rulebook_name(_newest_edition(client.targets))}
         for path, target in client.targets.targets.items():
-            if complete or path == database_target(wanted):
+            if complete or path in with_it:
                 self._target(path, target)
         logs = self._logs(client)
         for sha256 in self._vouched(client, None if complete else wanted):
@@ -240,10 +243,13 @@ class _Copy:
                 yield _sha256(held)
         for target in client.targets.targets.values():
             custom = parse_custom(target.custom)
-            if isinstance(custom, DatabaseTarget):
-                if version in (None, custom.version):
-                    yield custom.sha256
-            elif isinstance(custom, ReleaseTarget) and version is None:
+            if not isinstance(custom, Offered):
+                continue
+            with_it = {
+                DatabaseTarget: version,
+                RulebookTarget: _newest_edition(client.targets),
+            }.get(type(custom))
+            if version is None or custom.version == with_it:
                 yield custom.sha256
 
     def _logs(self, client: TufClient) -> tuple[VerifierKey, ...]:
@@ -357,6 +363,12 @@ class _Copy:
         for role, version in versions.items():
             self._write(f"metadata/{version}.{role}.json", (own / f"{role}.json").read_bytes())
         self._write("metadata/timestamp.json", (own / "timestamp.json").read_bytes())
+
+
+def _newest_edition(targets: Targets) -> int:
+    """Number of the newest edition of the rulebook that is offered; 0 for none."""
+    customs = (parse_custom(target.custom, RulebookTarget) for target in targets.targets.values())
+    return max((each.version for each in customs if isinstance(each, RulebookTarget)), default=0)
 
 
 def _sha256(data: bytes) -> str:

@@ -14,9 +14,9 @@ from tuf.api.exceptions import DownloadError
 from tocsin.app.installed import updates_folder
 from tocsin.app.places import config_dir
 from tocsin.app.update_test import try_out
-from tocsin.errors import UsageError
+from tocsin.errors import TocsinError, UsageError
 from tocsin.settings import Settings
-from tocsin.updates.layout import DatabaseTarget, ReleaseTarget
+from tocsin.updates.layout import DatabaseTarget, Offered
 from tocsin.updates.receive.bundle import URL as BUNDLE_URL
 from tocsin.updates.receive.bundle import BundleFetcher
 from tocsin.updates.receive.download import Progress
@@ -24,6 +24,7 @@ from tocsin.updates.receive.fetch import Fetcher, FolderFetcher, SchemeFetcher
 from tocsin.updates.receive.former import is_another
 from tocsin.updates.receive.http import HttpFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher, mirror_folders
+from tocsin.updates.receive.rulebook import EditionOutcome, EditionWishes, RulebookUpdate
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import REBUILDERS, Trust, read_trust
 from tocsin.updates.receive.updater import Activate, Outcome, Update, Wishes
@@ -157,8 +158,12 @@ def update_device(
     progress: Progress = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
     trial: Activate | None = None,
+    told: Callable[[EditionOutcome], None] = lambda _: None,
 ) -> Outcome:
     """Bring this device up to date, or leave it as it was.
+
+    The rulebook is looked after as well, whatever came of the database, and it keeps nothing else
+    from being updated.
 
     Args:
         settings: of the device.
@@ -166,6 +171,7 @@ def update_device(
         progress: told how far it is.
         say: told in a few words what takes a while.
         trial: tries a database out; None to do so here.
+        told: told what came of the rulebook, if the publisher's metadata could be had.
 
     Raises:
         TocsinError: why it was left as it was.
@@ -194,7 +200,42 @@ def update_device(
         try_out(settings, database, say)
 
     with fetcher_of(settings, asked) as mirrors:
-        return Update(state, trust, mirrors, wishes, trial or activate, progress).run()
+        update = Update(state, trust, mirrors, wishes, trial or activate, progress)
+        try:
+            outcome = update.run()
+        except (TocsinError, OSError):
+            _take_edition(settings, asked, update, state, trust, progress, told)
+            raise
+    _take_edition(settings, asked, update, state, trust, progress, told)
+    return outcome
+
+
+def _take_edition(
+    settings: Settings,
+    asked: Asked,
+    update: Update,
+    state: UpdateState,
+    trust: Trust,
+    progress: Progress,
+    told: Callable[[EditionOutcome], None],
+) -> None:
+    """Take a later edition of the rulebook, if the metadata that the database's run saw has one."""
+    from tocsin.app.law_editions import packaged_number, try_edition
+
+    if update.client is None:
+        return
+    channel = asked.channel or settings.updates.channel
+    wishes = EditionWishes(
+        lambda target, device: _due_at(target, channel, device),
+        packaged_number(),
+        int(settings.updates.max_checkpoint_age),
+        asked.at,
+        asked.again,
+    )
+    # Anew: which mirrors the database's run left aside says nothing of the rulebook.
+    with fetcher_of(settings, asked) as mirrors:
+        run = RulebookUpdate(state, trust, mirrors, wishes, try_edition, progress)
+        told(run.run(update.client.targets))
 
 
 def _due(target: DatabaseTarget, channel: str, device: bytes, now: datetime) -> bool:
@@ -208,7 +249,7 @@ def _due(target: DatabaseTarget, channel: str, device: bytes, now: datetime) -> 
     )
 
 
-def _due_at(target: DatabaseTarget | ReleaseTarget, channel: str, device: bytes) -> datetime | None:
+def _due_at(target: Offered, channel: str, device: bytes) -> datetime | None:
     return due_at(
         target.channels, target.rings, version=target.version, device=device, channel=channel
     )

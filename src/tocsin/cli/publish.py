@@ -1,4 +1,4 @@
-"""`tocsin publish`: databases and releases that others can verify, as a folder of static files."""
+"""`tocsin publish`: what others can verify, as a folder of static files."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tocsin.cli.publish_options import (
 )
 from tocsin.cli.publish_rebuilds import rebuilds
 from tocsin.cli.publish_rings import rings as spread
+from tocsin.cli.publish_rulebook import rulebook, rulebook_rows
 from tocsin.cli.sizes import counted, human_size
 from tocsin.cli.table import format_table
 from tocsin.errors import UsageError
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 @click.group(context_settings=CONTEXT)
 def command() -> None:
-    """Publish databases and releases that others can verify.
+    """Publish databases, releases and rulebooks that others can verify.
 
     A publisher's folder has a repository in it, which any web server, mirror or USB stick can
     carry, and which proves by itself what it says: signed metadata (TUF), a log of everything
@@ -55,7 +56,7 @@ def command() -> None:
     """
 
 
-for _each in (*COMMANDS, rebuilds, spread):
+for _each in (*COMMANDS, rebuilds, rulebook, spread):
     command.add_command(_each)
 
 
@@ -460,6 +461,8 @@ def _print_status(found: PublisherStatus) -> None:
                 ("Version", "Records", "Change", "Size", "Deltas from", "Channels"),
             )
         )
+    if found.rulebooks:
+        click.echo(f"\n{rulebook_rows(found)}")
     for one in found.withdrawn:
         click.echo(printable(f"Withdrawn: version {one.version}, {_day(one.since)}: {one.reason}"))
     if found.witnesses:

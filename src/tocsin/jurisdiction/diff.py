@@ -77,7 +77,7 @@ def difference(old: Rulebook, new: Rulebook) -> Difference:
     operation and class of product; for private persons, public bodies, critical sectors and
     contractors.
     """
-    before, after = _items(old), _items(new)
+    before, after = items_of(old), items_of(new)
     changed = []
     for name in sorted(before.keys() & after.keys()):
         fields = tuple(_fields("", before[name], after[name]))
@@ -91,7 +91,7 @@ def difference(old: Rulebook, new: Rulebook) -> Difference:
     )
 
 
-def _items(book: Rulebook) -> dict[str, Any]:
+def items_of(book: Rulebook) -> dict[str, Any]:
     """Everything that has an identifier, as plain values; rules apart from their instruments."""
     found: dict[str, Any] = {}
     for instrument in book.instruments.values():

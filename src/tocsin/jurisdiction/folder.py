@@ -23,6 +23,8 @@ from tocsin.jurisdiction.reading import (
 )
 from tocsin.jurisdiction.rulebook import Rulebook
 
+EDITION = "edition.toml"
+KINDS = ("rules", "suppliers")
 MOST_FILES = 5_000
 _Named = TypeVar("_Named", Instrument, Supplier)
 
@@ -92,23 +94,38 @@ def read_own(folder: Traversable, book: Rulebook) -> Rulebook:
     )
 
 
+def files_of(folder: Traversable) -> dict[str, Traversable]:
+    """The files that a rulebook in a folder is made of, by their path in it, in order.
+
+    Raises:
+        LawError: there are too many.
+        OSError: the folder cannot be read.
+    """
+    edition = folder.joinpath(EDITION)
+    found = {EDITION: edition} if edition.is_file() else {}
+    for kind in KINDS:
+        found |= {f"{kind}/{path.name}": path for path in _files(folder, kind)}
+    return found
+
+
+def _files(folder: Traversable, kind: str) -> list[Traversable]:
+    inside = folder.joinpath(kind)
+    if not inside.is_dir():
+        return []
+    paths = [path for path in inside.iterdir() if path.name.endswith(".toml")]
+    if len(paths) > MOST_FILES:
+        raise LawError(f"{inside}: more than {MOST_FILES:,} files")
+    return sorted(paths, key=lambda path: path.name)
+
+
 def _read_all(
     folder: Traversable,
     kind: str,
     read: Callable[[bytes, str], _Named],
     broken: list[InvalidRules],
 ) -> list[_Named]:
-    inside = folder.joinpath(kind)
-    if not inside.is_dir():
-        return []
-    paths = sorted(
-        (path for path in inside.iterdir() if path.name.endswith(".toml")),
-        key=lambda path: path.name,
-    )
-    if len(paths) > MOST_FILES:
-        raise LawError(f"{inside}: more than {MOST_FILES:,} files")
     found = []
-    for path in paths:
+    for path in _files(folder, kind):
         try:
             one = read(_content(path), str(path))
         except InvalidRules as error:
@@ -123,7 +140,7 @@ def _read_all(
 
 
 def _edition(folder: Traversable, broken: list[InvalidRules]) -> Edition:
-    path = folder.joinpath("edition.toml")
+    path = folder.joinpath(EDITION)
     if not path.is_file():
         return Edition(number=1, checked=date(1970, 1, 1), note="not stated")
     try:

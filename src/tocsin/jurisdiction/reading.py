@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ MOST_BYTES = 1 << 20
 """Of one file of a rulebook."""
 
 MOST_TEXT = 2_000
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _File = TypeVar("_File", Instrument, Supplier, Edition)
 _Found = tuple[KeyPath, str]
@@ -81,6 +83,27 @@ def read_edition(content: bytes, source: str) -> Edition:
     return _read(content, source, Edition)
 
 
+def demand_sound(item: msgspec.Struct, source: str) -> None:
+    """Hold what came in another way than as a file against everything that a file is held against.
+
+    Args:
+        item: an instrument, supplier or edition as it was read; its types are right.
+        source: what to call it in messages.
+
+    Raises:
+        InvalidRules: with everything that is wrong.
+    """
+    plain = msgspec.to_builtins(item, builtin_types=(datetime, date))
+    _demand_sound(type(item), _stated(plain), {}, source)
+
+
+def _stated(plain: Any) -> Any:
+    """Values as a file has them, which says nothing where there is nothing to say."""
+    if isinstance(plain, dict):
+        return {key: _stated(each) for key, each in plain.items() if each is not None}
+    return [_stated(each) for each in plain] if isinstance(plain, list | tuple) else plain
+
+
 def _read(content: bytes, source: str, kind: type[_File]) -> _File:
     if len(content) > MOST_BYTES:
         raise InvalidRules(source, (Problem(0, "", f"larger than {MOST_BYTES:,} bytes"),))
@@ -90,7 +113,14 @@ def _read(content: bytes, source: str, kind: type[_File]) -> _File:
         line = content[: error.start].count(b"\n") + 1
         raise InvalidRules(source, (Problem(line, "", "not UTF-8 text"),)) from None
     values = parse_toml(text, source, InvalidRules)
-    checker = Checker(key_lines(text), values, FORMS)
+    good = _demand_sound(kind, values, key_lines(text), source)
+    return msgspec.convert(good, kind)
+
+
+def _demand_sound(
+    kind: type[msgspec.Struct], values: dict[str, Any], lines: dict[KeyPath, int], source: str
+) -> dict[str, Any]:
+    checker = Checker(lines, values, FORMS)
     node = msgspec.inspect.type_info(kind)
     assert isinstance(node, msgspec.inspect.StructType)
     good = checker.table((), node, values)
@@ -99,7 +129,7 @@ def _read(content: bytes, source: str, kind: type[_File]) -> _File:
             checker.blame(path, reason)
     if checker.problems:
         raise InvalidRules(source, tuple(sorted(set(checker.problems))))
-    return msgspec.convert(good, kind)
+    return good
 
 
 def _contradictions(values: dict[str, Any]) -> Iterator[_Found]:
@@ -137,6 +167,12 @@ def _wrong_words(at: KeyPath, rule: dict[str, Any]) -> Iterator[_Found]:
 
 
 def _wrong_times(at: KeyPath, rule: dict[str, Any]) -> Iterator[_Found]:
+    stated = {key: rule.get(key) for key in ("effective", "certain_from", "comply_by", "ends")}
+    for number, reading in enumerate(rule.get("readings", ())):
+        stated[f"readings {number + 1}"] = reading.get("effective")
+    for key, time in stated.items():
+        if time is not None and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+            yield (*at, key), f"the year is not from {_FIRST_YEAR} to {_LAST_YEAR}"
     begins = rule.get("effective")
     if begins is None:
         return

@@ -10,9 +10,10 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from tocsin.errors import LawError
+from tocsin.errors import InvalidRules, LawError
 from tocsin.jurisdiction.model import Edition, Instrument, Rule, Supplier
 from tocsin.jurisdiction.places import members
+from tocsin.jurisdiction.reading import demand_sound
 from tocsin.jurisdiction.vocabulary import (
     CLASSES_OF,
     FORBIDDING,
@@ -26,6 +27,7 @@ from tocsin.jurisdiction.vocabulary import (
 
 PORTABLE_FORMAT = 1
 MOST_PORTABLE_BYTES = 16 << 20
+_MOST_SAID = 500
 _Item = TypeVar("_Item", Instrument, Supplier)
 
 
@@ -237,18 +239,27 @@ def read_portable(data: bytes) -> Rulebook:
     """A rulebook from its portable form.
 
     Raises:
-        LawError: malformed, of another format, or not in the one form.
+        LawError: malformed, of another format, not in the one form, or with a mistake that a
+            file with it would be refused for.
     """
     if len(data) > MOST_PORTABLE_BYTES:
         raise LawError(f"a rulebook of more than {MOST_PORTABLE_BYTES:,} bytes")
     try:
         read = msgspec.json.decode(data, type=_Portable)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError, OverflowError) as error:
         raise LawError(f"this is no rulebook: {error}") from None
     if read.format != PORTABLE_FORMAT:
         raise LawError(f"a rulebook of format {read.format}; this tocsin reads {PORTABLE_FORMAT}")
-    book = Rulebook(read.instruments, read.suppliers, read.edition)
-    if book.to_bytes() != data:
+    try:
+        for item in (read.edition, *read.instruments, *read.suppliers):
+            demand_sound(item, getattr(item, "id", "edition"))
+        book = Rulebook(read.instruments, read.suppliers, read.edition)
+        same = book.to_bytes() == data
+    except InvalidRules as error:
+        raise LawError(f"the rulebook has a mistake in it: {str(error)[:_MOST_SAID]}") from None
+    except (OverflowError, UnicodeError) as error:
+        raise LawError(f"this is no rulebook: {error}") from None
+    if not same:
         raise LawError("the rulebook is not in canonical form")
     return book
 

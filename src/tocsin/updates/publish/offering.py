@@ -20,9 +20,7 @@ from tocsin.updates.publish.staging import Staging
 from tocsin.updates.statement import Statement, sign_statement
 
 
-def begin_offer(
-    session: Session, published: Published, statement: Statement, what: str
-) -> Staging:
+def begin_offer(session: Session, published: Published, statement: Statement, what: str) -> Staging:
     """Begin to stage an offer: its log entry.
 
     Args:

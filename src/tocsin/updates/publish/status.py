@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
 import msgspec
 from tuf.api.metadata import Root
@@ -30,9 +30,11 @@ from tocsin.updates.publish.metadata import (
     read_published,
 )
 from tocsin.updates.publish.publication import logged_entries
+from tocsin.updates.publish.rulebook import editions
 from tocsin.updates.publish.session import Session
-from tocsin.updates.statement import DatabasePredicate
+from tocsin.updates.statement import DatabasePredicate, Predicate, RulebookPredicate
 
+_Predicate = TypeVar("_Predicate", bound=Predicate)
 _SOON = timedelta(days=30)
 
 
@@ -62,6 +64,20 @@ class VersionStatus(msgspec.Struct, frozen=True):
     without_address: int
 
 
+class EditionStatus(msgspec.Struct, frozen=True):
+    """An edition of the rulebook that is offered."""
+
+    version: int
+    sha256: str
+    size: int
+    checked: date
+    rules: int
+    added: int
+    removed: int
+    changed: int
+    channels: dict[str, datetime]
+
+
 class WitnessStatus(msgspec.Struct, frozen=True):
     """A witness: whether it cosigned the published checkpoint, and when."""
 
@@ -84,6 +100,7 @@ class PublisherStatus(msgspec.Struct, frozen=True):
     roles: tuple[RoleStatus, ...]
     versions: tuple[VersionStatus, ...]
     releases: tuple[str, ...]
+    rulebooks: tuple[EditionStatus, ...]
     withdrawn: tuple[Withdrawn, ...]
     staged: str
     draft: str
@@ -119,6 +136,7 @@ def publisher_status(session: Session) -> PublisherStatus:
         roles=_roles(session, published, warnings) if published else (),
         versions=_versions(session, published, warnings) if published else (),
         releases=_releases(published) if published else (),
+        rulebooks=_rulebooks(session, published, warnings) if published else (),
         withdrawn=parse_withdrawn(fields),
         staged=plan.what if plan else "",
         draft=draft,
@@ -214,11 +232,7 @@ def _warn_of_expiry(role: str, expires: datetime, session: Session, warnings: li
 def _versions(
     session: Session, published: Published, warnings: list[str]
 ) -> tuple[VersionStatus, ...]:
-    predicates = {
-        entry.envelope.statement.sha256: entry.envelope.statement.predicate
-        for entry in logged_entries(session.workspace.repository)
-        if isinstance(entry.envelope.statement.predicate, DatabasePredicate)
-    }
+    predicates = _predicates(session, DatabasePredicate)
     deltas: dict[int, list[int]] = {}
     found = []
     for target in published.target_files.values():
@@ -230,7 +244,7 @@ def _versions(
         if not isinstance(custom, DatabaseTarget):
             continue
         predicate = predicates.get(custom.sha256)
-        if not isinstance(predicate, DatabasePredicate):
+        if predicate is None:
             warnings.append(f"database {custom.version} has no log entry here")
             continue
         found.append(
@@ -254,6 +268,41 @@ def _versions(
             "others cannot rebuild it"
         )
     return tuple(found)
+
+
+def _rulebooks(
+    session: Session, published: Published, warnings: list[str]
+) -> tuple[EditionStatus, ...]:
+    predicates = _predicates(session, RulebookPredicate)
+    found = []
+    for version, custom in sorted(editions(published).items(), reverse=True):
+        predicate = predicates.get(custom.sha256)
+        if predicate is None:
+            warnings.append(f"edition {version} of the rulebook has no log entry here")
+            continue
+        found.append(
+            EditionStatus(
+                version,
+                custom.sha256,
+                predicate.size,
+                predicate.checked,
+                predicate.counts.get("rules", 0),
+                predicate.added,
+                predicate.removed,
+                predicate.changed,
+                dict(custom.channels),
+            )
+        )
+    return tuple(found)
+
+
+def _predicates(session: Session, kind: type[_Predicate]) -> dict[str, _Predicate]:
+    """What log entries of a kind say, by the SHA-256 that they are about."""
+    return {
+        statement.sha256: statement.predicate
+        for entry in logged_entries(session.workspace.repository)
+        if isinstance((statement := entry.envelope.statement).predicate, kind)
+    }
 
 
 def _releases(published: Published) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ def begin_with_another(state: UpdateState) -> None:
         state.keep_installed(Installed())
     _set_metadata_aside(state)
     state.drop_pending()
+    state.remove_folder(state.rulebooks.folder)  # the one that comes with the program is used
     seen = state.seen()
     state.keep_seen(Seen(read=seen.read, withdrawn=seen.withdrawn))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tocsin.updates.layout import DatabaseTarget, ReleaseTarget
+from tocsin.updates.layout import DatabaseTarget, Offered
 from tocsin.updates.receive.choose import Choice
 from tocsin.updates.receive.roots import Waiting
 from tocsin.updates.receive.verify import Vouching
@@ -34,9 +34,7 @@ class Wishes:
     at: datetime | None = None
     again: bool = False
     rebuilders: int = 0
-    due_at: Callable[[DatabaseTarget | ReleaseTarget, str, bytes], datetime | None] = lambda *_: (
-        None
-    )
+    due_at: Callable[[Offered, str, bytes], datetime | None] = lambda *_: None
     running: str = ""
 
     def moment(self) -> datetime:

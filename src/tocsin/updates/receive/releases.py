@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from tuf.api.metadata import Targets
 from tocsin.updates.errors import WheelError
 from tocsin.updates.layout import ReleaseTarget, parse_custom, release_manifest_target
 from tocsin.updates.receive.errors import ContentRefused
+from tocsin.updates.receive.later import LaterChoice, Offered, choose_later
 from tocsin.updates.receive.verify import Expected
 from tocsin.updates.statement import ReleasePredicate, WheelEntry, canonical_json
 from tocsin.updates.wheels import Machine, WheelName, choose_wheels, parse_name
@@ -27,27 +28,10 @@ from tocsin.updates.wheels import Machine, WheelName, choose_wheels, parse_name
 SOFTWARE = "tocsin"
 
 
-class Offered(NamedTuple):
-    """A release on offer: its version as it is compared, and what the metadata says."""
+Release = Offered[Version, ReleaseTarget]
+"""A release on offer."""
 
-    version: Version
-    target: ReleaseTarget
-
-
-class ReleaseChoice(NamedTuple):
-    """What was decided.
-
-    Attributes:
-        candidates: releases that may be installed, the best first; empty to keep what is there.
-        why: in words.
-        waiting: a later version that is not due here yet; empty for none.
-        due: when that is due here; None where that is not known.
-    """
-
-    candidates: tuple[Offered, ...]
-    why: str
-    waiting: str = ""
-    due: datetime | None = None
+ReleaseChoice = LaterChoice[Version, ReleaseTarget]
 
 
 class Picked(NamedTuple):
@@ -57,7 +41,7 @@ class Picked(NamedTuple):
     entry: WheelEntry
 
 
-def releases_of(targets: Targets) -> tuple[Offered, ...]:
+def releases_of(targets: Targets) -> tuple[Release, ...]:
     """What signed targets offer, the newest first.
 
     A release whose version cannot be compared is left out: it may be for later devices.
@@ -67,62 +51,13 @@ def releases_of(targets: Targets) -> tuple[Offered, ...]:
     """
     found = []
     for path, target in targets.targets.items():
-        custom = parse_custom(target.custom)
+        custom = parse_custom(target.custom, ReleaseTarget)
         if isinstance(custom, ReleaseTarget) and path == release_manifest_target(custom.version):
             try:
                 found.append(Offered(Version(custom.version), custom))
             except InvalidVersion:
                 continue
     return tuple(sorted(found, key=lambda each: each.version, reverse=True))
-
-
-def choose_release(
-    offers: Iterable[Offered],
-    floor: Version,
-    refused: Collection[str],
-    due_at: Callable[[ReleaseTarget], datetime | None],
-    now: datetime,
-    *,
-    in_use: Version | None = None,
-    with_floor: bool = False,
-) -> ReleaseChoice:
-    """Decide.
-
-    Args:
-        offers: what the metadata offers.
-        floor: the highest version that was ever in use here; nothing lower is taken.
-        refused: SHA-256 of manifests whose release did not pass its test on this device.
-        due_at: when a release is for this device, by channel and ring; None for never.
-        now: time that everything is judged by.
-        in_use: the version that is, where somebody may have gone back from the highest.
-        with_floor: whether that very version is taken too: there is none in this place yet.
-    """
-    later = [
-        each for each in offers if each.version > floor or (with_floor and each.version == floor)
-    ]
-    if not later and in_use is not None and in_use < floor:
-        return ReleaseChoice((), f"went back from version {floor}; waiting for a later one")
-    if not later:
-        return ReleaseChoice((), f"version {floor} is the newest")
-    usable = [each for each in later if each.target.sha256 not in refused]
-    if not usable:
-        return ReleaseChoice((), f"version {later[0].version} did not pass its test here")
-    times = [(each, due_at(each.target)) for each in usable]
-    due = tuple(each for each, at in times if at is not None and at <= now)
-    if due:
-        return ReleaseChoice(due, f"version {due[0].version} is due")
-    coming = [(at, each) for each, at in times if at is not None]
-    if not coming:
-        return ReleaseChoice(
-            (), f"version {usable[0].version} is there, for another channel", str(usable[0].version)
-        )
-    at, soonest = min(coming, key=lambda pair: pair[0])
-    return ReleaseChoice(
-        (),
-        f"version {soonest.version} reaches this device on {at:%Y-%m-%d %H:%M} UTC",
-        str(soonest.version),
-        at,
-    )
 
 
 def newest_due(
@@ -138,7 +73,7 @@ def newest_due(
     Raises:
         LayoutError: a release is described in a way that cannot be read.
     """
-    choice = choose_release(releases_of(targets), Version(running), (), due_at, now)
+    choice = choose_later(releases_of(targets), Version(running), (), due_at, now)
     return str(choice.candidates[0].version) if choice.candidates else ""
 
 

@@ -33,18 +33,20 @@ from tocsin.updates.receive.errors import (
     NothingFits,
 )
 from tocsin.updates.receive.installations import Installations, Release
+from tocsin.updates.receive.later import choose_later
 from tocsin.updates.receive.mirrors import MirrorFetcher
 from tocsin.updates.receive.outcome import Step
 from tocsin.updates.receive.releases import (
     SOFTWARE,
-    Offered,
     Picked,
     ReleaseChoice,
-    choose_release,
     demand_manifest,
     pick_wheels,
     release_expected,
     releases_of,
+)
+from tocsin.updates.receive.releases import (
+    Release as Offer,
 )
 from tocsin.updates.receive.roots import Waiting
 from tocsin.updates.receive.run import Run
@@ -200,7 +202,7 @@ class SoftwareUpdate(Run):
             raise MetadataRefused(f"the signed metadata cannot be read: {error}") from error
         highest = self._installations.highest()
         device = self._state.device_id()
-        return choose_release(
+        return choose_later(
             offers,
             highest or Version(self._wishes.running),
             () if self._wishes.again else self._installations.record().refused,
@@ -212,7 +214,7 @@ class SoftwareUpdate(Run):
 
     def _first_that_fits(
         self, client: TufClient, choice: ReleaseChoice, outcome: SoftwareOutcome
-    ) -> tuple[Offered, list[Picked]]:
+    ) -> tuple[Offer, list[Picked]]:
         """The best release of which this machine has wheels, with its log entry looked at.
 
         Raises:
@@ -243,7 +245,7 @@ class SoftwareUpdate(Run):
     def _carry_out(
         self,
         client: TufClient,
-        offered: Offered,
+        offered: Offer,
         picked: Sequence[Picked],
         outcome: SoftwareOutcome,
     ) -> None:

@@ -14,6 +14,7 @@
     refused.json        databases that did not pass their test here
     last.json           what the last run did
     seen.json           how far logs were read, what they say was pulled back, who was asked when
+    rulebook/           editions of the rulebook, kept as databases are (`state_rulebook`)
 
 A version is in use when `installed.json` says so, and that file is replaced whole. Here is what
 makes the folder, lets one process at a time change it, and puts it in order after a loss of
@@ -41,6 +42,7 @@ from tocsin.updates.receive.state_records import (
     Received,
     Refused,
 )
+from tocsin.updates.receive.state_rulebook import RULEBOOK, RulebookState
 from tocsin.updates.receive.state_trusted import TrustedState
 from tocsin.updates.receive.state_versions import ENTRY, PROOF, REBUILDS, VersionsState
 
@@ -106,6 +108,12 @@ class UpdateState(VersionsState, TrustedState, LooksState):
         """Finish or remove what a loss of power left; whoever holds the lock may call it."""
         self.remove_halves()
         self.follow_installed()
+        self.rulebooks.recover()
+
+    @property
+    def rulebooks(self) -> RulebookState:
+        """The editions of the rulebook that came here."""
+        return RulebookState(self.folder / RULEBOOK)
 
 
 __all__ = [

@@ -39,7 +39,16 @@ class StateFolder:
 
     Args:
         folder: where it is.
+
+    Attributes:
+        content: file name of what a version is.
+        link: name of the link to what is in use.
+        noun: what is kept, in words.
     """
+
+    content = DATABASE
+    link = CURRENT
+    noun = "database"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,9 +56,9 @@ class StateFolder:
     def in_use_words(self) -> str:
         """What scans use now, in words."""
         try:
-            folder, _, rest = os.readlink(self.folder / CURRENT).partition("/")
+            folder, _, rest = os.readlink(self.folder / self.link).partition("/")
         except OSError:
-            return "no database of an update is in use"
+            return f"no {self.noun} of an update is in use"
         if folder == FORMER:
             return "the database of the publisher before is in use"
         return f"version {rest.partition('/')[0]} is in use"

@@ -1,7 +1,8 @@
-"""The databases on a device, each in a folder of its own, and the swap from one to the next.
+"""Versions on a device, each in a folder of its own, and the swap from one to the next.
 
-What is in use is said by `installed.json`, which is replaced whole, and followed by the link
-`current.tdb`. All that takes room is written before the first of the two is replaced.
+What is in use is said by `installed.json`, which is replaced whole, and followed by a link
+(`current.tdb`). All that takes room is written before the first of the two is replaced. Written for
+databases; editions of the rulebook are kept the same way (`state_rulebook`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -17,8 +19,6 @@ import msgspec
 from tocsin.durable import sync_file, sync_folder, write_file
 from tocsin.updates.receive.errors import StateDamaged
 from tocsin.updates.receive.state_folder import (
-    CURRENT,
-    DATABASE,
     FORMER,
     INSTALLED,
     VERSIONS,
@@ -54,7 +54,7 @@ class VersionsState(StateFolder):
             raise StateDamaged(f"version {installed.current} is not here; it cannot be used")
         here = tuple(each for each in installed.previous if self.database(each).is_file())
         installed = msgspec.structs.replace(installed, previous=here)
-        half = self._half_link(_aim(installed.current)) if installed.current else None
+        half = self._half_link(self._aim(installed.current)) if installed.current else None
         self.write_struct(INSTALLED, installed)
         if half is not None:
             self._put_link(half)
@@ -71,7 +71,7 @@ class VersionsState(StateFolder):
         """
         current = self.installed().current
         if current:
-            self.link_current(_aim(current))
+            self.link_current(self._aim(current))
 
     def link_current(self, aim: str) -> None:
         """Let the link that scanners follow point to a database in this folder.
@@ -86,18 +86,18 @@ class VersionsState(StateFolder):
 
     def _half_link(self, aim: str) -> Path | None:
         """The link as it is to be, beside the one that is; None when that is the same."""
-        place = self.folder / CURRENT
+        place = self.folder / self.link
         if place.is_symlink() and os.readlink(place) == aim:
             return None
-        half = self.folder / f".{CURRENT}"
+        half = self.folder / f".{self.link}"
         with self.changing(place):
             half.unlink(missing_ok=True)
             half.symlink_to(aim)
         return half
 
     def _put_link(self, half: Path) -> None:
-        with self.changing(self.folder / CURRENT):
-            os.replace(half, self.folder / CURRENT)
+        with self.changing(self.folder / self.link):
+            os.replace(half, self.folder / self.link)
             sync_folder(self.folder)
 
     # --- what is here -----------------------------------------------------------------------
@@ -108,12 +108,14 @@ class VersionsState(StateFolder):
 
     def database(self, version: int) -> Path:
         """A version's database."""
-        return self.version_folder(version) / DATABASE
+        return self.version_folder(version) / self.content
 
     def numbered(self) -> list[int]:
         """Versions that have a folder here, be it damaged; the latest first."""
-        names = [entry.name for entry in (self.folder / VERSIONS).iterdir()]
-        return sorted((int(name) for name in names if _NUMBER.match(name)), reverse=True)
+        with suppress(FileNotFoundError):  # nothing came yet
+            names = [entry.name for entry in (self.folder / VERSIONS).iterdir()]
+            return sorted((int(name) for name in names if _NUMBER.match(name)), reverse=True)
+        return []
 
     def kept_versions(self) -> list[int]:
         """Versions that are here with all that belongs to them, the latest first."""
@@ -125,7 +127,7 @@ class VersionsState(StateFolder):
             self.received(version)
         except StateDamaged:
             return False
-        return all((folder / name).is_file() for name in (DATABASE, ENTRY, PROOF))
+        return all((folder / name).is_file() for name in (self.content, ENTRY, PROOF))
 
     def received(self, version: int) -> Received:
         """How a version came.
@@ -191,16 +193,16 @@ class VersionsState(StateFolder):
             if rebuilds is not None:
                 write_file(half / REBUILDS, rebuilds)
             write_file(half / "received.json", msgspec.json.encode(how))
-            os.replace(database, half / DATABASE)
+            os.replace(database, half / self.content)
             made = how.created.timestamp()  # so that its age is that of what is in it
-            os.utime(half / DATABASE, (made, made))
-            sync_file(half / DATABASE)
+            os.utime(half / self.content, (made, made))
+            sync_file(half / self.content)
             sync_folder(half)
             if final.exists():
                 os.rename(final, versions / f".old.{secrets.token_hex(4)}")
             os.rename(half, final)
             sync_folder(versions)
-        return final / DATABASE
+        return final / self.content
 
     def remove_version(self, version: int) -> None:
         """Remove a version that is not in use."""
@@ -221,6 +223,5 @@ class VersionsState(StateFolder):
                 if entry.name.startswith(".") and entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry, ignore_errors=True)
 
-
-def _aim(version: int) -> str:
-    return f"{VERSIONS}/{version}/{DATABASE}"
+    def _aim(self, version: int) -> str:
+        return f"{VERSIONS}/{version}/{self.content}"

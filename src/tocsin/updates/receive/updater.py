@@ -75,6 +75,9 @@ class Update(Run):
         wishes: what the user wants.
         activate: tries a database out.
         progress: told how far it is.
+
+    Attributes:
+        client: has the metadata once they were verified, whatever came of the rest.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Update(Run):
         self._wishes = wishes
         self._activate = activate
         self._software: str | None = None
+        self.client: TufClient | None = None
 
     def run(self) -> Outcome:
         """Bring the device up to date, or leave it as it was.
@@ -141,7 +145,7 @@ class Update(Run):
 
     def _attempt(self) -> Outcome:
         with self._step("metadata"):
-            client = self._refreshed()
+            client = self.client = self._refreshed()
         installed = self._state.installed()
         if installed.current and self._news.log_is_due(client.timestamp.version):
             with self._step("withdrawals"):

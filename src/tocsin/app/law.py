@@ -99,9 +99,7 @@ def base_rulebook(settings: Settings | None = None) -> RulebookInUse:
         try:
             found = _edition_in(folder, best.origin.number)
         except PermissionError:
-            troubles.append(
-                f"{folder} is not for this user to read; what updates brought is not used"
-            )
+            troubles.append(f"{folder} is not for this user to read: its rulebook is not used")
         except (TocsinError, OSError) as error:
             used = "the packaged rulebook" if best.origin.base == PACKAGED else "another edition"
             troubles.append(f"an edition of the rulebook is not used: {error}; {used} is")

@@ -12,6 +12,7 @@ from tocsin.settings import Settings
 from tocsin.updates.receive.bundle import write_bundle
 from tocsin.updates.receive.copies import Copied, copy_repository
 from tocsin.updates.receive.download import Progress
+from tocsin.updates.receive.rulebook import EditionOutcome
 from tocsin.updates.receive.updater import Outcome
 
 
@@ -55,12 +56,23 @@ def export_bundle(
 
 
 def import_bundle(
-    settings: Settings, asked: Asked, progress: Progress, say: Callable[[str], None]
+    settings: Settings,
+    asked: Asked,
+    progress: Progress,
+    say: Callable[[str], None],
+    told: Callable[[EditionOutcome], None] = lambda _: None,
 ) -> Outcome:
     """Update this device from a bundle, with the same checks as from the network.
+
+    Args:
+        settings: of the device.
+        asked: names the bundle.
+        progress: told how far it is.
+        say: told in a few words what takes a while.
+        told: told what came of the rulebook in it.
 
     Raises:
         TocsinError: why the device was left as it was.
     """
     assert asked.bundle is not None
-    return update_device(settings, asked, progress, say)
+    return update_device(settings, asked, progress, say, told=told)

@@ -31,6 +31,7 @@ from tocsin.settings import Settings
 from tocsin.transparency.verdict import Standing
 from tocsin.updates.receive.errors import ConsentNeeded, StateBusy, UpdateError
 from tocsin.updates.receive.roots import Waiting
+from tocsin.updates.receive.rulebook import EditionOutcome
 from tocsin.updates.receive.state import LastRun
 from tocsin.updates.receive.updater import Outcome
 from tocsin.updates.sources.in_use import MOST_TROUBLE, SourcePlace
@@ -114,20 +115,22 @@ def _signed(settings: Settings, trials: Trials, say: Say) -> tuple[int, list[Eve
     """The publisher's database: exit status, and what is to be journalled."""
     before, known = _before(settings)
     later = before.software if before is not None else ""
+    rulebook = RulebookTold(settings, say)
     try:
-        outcome = update_device(settings, Asked(), trial=trials.database)
+        outcome = update_device(settings, Asked(), trial=trials.database, told=rulebook.hear)
     except StateBusy as error:  # somebody updates by hand: that is no failure to tell of
         say(str(error))
         return FAILED, []
     except (TocsinError, OSError) as error:
         say(str(error))
         status, event = _not_taken(error, before)
-        return status, [each for each in (event, _later(settings, later)) if each is not None]
+        told = (event, _later(settings, later), *rulebook.events)
+        return status, [each for each in told if each is not None]
     say(outcome.choice.why)
     new = [each for each in outcome.waiting if each.step.version not in known]
-    told = (_taken(outcome), _waiting(new), _later(settings, later))
+    told = (_taken(outcome), _waiting(new), _later(settings, later), *rulebook.events)
     events = [each for each in told if each is not None]
-    return WAITS if outcome.waiting else TAKEN, events
+    return WAITS if outcome.waiting else FAILED if rulebook.failed else TAKEN, events
 
 
 def _from_sources(settings: Settings, trials: Trials, say: Say) -> tuple[bool, list[Event]]:
@@ -167,17 +170,64 @@ def _told_once(settings: Settings, text: str) -> list[Event]:
     return [_event(text, Severity.WARNING, "failed")]
 
 
-def _taken(outcome: Outcome) -> Event | None:
-    """What is journalled of an update that did not fail."""
-    if not outcome.changed:
-        return None
+class RulebookTold:
+    """What is said and journalled of the rulebook: a failure only once.
+
+    Args:
+        settings: of the device.
+        say: told what came of it.
+
+    Attributes:
+        events: to be journalled.
+        failed: whether a later edition is not used, for a reason that is none of the time.
+    """
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self.events: list[Event] = []
+        self.failed = False
+        self._say = say
+        self._last: LastRun | None = None
+        with suppress(TocsinError, OSError):
+            self._last = state_of(settings).rulebooks.last_run()
+
+    def hear(self, outcome: EditionOutcome) -> None:
+        """Hear what came of it."""
+        if outcome.failed:
+            self.failed = True
+            self._say(outcome.failed)
+            if self._last is None or self._last.text != outcome.failed[:2000]:
+                text = f"the update of the rulebook failed: {outcome.failed}"
+                self.events.append(_event(text, Severity.WARNING, "failed", rulebook=True))
+        elif outcome.changed:
+            self._say(outcome.why)
+            self.events.append(
+                _event(
+                    outcome.why + _before_and_by(outcome),
+                    Severity.NOTICE,
+                    "updated",
+                    rulebook=True,
+                    before=outcome.before,
+                    edition=outcome.now,
+                    source=outcome.source,
+                )
+            )
+
+
+def _before_and_by(outcome: Outcome | EditionOutcome) -> str:
+    """What was in use before, and who saw what is."""
     verdict = outcome.vouching.verdict if outcome.vouching else None
     standings = verdict.witnesses if verdict else ()
     seen = [each.witness.name for each in standings if each.standing is Standing.COUNTS]
     before = f" (was {outcome.before})" if outcome.before else ""
-    by = f", seen by {', '.join(seen)}" if seen else ""
+    return before + (f", seen by {', '.join(seen)}" if seen else "")
+
+
+def _taken(outcome: Outcome) -> Event | None:
+    """What is journalled of an update that did not fail."""
+    if not outcome.changed:
+        return None
     return _event(
-        f"version {outcome.now} of the signatures is in use{before}{by}",
+        f"version {outcome.now} of the signatures is in use{_before_and_by(outcome)}",
         Severity.NOTICE,
         "updated",
         before=outcome.before,

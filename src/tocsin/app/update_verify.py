@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.app.installed import sources_folder
+from tocsin.app.law_editions import try_edition
 from tocsin.app.software_place import software_folder
 from tocsin.app.updates import Asked, device_trust, is_trust_stated, state_of
 from tocsin.settings import Settings
 from tocsin.updates.receive.installations import Installations
 from tocsin.updates.receive.recheck import Rechecked, recheck
 from tocsin.updates.receive.recheck_metadata import recheck_log, recheck_metadata
+from tocsin.updates.receive.recheck_rulebook import recheck_rulebooks
 from tocsin.updates.receive.recheck_software import recheck_software
 from tocsin.updates.sources.in_use import source_places
 from tocsin.updates.sources.recheck import recheck_source
@@ -35,7 +37,8 @@ def verified_values(
 
     Returns:
         `stands`: whether there is something, and all of it is as it must be; and what was looked
-        at by kind: `versions`, `software`, `sources`, `metadata`, `log`.
+        at by kind: `versions`, `software`, `rulebooks`, `sources`, `metadata`,
+        `log`.
 
     Raises:
         UpdateError: it cannot be looked at; nothing says whom to trust.
@@ -47,16 +50,20 @@ def verified_values(
         trust, now = device_trust(settings, named), datetime.now(UTC)
         found += recheck(state, trust, rebuilders=settings.updates.rebuilders, told=told)
         found += recheck_software(store, state, trust, told)
+        found += recheck_rulebooks(state, trust, try_edition, told)
         installed = list(found)
         found += recheck_metadata(state, trust, now)
         found += recheck_log(state, trust, installed, now)
-    installed_at_all = bool(sources) or any(e.kind in ("database", "release") for e in found)
+    installed_at_all = bool(sources) or any(
+        e.kind in ("database", "release", "rulebook") for e in found
+    )
     return {
         "stands": installed_at_all
         and all(each.stands for each in found)
         and all(each["stands"] for each in sources),
         "versions": [{**_values(e), "version": _version(e)} for e in _of(found, "database")],
         "software": [_values(each) for each in _of(found, "release")],
+        "rulebooks": [{**_values(e), "edition": _version(e)} for e in _of(found, "rulebook")],
         "sources": sources,
         "metadata": [_values(each) for each in _of(found, "metadata")],
         "log": [_values(each) for each in _of(found, "log")],
@@ -84,7 +91,7 @@ def _of(found: Iterable[Rechecked], kind: str) -> list[Rechecked]:
 
 
 def _version(each: Rechecked) -> int:
-    """A database's number; 0 for that of a publisher before."""
+    """A number of a database or of a rulebook; 0 for that of a publisher before."""
     return int(each.name) if each.name.isdigit() else 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tocsin.app.update_consent import agreed_said
+from tocsin.app.update_editions import edition_status
 from tocsin.app.update_health import failed_software, later_software
 from tocsin.app.update_sources import sources_values
 from tocsin.app.update_test import try_out
@@ -69,6 +70,8 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
     if evidence := state.evidence():
         attention.append(f"a log signed two histories; the evidence is in {evidence[0].parent}")
     attention += [f"{each['name']}: {each['trouble']}" for each in held if each["trouble"]]
+    rulebook = edition_status(settings, state, named)
+    attention += rulebook["trouble"]
     return {
         "current": installed.current,
         "previous": list(installed.previous),
@@ -90,6 +93,7 @@ def status_values(settings: Settings, named: Path | None) -> dict[str, Any]:
         "pending_roots": pending,
         "refused": state.refused(),
         "sources": held,
+        "rulebook": rulebook,
         "attention": attention,
     }
 

@@ -120,7 +120,7 @@ def export(
     at: str | None,
     as_json: bool,
 ) -> None:
-    """Write a bundle: one database, the metadata, the log's tiles and the proofs.
+    """Write a bundle: one database, the newest rulebook, metadata, the log's tiles and proofs.
 
     \b
     Examples:
@@ -167,10 +167,28 @@ def import_(place: Path, folder: Path | None, at: str | None, as_json: bool) -> 
     from tocsin.app.updates import Asked, stated_moment
     from tocsin.cli.progress import Meter
     from tocsin.cli.settings_option import current_settings
-    from tocsin.cli.update_progress import print_outcome, shown, waits
+    from tocsin.cli.update_progress import (
+        edition_values,
+        outcome_values,
+        print_edition,
+        print_outcome,
+        shown,
+        waits,
+    )
+    from tocsin.updates.receive.rulebook import EditionOutcome
 
     settings = current_settings()
     asked = Asked(folder, (), place, "", stated_moment(at))
-    with waits(as_json=as_json), Meter(enabled=not as_json) as meter:
-        outcome = import_bundle(settings, asked, shown(meter), meter.say)
-    print_outcome(outcome, as_json=as_json)
+    editions: list[EditionOutcome] = []
+    try:
+        with waits(as_json=as_json), Meter(enabled=not as_json) as meter:
+            outcome = import_bundle(settings, asked, shown(meter), meter.say, editions.append)
+    finally:
+        for each in () if as_json else editions:
+            print_edition(each)
+    if as_json:
+        rulebook = {"rulebook": edition_values(each) for each in editions}
+        click.echo(json.dumps(outcome_values(outcome) | rulebook))
+    else:
+        print_outcome(outcome)
+    sys.exit(2 if any(each.failed for each in editions) else 0)

@@ -18,6 +18,7 @@ from tocsin.cli.table import format_table
 if TYPE_CHECKING:
     from tocsin.cli.progress import Meter
     from tocsin.updates.receive.errors import ConsentNeeded
+    from tocsin.updates.receive.rulebook import EditionOutcome
     from tocsin.updates.receive.updater import Outcome
 
 
@@ -86,11 +87,39 @@ def outcome_values(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
+def edition_values(outcome: EditionOutcome) -> dict[str, Any]:
+    """What came of looking for an edition of the rulebook, as JSON has it."""
+    return {
+        "outcome": "failed" if outcome.failed else "updated" if outcome.changed else "unchanged",
+        "edition": outcome.now,
+        "before": outcome.before,
+        "why": outcome.why,
+        "checked": outcome.facts.checked.isoformat() if outcome.facts else None,
+        "source": outcome.source,
+        "vouched": [
+            {"point": finding.point, "stands": finding.stands, "detail": finding.detail}
+            for finding in (outcome.vouching.findings if outcome.vouching else ())
+        ],
+        "left_aside": outcome.failures,
+    }
+
+
+def print_edition(outcome: EditionOutcome) -> None:
+    """Say what came of the rulebook, if anything did."""
+    for mirror_url, reason in outcome.failures.items():
+        click.echo(printable(f"left aside: {mirror_url}: {reason}"), err=True)
+    if outcome.failed:
+        click.echo(printable(f"tocsin: the rulebook: {outcome.failed}"), err=True)
+    elif outcome.changed:
+        checked = f", checked {outcome.facts.checked}" if outcome.facts else ""
+        before = f" (was {outcome.before})" if outcome.before else ""
+        click.echo(printable(f"{outcome.why}{before}{checked}"))
+        for finding in outcome.vouching.findings if outcome.vouching else ():
+            click.echo(printable(f"  {finding.point}: {finding.detail}"))
+
+
+def print_outcome(outcome: Outcome) -> None:
     """Say what an update came to."""
-    if as_json:
-        click.echo(json.dumps(outcome_values(outcome)))
-        return
     for mirror_url, reason in outcome.failures.items():
         click.echo(printable(f"left aside: {mirror_url}: {reason}"), err=True)
     for remark in outcome.remarks:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tocsin.app.updates import Asked
     from tocsin.cli.progress import Meter
     from tocsin.settings import Settings
+    from tocsin.updates.receive.rulebook import EditionOutcome
     from tocsin.updates.sources.http import Progress
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -71,28 +72,45 @@ def _signed(
     """
     from tocsin.app.updates import is_trust_stated, update_device
     from tocsin.cli.progress import Meter
-    from tocsin.cli.update_progress import outcome_values, print_outcome, shown, waiting_values
+    from tocsin.cli.update_progress import (
+        edition_values,
+        outcome_values,
+        print_edition,
+        print_outcome,
+        shown,
+        waiting_values,
+    )
     from tocsin.errors import TocsinError
     from tocsin.updates.receive.errors import ConsentNeeded, NoTrust
 
+    editions: list[EditionOutcome] = []
+
+    def rulebook() -> dict[str, Any]:
+        """What came of the rulebook: said, and as JSON has it."""
+        for each in () if as_json else editions:
+            print_edition(each)
+        return {"rulebook": edition_values(each) for each in editions}
+
     try:
         with Meter(enabled=not as_json) as meter:
-            outcome = update_device(settings, asked, shown(meter), meter.say)
+            outcome = update_device(settings, asked, shown(meter), meter.say, told=editions.append)
     except ConsentNeeded as error:
         _say_error(error, as_json=as_json)
-        return WAITS, waiting_values(error)
+        return WAITS, waiting_values(error) | rulebook()
     except TocsinError as error:
         if alone:
+            rulebook()
             raise
         if isinstance(error, NoTrust) and not is_trust_stated(settings, asked):
             # A device may live on what others publish alone; that is no failure.
             return 0, {"outcome": "no trust", "error": str(error)}
         _say_error(error, as_json=as_json)
-        return 2, {"outcome": "failed", "error": str(error)}
+        return 2, {"outcome": "failed", "error": str(error)} | rulebook()
     if not as_json:
-        print_outcome(outcome, as_json=False)
-    status = WAITS if outcome.waiting else 2 if outcome.choice.failed else 0
-    return status, outcome_values(outcome)
+        print_outcome(outcome)
+    failed = outcome.choice.failed or any(each.failed for each in editions)
+    status = WAITS if outcome.waiting else 2 if failed else 0
+    return status, outcome_values(outcome) | rulebook()
 
 
 def _say_error(error: Exception, *, as_json: bool) -> None:

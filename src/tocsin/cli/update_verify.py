@@ -15,10 +15,12 @@ from tocsin.cli.table import format_table
 _KINDS = (
     ("versions", "database"),
     ("software", "tocsin"),
+    ("rulebooks", "rulebook"),
     ("sources", "source"),
     ("metadata", "metadata"),
     ("log", "log"),
 )
+_WITH_USE = ("versions", "software", "rulebooks")
 
 
 @click.command("verify", context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,6 +46,7 @@ def verify(folder: Path | None, prefix: Path | None, as_json: bool) -> None:
                policy as it is now; and that scans use the one in use
     tocsin     the same for releases, whose files are compared with the wheels
                that the log entry names; a file that no wheel brought is said
+    rulebook   the same as for databases, and that it can be used
     sources    the files are hashed, and ClamAV's signatures checked
     metadata   every root from the one that you chose, and whether you agreed to
                those that take it; the signatures of the rest
@@ -80,7 +83,7 @@ def _print(values: dict[str, Any]) -> None:
     for kind, word in _KINDS:
         for each in values[kind]:
             wrong += not each["stands"]
-            use = ", in use" if each["in_use"] and kind in ("versions", "software") else ""
+            use = ", in use" if each["in_use"] and kind in _WITH_USE else ""
             said = "stands" if each["stands"] else "DOES NOT"
             click.echo(printable(f"{word} {each['name']}{use}: {said}"))
             rows = [
@@ -88,7 +91,7 @@ def _print(values: dict[str, Any]) -> None:
                 for point in each["points"]
             ]
             click.echo(format_table(rows, indent=2))
-    if not any(values[kind] for kind in ("versions", "software", "sources")):
+    if not any(values[kind] for kind in (*_WITH_USE, "sources")):
         click.echo("nothing is installed yet: tocsin update")
     elif wrong:
         click.echo(f"{wrong} of these must not be relied on as they are")

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -60,6 +61,7 @@ def status(folder: Path | None, as_json: bool) -> None:
         rows.append(("last run", f"{local_time(last['at'])}: {last['outcome']}: {last['text']}"))
         if last["confirmed"]:
             rows.append(("confirmed", f"as the newest on {local_time(last['confirmed'])}"))
+    rows.append(("rulebook", printable(rulebook_words(values["rulebook"]))))
     if values["software"]:
         from tocsin.app.update_health import software_words
 
@@ -72,6 +74,15 @@ def status(folder: Path | None, as_json: bool) -> None:
     sys.exit(1 if values["attention"] else 0)
 
 
+def rulebook_words(values: dict[str, Any]) -> str:
+    """Which edition of the rulebook is in use, and who vouches for it."""
+    said = f"edition {values['edition']}, checked {values['checked']}"
+    if values["base"] == "packaged":
+        return f"{said}, as it comes with tocsin"
+    by = ", ".join(values["witnesses"]) or "no witness"
+    return f"{said}, since {local_time(values['received'])}, seen by {by}"
+
+
 @click.command("rollback", context_settings=_CONTEXT)
 @click.argument("version", type=click.IntRange(1), required=False)
 @click.option("--pulled-back", is_flag=True, help="Even to one that the publisher pulled back.")
@@ -81,7 +92,8 @@ def rollback(version: int | None, pulled_back: bool, as_json: bool) -> None:
 
     The next update takes a later version than any that was in use, and not the same again, not
     even when what you went to is pulled back; 'tocsin update pin' takes it again. What the device
-    knows of the publisher's metadata and of the log is not forgotten.
+    knows of the publisher's metadata and of the log is not forgotten. The rulebook is not touched:
+    an edition of it never goes back.
 
     Exit status: 0 done, 2 it is not kept, was pulled back, or does not pass its test here.
 
@@ -109,7 +121,7 @@ def pin(version: int | None, off: bool, as_json: bool) -> None:
     """Stay with a version until it is let go.
 
     Without a number, with the one in use. A version that is not here is fetched by the next
-    update.
+    update. The rulebook goes on being updated.
 
     \b
     Examples:

@@ -20,7 +20,8 @@ from tocsin.updates.receive.errors import MetadataRefused, StateDamaged
 from tocsin.updates.receive.former import former_in_use
 from tocsin.updates.receive.rebuilders import rebuilt_finding, who_rebuilt
 from tocsin.updates.receive.roots import agreed_logs, target_keys
-from tocsin.updates.receive.state import CURRENT, DATABASE, FORMER, UpdateState
+from tocsin.updates.receive.state import DATABASE, FORMER, UpdateState
+from tocsin.updates.receive.state_versions import VersionsState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import read_root
 from tocsin.updates.receive.verify import Expected, Finding, Vouching, examine
@@ -35,7 +36,7 @@ class Rechecked:
     """One thing that was looked at again.
 
     Attributes:
-        kind: `database`, `release`, `metadata` or `log`.
+        kind: `database`, `release`, `rulebook`, `metadata` or `log`.
         name: a version, or what else tells it from others of its kind.
         in_use: whether it is what is used.
         findings: every point.
@@ -80,15 +81,14 @@ def recheck(
     numbered = state.numbered()
     for version in numbered:
         told(f"database {version}")
-        link = (_linked(state, version),) if version == current else ()
+        link = (linked(state, version),) if version == current else ()
         try:
             one = _one(state, trust, policy or trust.policy, version, rebuilders)
         except (TocsinError, OSError) as error:
             one = damaged("database", str(version), error)
         found.append(replace(one, in_use=version == current, findings=(*one.findings, *link)))
     if current and current not in numbered:
-        missing = Finding("content", False, "it is not here any more; run 'tocsin update'")
-        found.append(Rechecked("database", str(current), True, (missing,)))
+        found.append(missing("database", current))
     if former:
         found.append(_former(state))
     return found
@@ -97,6 +97,12 @@ def recheck(
 def damaged(kind: str, name: str, error: Exception) -> Rechecked:
     """What cannot be read, as something that was looked at and does not stand."""
     return Rechecked(kind, name, False, (Finding("record", False, str(error)),))
+
+
+def missing(kind: str, version: int) -> Rechecked:
+    """What is said to be in use and is not here."""
+    finding = Finding("content", False, "it is not here any more; run 'tocsin update'")
+    return Rechecked(kind, str(version), True, (finding,))
 
 
 def root_that_was(state: UpdateState, trust: Trust, version: int) -> Root:
@@ -119,37 +125,63 @@ def root_that_was(state: UpdateState, trust: Trust, version: int) -> Root:
 
 
 def _one(state: UpdateState, trust: Trust, policy: Policy, version: int, needed: int) -> Rechecked:
-    how = state.received(version)
-    root = root_that_was(state, trust, how.root_version)
-    sha256, length = digest_of(state.database(version))
-    try:
-        entry, proof = state.evidence_of(version)
-    except StateDamaged:
-        entry = proof = None  # type: ignore[assignment]
+    sha256, _ = digest_of(state.database(version))
     expected = Expected(database_name(version), sha256, DatabasePredicate, version)
-    vouching = examine(
-        expected, entry, proof, *target_keys(root), policy, log_keys=agreed_logs(state)
-    )
+    content, vouching = look_again(state, state, trust, policy, expected, version)
     if needed:
         names = who_rebuilt(state.rebuilds_of(version), sha256, version, trust.rebuilders)
         findings = (*vouching.findings, rebuilt_finding(names, needed))
         vouching = replace(vouching, findings=findings)
-    same = (sha256, length) == (how.sha256, how.length)
+    return Rechecked("database", str(version), False, (content, *vouching.findings), vouching)
+
+
+def look_again(
+    held: VersionsState,
+    state: UpdateState,
+    trust: Trust,
+    policy: Policy,
+    expected: Expected,
+    version: int,
+) -> tuple[Finding, Vouching]:
+    """Look at a version that is kept: whether it is as it came, and who vouches for it.
+
+    Args:
+        held: where it is kept.
+        state: of the device, with the roots under which things came.
+        trust: what the user chose.
+        policy: to judge by.
+        expected: what its log entry must be about, with the digest of the file as it is now.
+        version: the version.
+
+    Raises:
+        UpdateError: what is known of it is missing or damaged.
+        OSError: it cannot be read.
+    """
+    how = held.received(version)
+    root = root_that_was(state, trust, how.root_version)
+    try:
+        entry, proof = held.evidence_of(version)
+    except StateDamaged:
+        entry = proof = None  # type: ignore[assignment]
+    vouching = examine(
+        expected, entry, proof, *target_keys(root), policy, log_keys=agreed_logs(state)
+    )
+    length = held.database(version).stat().st_size
+    same = (expected.sha256, length) == (how.sha256, how.length)
     said = f"{length:,} bytes as they came" if same else f"changed since it came ({how.sha256})"
-    findings = (Finding("content", same, said), *vouching.findings)
-    return Rechecked("database", str(version), False, findings, vouching)
+    return Finding("content", same, said), vouching
 
 
-def _linked(state: UpdateState, version: int) -> Finding:
-    """Whether scans use what is said to be in use."""
-    place = state.folder / CURRENT
+def linked(state: VersionsState, version: int) -> Finding:
+    """Whether the link leads to what is said to be in use."""
+    place = state.folder / state.link
     try:
         same = os.path.samefile(place, state.database(version))
     except OSError as error:
         return Finding("link", False, f"{place}: {error.strerror}; run 'tocsin update'")
     if same:
-        return Finding("link", True, f"{CURRENT} leads to it")
-    return Finding("link", False, f"{state.in_use_words()}, by {CURRENT}; run 'tocsin update'")
+        return Finding("link", True, f"{state.link} leads to it")
+    return Finding("link", False, f"{state.in_use_words()}, by {state.link}; run 'tocsin update'")
 
 
 def _former(state: UpdateState) -> Rechecked:

@@ -20,6 +20,8 @@ from tocsin.updates.receive.recheck_software import recheck_software
 from tocsin.updates.sources.in_use import source_places
 from tocsin.updates.sources.recheck import recheck_source
 
+_INSTALLED = ("database", "release", "rulebook")
+
 
 def verified_values(
     settings: Settings,
@@ -54,9 +56,7 @@ def verified_values(
         installed = list(found)
         found += recheck_metadata(state, trust, now)
         found += recheck_log(state, trust, installed, now)
-    installed_at_all = bool(sources) or any(
-        e.kind in ("database", "release", "rulebook") for e in found
-    )
+    installed_at_all = bool(sources) or any(e.kind in _INSTALLED for e in found)
     return {
         "stands": installed_at_all
         and all(each.stands for each in found)

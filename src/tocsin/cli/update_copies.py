@@ -168,10 +168,9 @@ def import_(place: Path, folder: Path | None, at: str | None, as_json: bool) -> 
     from tocsin.cli.progress import Meter
     from tocsin.cli.settings_option import current_settings
     from tocsin.cli.update_progress import (
-        edition_values,
         outcome_values,
-        print_edition,
         print_outcome,
+        say_editions,
         shown,
         waits,
     )
@@ -184,10 +183,8 @@ def import_(place: Path, folder: Path | None, at: str | None, as_json: bool) -> 
         with waits(as_json=as_json), Meter(enabled=not as_json) as meter:
             outcome = import_bundle(settings, asked, shown(meter), meter.say, editions.append)
     finally:
-        for each in () if as_json else editions:
-            print_edition(each)
+        rulebook = say_editions(editions, as_json=as_json)
     if as_json:
-        rulebook = {"rulebook": edition_values(each) for each in editions}
         click.echo(json.dumps(outcome_values(outcome) | rulebook))
     else:
         print_outcome(outcome)

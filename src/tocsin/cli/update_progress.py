@@ -104,6 +104,15 @@ def edition_values(outcome: EditionOutcome) -> dict[str, Any]:
     }
 
 
+def say_editions(outcomes: list[EditionOutcome], *, as_json: bool) -> dict[str, Any]:
+    """Say what came of the rulebook, if it was looked for, or have it as JSON has it."""
+    if not outcomes:
+        return {}
+    if not as_json:
+        print_edition(outcomes[0])
+    return {"rulebook": edition_values(outcomes[0])}
+
+
 def print_edition(outcome: EditionOutcome) -> None:
     """Say what came of the rulebook, if anything did."""
     for mirror_url, reason in outcome.failures.items():

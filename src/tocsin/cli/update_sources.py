@@ -73,10 +73,9 @@ def _signed(
     from tocsin.app.updates import is_trust_stated, update_device
     from tocsin.cli.progress import Meter
     from tocsin.cli.update_progress import (
-        edition_values,
         outcome_values,
-        print_edition,
         print_outcome,
+        say_editions,
         shown,
         waiting_values,
     )
@@ -85,32 +84,28 @@ def _signed(
 
     editions: list[EditionOutcome] = []
 
-    def rulebook() -> dict[str, Any]:
-        """What came of the rulebook: said, and as JSON has it."""
-        for each in () if as_json else editions:
-            print_edition(each)
-        return {"rulebook": edition_values(each) for each in editions}
-
     try:
         with Meter(enabled=not as_json) as meter:
             outcome = update_device(settings, asked, shown(meter), meter.say, told=editions.append)
     except ConsentNeeded as error:
         _say_error(error, as_json=as_json)
-        return WAITS, waiting_values(error) | rulebook()
+        return WAITS, waiting_values(error) | say_editions(editions, as_json=as_json)
     except TocsinError as error:
         if alone:
-            rulebook()
+            say_editions(editions, as_json=as_json)
             raise
         if isinstance(error, NoTrust) and not is_trust_stated(settings, asked):
             # A device may live on what others publish alone; that is no failure.
             return 0, {"outcome": "no trust", "error": str(error)}
         _say_error(error, as_json=as_json)
-        return 2, {"outcome": "failed", "error": str(error)} | rulebook()
+        return 2, {"outcome": "failed", "error": str(error)} | say_editions(
+            editions, as_json=as_json
+        )
     if not as_json:
         print_outcome(outcome)
     failed = outcome.choice.failed or any(each.failed for each in editions)
     status = WAITS if outcome.waiting else 2 if failed else 0
-    return status, outcome_values(outcome) | rulebook()
+    return status, outcome_values(outcome) | say_editions(editions, as_json=as_json)
 
 
 def _say_error(error: Exception, *, as_json: bool) -> None:

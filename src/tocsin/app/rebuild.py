@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tuf.api.exceptions import RepositoryError
 
@@ -33,7 +33,7 @@ from tocsin.updates.publish.build import build_from_sources
 from tocsin.updates.publish.errors import SourceRefused
 from tocsin.updates.publish.sources import PinnedSource, fetch_sources, is_source_name
 from tocsin.updates.rebuild.compare import Difference, compare
-from tocsin.updates.rebuild.entry import DatabaseEntry, Keys, find_entry
+from tocsin.updates.rebuild.entry import DatabaseEntry, FoundEntry, Keys, find_entry
 from tocsin.updates.rebuild.errors import RebuildError
 from tocsin.updates.rebuild.published import published_database
 from tocsin.updates.receive.download import Progress, fetch_file, fetch_small
@@ -42,6 +42,7 @@ from tocsin.updates.receive.roots import agreed_logs, target_keys
 from tocsin.updates.receive.state import UpdateState
 from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import MAX_ROOT, read_root
+from tocsin.updates.statement import DatabasePredicate, RulebookPredicate
 from tocsin.version import VERSION
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 SOFTWARE = f"tocsin {VERSION}"
 _MOST_ROOTS = 256
+_Made = TypeVar("_Made", DatabasePredicate, RulebookPredicate)
 
 
 @dataclass(frozen=True)
@@ -125,14 +127,8 @@ def rebuild(
         tempfile.TemporaryDirectory(prefix="tocsin-rebuild-") as work,
     ):
         folder = Path(work)
-        say("reading the log")
-        reader, verdict = _log(mirrors, trust, _consented(settings))
-        entry = find_entry(
-            reader,
-            version,
-            list(_root_keys(mirrors, trust)),
-            sha256=sha256,
-            told=lambda left: say(f"reading the log: {left:,} entries left"),
+        entry, verdict = logged(
+            settings, trust, mirrors, version, DatabasePredicate, sha256=sha256, say=say
         )
         sources = _sources(mirrors, entry, copies, folder / "sources", progress, say)
         output = folder / "rebuilt.tdb" if keep is None else keep
@@ -176,6 +172,43 @@ def sign_rebuilt(rebuilt: Rebuilt, key: SigningKey, place: Path) -> None:
 
 
 # --- the log ------------------------------------------------------------------------------
+
+
+def logged(
+    settings: Settings,
+    trust: Trust,
+    mirrors: MirrorFetcher,
+    version: int,
+    kind: type[_Made],
+    *,
+    sha256: str = "",
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[FoundEntry[_Made], Verdict]:
+    """The log entry about a version, and what the user's policy makes of the log.
+
+    Args:
+        settings: of the device.
+        trust: what the user chose.
+        mirrors: where the log is.
+        version: its number.
+        kind: what the entry says.
+        sha256: which of several with this number is meant; empty when there is one.
+        say: told in a few words what takes a while.
+
+    Raises:
+        RebuildError: there is none, or the log does not stand.
+    """
+    say("reading the log")
+    reader, verdict = _log(mirrors, trust, _consented(settings))
+    entry = find_entry(
+        reader,
+        version,
+        list(_root_keys(mirrors, trust)),
+        kind,
+        sha256=sha256,
+        told=lambda left: say(f"reading the log: {left:,} entries left"),
+    )
+    return entry, verdict
 
 
 def _consented(settings: Settings) -> tuple[VerifierKey, ...]:

@@ -31,6 +31,7 @@ from tocsin.errors import UsageError
 @folder_argument
 @click.argument("version")
 @click.option("--release", is_flag=True, help="VERSION is one of the software, not of a database.")
+@click.option("--rulebook", is_flag=True, help="VERSION is an edition of the rulebook.")
 @spread_options
 @click.option("--all-at-once", is_flag=True, help="No rings: every device of a channel at once.")
 @click.option(
@@ -49,6 +50,7 @@ def rings(
     folder: Path,
     version: str,
     release: bool,
+    rulebook: bool,
     fast_after: str | None,
     stable_after: str | None,
     rings: Sequence[str],
@@ -72,7 +74,9 @@ def rings(
       tocsin publish rings pub 12 --stable-after 0 --all-at-once
       tocsin publish rings pub 12 --stable-after 2d --ring 1:0 --ring 100:1d
       tocsin publish rings pub 12 --not-for stable
+      tocsin publish rings pub 3 --rulebook --stable-after 0
     """
+    from tocsin.updates.layout import RulebookTarget
     from tocsin.updates.publish.spread import change_spread
 
     channels: dict[str, int | None] = dict.fromkeys(not_for)
@@ -82,6 +86,8 @@ def rings(
     read = () if all_at_once else read_rings(rings)
     if not channels and read is None:
         raise UsageError("say what is to change: --stable-after, --fast-after, --ring, --not-for")
+    if release and rulebook:
+        raise UsageError("a version is a --release or a --rulebook, not both")
     if not release and not version.isdecimal():
         raise UsageError(f"{version!r} is no number of a database; --release means the software's")
     with (
@@ -91,7 +97,8 @@ def rings(
         ) as session,
     ):
         wanted = version if release else int(version)
-        done = change_spread(session, wanted, channels=channels, rings=read)
+        kind = RulebookTarget if rulebook else None
+        done = change_spread(session, wanted, kind=kind, channels=channels, rings=read)
     if as_json:
         print_json(completed_values(done))
     else:

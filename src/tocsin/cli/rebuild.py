@@ -1,4 +1,4 @@
-"""`tocsin rebuild`: build a published database again from its sources, and compare the bytes."""
+"""`tocsin rebuild`: build what was published again from its sources, and compare the bytes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from tocsin.cli.table import format_table
 
 if TYPE_CHECKING:
     from tocsin.app.rebuild import Rebuilt
+    from tocsin.app.updates import Asked
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
+_SHOWN = 40
 _PATH = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -32,7 +34,14 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     metavar="DIR",
     help="Copies of sources, by their names or SHA-256; the others are fetched.",
 )
-@click.option("--keep", type=_PATH, metavar="FILE", help="Keep the database that was built.")
+@click.option(
+    "--rulebook",
+    "rules",
+    type=_FOLDER,
+    metavar="FOLDER",
+    help="VERSION is an edition of the rulebook: make it from this folder.",
+)
+@click.option("--keep", type=_PATH, metavar="FILE", help="Keep what was built.")
 @click.option(
     "--sign",
     "key",
@@ -58,6 +67,7 @@ def command(
     version: int,
     sha256: str,
     copies: Path | None,
+    rules: Path | None,
     keep: Path | None,
     key: Path | None,
     output: Path | None,
@@ -72,7 +82,8 @@ def command(
     The log says what VERSION was made of, also when it is offered no more. Each source comes from
     --sources, from the repository where it keeps a copy, or from its address, and is checked
     against its digest. So you check the publisher without believing anybody; with --sign others
-    can let your word count.
+    can let your word count. An edition of the rulebook is made again from a folder with its files
+    (--rulebook); which of them are not those that the log names is said.
 
     Exit status: 0 the same bytes; 1 other bytes, with what differs; 2 it could not be built.
 
@@ -81,9 +92,16 @@ def command(
       tocsin rebuild 12
       tocsin rebuild 12 --sources ~/signatures --json
       tocsin rebuild 12 --sign ~/rebuilder.key --output 12.rebuilds
+      tocsin rebuild 3 --rulebook rulebook/
     """
-    from tocsin.app.rebuild import rebuild, sign_rebuilt
     from tocsin.app.updates import Asked
+
+    if rules is not None:
+        if copies is not None or key is not None:
+            raise click.UsageError("--sources and --sign are for databases, not for a --rulebook")
+        _rulebook(ctx, version, rules, sha256, keep, Asked(folder, mirrors), as_json=as_json)
+        return
+    from tocsin.app.rebuild import rebuild, sign_rebuilt
     from tocsin.cli.passphrase import read_passphrase
     from tocsin.cli.progress import Meter
     from tocsin.cli.settings_option import current_settings
@@ -113,6 +131,59 @@ def command(
         click.echo(json.dumps(_values(rebuilt, attestation)))
     else:
         _say(rebuilt, attestation)
+    if not rebuilt.same:
+        sys.exit(1)
+
+
+def _rulebook(
+    ctx: click.Context,
+    version: int,
+    rules: Path,
+    sha256: str,
+    keep: Path | None,
+    asked: Asked,
+    *,
+    as_json: bool,
+) -> None:
+    """Make an edition of the rulebook again, and say what came of it."""
+    from tocsin.app.rebuild_rulebook import rebuild_rulebook
+    from tocsin.cli.settings_option import current_settings
+
+    settings = current_settings(ctx)
+    rebuilt = rebuild_rulebook(settings, asked, version, rules, sha256=sha256, keep=keep)
+    entry, head = rebuilt.entry, rebuilt.verdict.head
+    if as_json:
+        values = {
+            "edition": version,
+            "same": rebuilt.same,
+            "published_sha256": entry.statement.sha256,
+            "rebuilt_sha256": rebuilt.sha256,
+            "published_bytes": entry.predicate.size,
+            "rebuilt_bytes": rebuilt.size,
+            "checked": entry.predicate.checked.isoformat(),
+            "log": head.origin,
+            "log_size": head.size,
+            "log_index": entry.index,
+            "signed_by": sorted(entry.signed_by),
+            "software": entry.predicate.software,
+            "files": rebuilt.files._asdict(),
+        }
+        click.echo(json.dumps(values))
+    else:
+        rows = [
+            ("log entry", f"{entry.index} of {head.size:,} in {head.origin}"),
+            ("made of", counted(len(entry.predicate.files), "file")),
+            ("published", f"{entry.statement.sha256}, {entry.predicate.size:,} bytes"),
+            ("rebuilt", f"{rebuilt.sha256}, {rebuilt.size:,} bytes"),
+        ]
+        click.echo(format_table(rows))
+        verdict = "the same bytes" if rebuilt.same else "NOT the same bytes"
+        click.echo(f"Edition {version} of the rulebook: {verdict}.")
+        for mark, names in zip("+-~", rebuilt.files, strict=True):
+            for name in names[:_SHOWN]:
+                click.echo(printable(f"  {mark}{name}"))
+            if len(names) > _SHOWN:
+                click.echo(f"  {mark} {len(names) - _SHOWN:,} more")
     if not rebuilt.same:
         sys.exit(1)
 

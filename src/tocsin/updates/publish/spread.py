@@ -16,6 +16,7 @@ from tuf.api.metadata import TargetFile
 from tocsin.updates.layout import (
     CHANNELS,
     DatabaseTarget,
+    Offered,
     ReleaseTarget,
     Ring,
     demand_rings,
@@ -33,6 +34,7 @@ def change_spread(
     session: Session,
     version: int | str,
     *,
+    kind: type[Offered] | None = None,
     channels: Mapping[str, int | None],
     rings: tuple[Ring, ...] | None,
 ) -> Completed:
@@ -41,6 +43,7 @@ def change_spread(
     Args:
         session: of the publisher.
         version: of a database, or of a release of the software as text.
+        kind: what is meant, where that is neither: an edition of the rulebook.
         channels: seconds from now at which a channel begins, None where the channel is not to
             have it; channels that are not named stay.
         rings: how it spreads from then on, none for all at once; None to leave them.
@@ -59,7 +62,7 @@ def change_spread(
     complete(session)
     published = read_published(session.workspace.repository)
     files = published.target_files
-    path, custom = _offered(files, version)
+    path, custom = _offered(files, version, kind)
     begins = dict(custom.channels)
     for name, delay in channels.items():
         if delay is None:
@@ -85,12 +88,12 @@ def change_spread(
 
 
 def _offered(
-    files: Mapping[str, TargetFile], version: int | str
-) -> tuple[str, DatabaseTarget | ReleaseTarget]:
-    kind: type[Any] = DatabaseTarget if isinstance(version, int) else ReleaseTarget
+    files: Mapping[str, TargetFile], version: int | str, stated: type[Offered] | None
+) -> tuple[str, Offered]:
+    kind: Any = stated or (DatabaseTarget if isinstance(version, int) else ReleaseTarget)
     for path, target in files.items():
         custom = parse_custom(target.custom)
         if isinstance(custom, kind) and custom.version == version:
-            assert isinstance(custom, DatabaseTarget | ReleaseTarget)
+            assert isinstance(custom, Offered)
             return path, custom
     raise PublishError(f"version {version} is not offered; 'tocsin publish status' lists what is")

@@ -105,7 +105,7 @@ def download_target(
             if begun > target.length:
                 place.unlink()
                 begun = 0
-            if begun < target.length:
+            if begun < target.length or not place.exists():
                 _append(mirrors, url, place, begun, target, progress)
             with place.open("rb") as file:
                 target.verify_length_and_hashes(file)

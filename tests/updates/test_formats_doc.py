@@ -17,6 +17,7 @@ from tocsin.updates.layout import (
     DeltaTarget,
     Publisher,
     ReleaseTarget,
+    RulebookTarget,
     WheelTarget,
     Withdrawn,
 )
@@ -37,6 +38,7 @@ STRUCTS = [
     DatabaseTarget,
     DeltaTarget,
     ReleaseTarget,
+    RulebookTarget,
     WheelTarget,
     Withdrawn,
     Publisher,

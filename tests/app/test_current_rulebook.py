@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tocsin.app.law import PACKAGED, current_rulebook
-from tocsin.app.law_editions import MOST_ABOUT_ONE, packaged_number, try_edition
+from tocsin.app.law_editions import MOST_ABOUT_ONE, MOST_MARKS, packaged_number, try_edition
 from tocsin.errors import LawError
 from tocsin.jurisdiction.folder import BrokenRulebook, packaged, read_folder
 from tocsin.jurisdiction.model import Edition
@@ -178,3 +178,12 @@ def test_more_rules_about_one_supplier_than_can_be_held_against_each_other() -> 
     edition = Edition(number=9, checked=held.edition.checked)
     with pytest.raises(LawError, match="at most 500 are used"):
         try_edition(Rulebook(many, held.suppliers.values(), edition).to_bytes())
+
+
+def test_more_marks_than_a_device_takes() -> None:
+    held = read_folder(packaged())
+    one = held.suppliers["kaspersky"]
+    many = msgspec.structs.replace(one, marker=(), affiliate=one.affiliate[:1] * (MOST_MARKS + 1))
+    book = Rulebook(held.instruments.values(), [many], Edition(number=9, checked=NOW.date()))
+    with pytest.raises(LawError, match="at most 10,000 fit"):
+        try_edition(book.to_bytes())

@@ -23,7 +23,10 @@ from tocsin.jurisdiction.rulebook import Rulebook, read_portable
 from tocsin.jurisdiction.vocabulary import ALWAYS_ALLOWED, Operation, Outcome, Product
 from tocsin.updates.rulebooks import Facts
 
-MOST_RULES = 5_000
+MOST_RULES = 2_000
+MOST_MARKS = 10_000
+"""Marks and affiliates of suppliers."""
+
 MOST_ABOUT_ONE = 500
 """Rules about one supplier: each is held against the others."""
 
@@ -74,6 +77,9 @@ def try_edition(data: bytes) -> Facts:
     book = read_portable(data)
     if len(book.rules) > MOST_RULES:
         raise LawError(f"the rulebook has {len(book.rules):,} rules; at most {MOST_RULES:,} fit")
+    marks = sum(len(each.marker) + len(each.affiliate) for each in book.suppliers.values())
+    if marks > MOST_MARKS:
+        raise LawError(f"{marks:,} marks and affiliates of suppliers; at most {MOST_MARKS:,} fit")
     for supplier in book.suppliers:
         about = len(book.rules_about(supplier))
         if about > MOST_ABOUT_ONE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -117,12 +118,18 @@ def _read(content: bytes, source: str, kind: type[_File]) -> _File:
     return msgspec.convert(good, kind)
 
 
+@cache
+def _type_of(kind: type[msgspec.Struct]) -> msgspec.inspect.StructType:
+    node = msgspec.inspect.type_info(kind)
+    assert isinstance(node, msgspec.inspect.StructType)
+    return node
+
+
 def _demand_sound(
     kind: type[msgspec.Struct], values: dict[str, Any], lines: dict[KeyPath, int], source: str
 ) -> dict[str, Any]:
     checker = Checker(lines, values, FORMS)
-    node = msgspec.inspect.type_info(kind)
-    assert isinstance(node, msgspec.inspect.StructType)
+    node = _type_of(kind)
     good = checker.table((), node, values)
     if kind is Instrument:
         for path, reason in _contradictions(good):

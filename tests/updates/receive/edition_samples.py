@@ -9,6 +9,7 @@ from typing import Any
 
 from receive_samples import NOW, Device, Repository
 from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Targets
 
 from tocsin.app.law_editions import try_edition
 from tocsin.updates.layout import RulebookTarget, rulebook_name, write_field
@@ -57,7 +58,12 @@ def add_edition(
 
 
 def take(
-    device: Device, *, at: datetime | None = None, again: bool = False, packaged: int = 1
+    device: Device,
+    *,
+    at: datetime | None = None,
+    again: bool = False,
+    packaged: int = 1,
+    seen: Targets | None = None,
 ) -> EditionOutcome:
     """Look for a later edition, as `tocsin update` does after the database."""
     fetcher = MirrorFetcher(device.mirrors, SchemeFetcher(device.schemes))
@@ -65,7 +71,7 @@ def take(
         lambda target, _: target.channels.get(device.channel), packaged, device.max_age, at, again
     )
     run = RulebookUpdate(device.state, device.trust, fetcher, wishes, try_edition)
-    return run.run()
+    return run.run(seen)
 
 
 def held(device: Device) -> dict[str, bytes]:

@@ -144,7 +144,6 @@ def test_a_damaged_edition_is_said_not_used_and_fetched_again(case: Case) -> Non
         number, trouble = law(case.device)
         assert number == 1  # the packaged one
         assert "'tocsin update' brings it again" in trouble
-        shutil.rmtree(file_of(case.device, 2).parent)
         assert take(case.device).why == "edition 2 of the rulebook is in use"
         assert law(case.device) == (2, "")
 
@@ -336,6 +335,19 @@ def test_a_malformed_book_by_a_stolen_targets_key_breaks_nothing(
     assert law(case.device) == (2, "")
     publish(case, 4)
     assert take(case.device).now == 4
+
+
+def test_a_failure_is_over_when_what_failed_is_offered_no_more(case: Case) -> None:
+    add_edition(case.repository, 3, b"{}")
+    case.repository.publish_metadata()
+    refuses(case, "it cannot be used here")
+    targets = case.repository.targets.signed
+    assert take(case.device, seen=targets).failed == "edition 3 did not pass its test here"
+    del targets.targets[rulebook_name(3)]
+    assert take(case.device, seen=targets).why == "edition 2 is the newest"
+    last = case.device.state.rulebooks.last_run()
+    assert last is not None
+    assert last.outcome == "updated"
 
 
 def test_an_edition_without_end(case: Case) -> None:

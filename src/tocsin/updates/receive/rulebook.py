@@ -21,12 +21,13 @@ from tuf.api.metadata import Targets
 from tocsin.errors import TocsinError
 from tocsin.updates.errors import LayoutError
 from tocsin.updates.layout import RulebookTarget, parse_custom, rulebook_name
-from tocsin.updates.receive.download import Progress, download_target
+from tocsin.updates.receive.download import Progress, digest_of, download_target
 from tocsin.updates.receive.errors import (
     ActivationFailed,
     ContentRefused,
     MetadataRefused,
     NotWritten,
+    StateDamaged,
 )
 from tocsin.updates.receive.files import read_bounded
 from tocsin.updates.receive.later import LaterChoice, Offered, choose_later
@@ -144,6 +145,9 @@ class RulebookUpdate(Run):
                     choice = self._choose(seen)
                     if not choice.candidates:
                         failed = choice.why if choice.failed else ""
+                        last = self._held.last_run()
+                        if last is not None and last.outcome == "failed" and not failed:
+                            self._remember(choice.why, failed=False)  # it is offered no more
                         return EditionOutcome(choice.why, before, before, failed)
                 try:
                     outcome = self._with_any_mirror(self._attempt)
@@ -187,7 +191,7 @@ class RulebookUpdate(Run):
             raise MetadataRefused(f"the signed metadata cannot be read: {error}") from error
         installed, device = self._held.installed(), self._state.device_id()
         floor = max(installed.highest, installed.current)
-        lost = installed.current == floor and floor not in self._held.kept_versions()
+        lost = bool(floor) and installed.current == floor and not self._is_whole(floor)
         return choose_later(
             offers,
             max(floor, self._wishes.packaged),
@@ -197,6 +201,16 @@ class RulebookUpdate(Run):
             word="edition",
             with_floor=lost and floor > self._wishes.packaged,
         )
+
+    def _is_whole(self, version: int) -> bool:
+        """Whether an edition is here as it came."""
+        try:
+            sha256, _ = digest_of(self._held.database(version))
+            return version in self._held.kept_versions() and (
+                sha256 == self._held.received(version).sha256
+            )
+        except (StateDamaged, OSError):
+            return False
 
     def _take(self, client: TufClient, offered: EditionOffer, outcome: EditionOutcome) -> None:
         version, target = offered

@@ -20,6 +20,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for rules of one's own, apart from the user's."""
     monkeypatch.setenv("TOCSIN_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("TOCSIN_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "120")
     return tmp_path / "config" / "law"
 
 

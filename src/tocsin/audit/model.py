@@ -88,7 +88,7 @@ class SupplierFinding(NamedTuple):
         matches: what tells whose it is, the surest first; all of one supplier.
         confidence: that it is, from 0 to 1.
         use: what the rules say of going on to use it.
-        decisions: what they say of other operations, where that is another outcome.
+        decisions: what they say of the other operations that matter to whoever has it.
     """
 
     component: Component

@@ -39,6 +39,7 @@ VERBS = {
     "install": "Make the daemon a part of this machine.",
     "uninstall": "Take back what 'tocsin install' made.",
     "migrate": "Move over from another scanner.",
+    "audit": "Find what comes from a supplier under a rule, and malicious packages.",
     "law": "Ask dated law what may be supplied, and why.",
     "doctor": "Check what protects this machine, and say what is missing.",
 }

@@ -28,6 +28,7 @@ ROOTS = frozenset(
         *("cryptography", "bz2", "lzma", "zlib", "json", "plistlib", "struct", "unicodedata"),
         *("_bz2", "_lzma", "_compression", "email", "html", "xml", "binascii", "stringprep"),
         *("pyexpat", "csv", "sqlite3", "_sqlite3"),
+        *("packaging", "tomllib", "yaml", "_yaml", "msgspec"),  # for lists of packages
     }
 )
 """Packages of which a worker may ask for a module."""

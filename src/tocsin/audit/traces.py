@@ -39,6 +39,8 @@ def named(value: object, where: str) -> list[Trace]:
     found = [Trace(MarkerKind.SUPPLIER_NAME, word, where)]
     if "@" in word:
         found += mail_hosts(word, where)
+    if "://" in word:
+        found += host(word, where)
     return found
 
 

@@ -49,13 +49,13 @@ def members(text: str, into: Collection[str] = ()) -> Iterator[Member]:
         for value in walker.items():
             yield Member("", value)
     elif start == "{":
-        for key in walker.keys():
+        for key in walker.names():
             start = walker.peek()
             if start == "[":
                 for value in walker.items():
                     yield Member(key, value)
             elif start == "{" and key in into:
-                for name in walker.keys():
+                for name in walker.names():
                     yield Member(key, walker.value(), name)
             else:
                 yield Member(key, walker.value())
@@ -92,8 +92,8 @@ class _Walker:
         """The items of the array that begins here."""
         yield from self._parts("]", self.value)
 
-    def keys(self) -> Iterator[str]:
-        """The keys of the object that begins here; the caller takes each one's value."""
+    def names(self) -> Iterator[str]:
+        """The names of the members of the object that begins here; the caller takes each value."""
         yield from self._parts("}", self._key)
 
     def _parts(self, end: str, part: Callable[[], Any]) -> Iterator[Any]:

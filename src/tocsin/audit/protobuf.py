@@ -1,5 +1,6 @@
-"""Protocol Buffers' wire format: fields of a message, without a schema (encoding guide, "Message
-structure").
+"""Protocol Buffers' wire format: the fields of a message, without a schema.
+
+As the encoding guide has it under "Message Structure".
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ _JSON_MEMBERS = (
     (re.compile(r'"pip_version"\s*:'), packages.PIP_JSON),
 )  # fmt: skip
 _TELLING = (b'"bomFormat"', b'"spdxVersion"', b"https://spdx.org/rdf/3", b'"lockfileVersion"')
+_TOML_TABLE = re.compile(r"\[{1,2}[A-Za-z_]")
 _PIP_LIST = re.compile(r'\[\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"version"\s*:\s*"')
 _PACKAGE_JSON = re.compile(r'"name"\s*:\s*"')
 _LINES = (
@@ -105,7 +106,7 @@ def _by_text(source: Source, head: bytes, tail: bytes, base: str) -> ListFormat 
     if "\0" in begun[:1024]:
         return None
     start = begun[:1]
-    if start in "{[" and start:
+    if start == "{" or (start == "[" and not _TOML_TABLE.match(begun)):
         ended = text(head[:4] + tail) if tail else ""
         return _json(source, begun, ended, base)
     if start == "<":

@@ -19,7 +19,9 @@ MOST_TRACES = 200
 _NOTHING = frozenset({"", "noassertion", "none", "unknown", "n/a", "null"})
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\@]*@)?([^/?#\\:@]+)")
 _BARE_HOST = re.compile(r"(?:[^@/\s:]+@)?((?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]+)(?=[/:?#]|\Z)")
-_MAIL = re.compile(r"[^\s<>()\[\]:;,@\"]{1,64}@((?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62})")
+_MAIL = re.compile(
+    r"[^\s<>()\[\]:;,@\"]{1,64}@((?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62})"
+)
 _CPE_PARTS = re.compile(r"(?<!\\):")
 
 

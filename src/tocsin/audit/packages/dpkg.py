@@ -40,7 +40,9 @@ def _component(stanza: Stanza, name: str, place: str) -> Component:
         kind="deb",
         name=name,
         version=version,
-        purl=write("deb", name, version, distribution if distribution.isalnum() else "", qualifiers),
+        purl=write(
+            "deb", name, version, distribution if distribution.isalnum() else "", qualifiers
+        ),
         traces=told(
             of_package("deb", name),
             named(first(stanza, "maintainer"), "Maintainer"),

@@ -13,7 +13,9 @@ RPM_NDB = ListFormat("rpm's database, its own kind", f"{_HERE}.rpm_ndb")
 RPM_BDB = ListFormat("rpm's database, Berkeley DB", f"{_HERE}.rpm_bdb")
 RPM_EXPORT = ListFormat("what rpm -qa prints", f"{_HERE}.rpm_export")
 PYTHON_METADATA = ListFormat("metadata of a Python distribution", f"{_HERE}.python_installed")
-PIP_JSON = ListFormat("what pip list or inspect prints", f"{_HERE}.python_installed", "read_pip_json")
+PIP_JSON = ListFormat(
+    "what pip list or inspect prints", f"{_HERE}.python_installed", "read_pip_json"
+)
 PYTHON_LOCK = ListFormat("lock of a Python project", f"{_HERE}.python_locks", "read_toml")
 PIPFILE_LOCK = ListFormat("Pipfile.lock", f"{_HERE}.python_locks", "read_pipfile")
 REQUIREMENTS = ListFormat("requirements.txt", f"{_HERE}.requirements")

@@ -107,7 +107,7 @@ def _tree(name: str, stated: object, place: str) -> Iterator[Found]:
         yield component(name, version, place, found, embedded)
         inner = one.get("dependencies")
         if isinstance(inner, Mapping) and depth < MOST_DEPTH:
-            waiting += [(key, value, depth + 1) for key, value in reversed(inner.items())]
+            waiting += [(key, value, depth + 1) for key, value in reversed(list(inner.items()))]
 
 
 def _person(stated: object, where: str) -> list[Trace]:

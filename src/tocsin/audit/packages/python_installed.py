@@ -1,5 +1,7 @@
-"""Installed Python distributions: METADATA of `.dist-info`, PKG-INFO of `.egg-info` (core metadata
-specification), and what `pip list --format json` and `pip inspect` print.
+"""Installed Python distributions, by their metadata or as pip lists them.
+
+METADATA of `.dist-info`, PKG-INFO of `.egg-info` (core metadata specification), and what
+`pip list --format json` and `pip inspect` print.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""What `rpm -qa` prints: names alone, `-qai` in blocks, or with the query format given here.
 
-    rpm -qa --queryformat '%{NAME}\t%{EPOCH}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{VENDOR}\t
-    %{PACKAGER}\t%{URL}\t%{SOURCERPM}\t%{BUILDTIME}\n'       (in one line)
+rpm -qa --queryformat '%{NAME}\t%{EPOCH}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{VENDOR}\t
+%{PACKAGER}\t%{URL}\t%{SOURCERPM}\t%{BUILDTIME}\n'       (in one line)
 """
 
 from __future__ import annotations

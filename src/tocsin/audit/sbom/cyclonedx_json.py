@@ -11,7 +11,7 @@ from tocsin.audit.source import Found, Source, content, reader, text
 
 @reader
 def read(source: Source, place: str) -> Iterator[Found]:
-    """Read a bill of materials; `vulnerabilities` and all else that is no component is passed over."""
+    """Read a bill of materials; `vulnerabilities` and what else is no component is passed over."""
     for member in members(text(content(source))):
         if member.key == "components":
             yield from components(member.value, place)

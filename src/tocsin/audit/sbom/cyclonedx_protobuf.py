@@ -1,5 +1,6 @@
-"""CycloneDX as Protocol Buffers, versions 1.3 to 1.7 (bom-1.7.proto; older ones have the same
-numbers): brought into the shape of JSON.
+"""CycloneDX as Protocol Buffers, versions 1.3 to 1.7: brought into the shape of JSON.
+
+Numbers of fields are those of bom-1.7.proto; older versions have the same, and fewer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SPDX 3.0 as JSON-LD: a graph of elements that point at each other (SPDX 3.0.1, Core and Software).
+"""SPDX 3.0 as JSON-LD: a graph of elements that point at each other (SPDX 3.0.1).
 
 The context that comes with the specification is taken for granted, as its JSON Schema does; a
 document with another one has other names and is not understood.
@@ -31,9 +31,7 @@ def read(source: Source, place: str) -> Iterator[Found]:
     broken = None
     try:
         for member in members(text(content(source))):
-            if member.key == "@graph":
-                graph.take(member.value)
-            elif member.key in ("", "element"):
+            if member.key in ("@graph", ""):
                 graph.take(member.value)
     except (Unreadable, RecursionError) as error:
         broken = error
@@ -74,7 +72,9 @@ class _Graph:
 
     def finish(self) -> Iterator[Found]:
         """All packages."""
-        purposes = {_identifier(each): each.get("software_primaryPurpose") for each in self._packages}
+        purposes = {
+            _identifier(each): each.get("software_primaryPurpose") for each in self._packages
+        }
         embedded: dict[str, bool] = dict.fromkeys(self._roots, False)
         for holder, part in self._parts:
             if holder in purposes and purposes[holder] not in _PLATFORMS and holder != part:

@@ -85,9 +85,7 @@ class _Graph:
             self._stack.append(("node", thing))
         else:
             self._stack.append(("property", tag))
-            self._value = attributes.get(f"{_RDF} resource") or attributes.get(
-                f"{_RDF} nodeID", ""
-            )
+            self._value = attributes.get(f"{_RDF} resource") or attributes.get(f"{_RDF} nodeID", "")
         self._text.clear()
 
     def end(self, _: str) -> None:

@@ -154,7 +154,7 @@ def _file(path: Path) -> Iterator[Record | Skipped]:
 
 def _decoded(data: bytes, place: str) -> Record | Skipped:
     try:
-        return decode(data)
+        return decode(data, place.replace(os.sep, "/").rpartition("/")[2].removesuffix(".json"))
     except Unreadable as error:
         return Skipped(place, str(error))
 

@@ -58,7 +58,7 @@ class Reference(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True):
     """What matters of a record."""
 
-    id: str
+    id: str = ""
     published: str | None = None
     modified: str | None = None
     withdrawn: str | None = None
@@ -77,8 +77,13 @@ class Record(msgspec.Struct, frozen=True):
 _DECODER = msgspec.json.Decoder(Record)
 
 
-def decode(data: bytes) -> Record:
+def decode(data: bytes, name: str = "") -> Record:
     """Read a record.
+
+    Args:
+        data: JSON.
+        name: of its file without what follows the point: the identifier of one that has none yet,
+            as those have that the malicious-packages collection has just taken in.
 
     Raises:
         Unreadable: it is none.
@@ -86,11 +91,16 @@ def decode(data: bytes) -> Record:
     if len(data) > MOST_BYTES:
         raise Unreadable(f"a record of more than {MOST_BYTES >> 20} MB")
     try:
-        return _DECODER.decode(data.removeprefix(b"\xef\xbb\xbf"))
+        record = _DECODER.decode(data.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"no OSV record: {error}") from None
     except RecursionError:
         raise Unreadable("no OSV record: nested too deeply") from None
+    if not record.id:
+        record = msgspec.structs.replace(record, id=name)
+    if not record.id or not (record.affected or record.published or record.modified):
+        raise Unreadable("no OSV record: it has no identifier, or nothing besides")
+    return record
 
 
 def one_line(record: Record) -> str:

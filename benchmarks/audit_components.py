@@ -177,7 +177,7 @@ def dpkg(count: int) -> bytes:
 
 
 def package_lock(count: int) -> bytes:
-    """npm's lock, version 3."""
+    """A lock of npm, version 3."""
     held = {
         f"node_modules/name-{number}": {
             "version": f"1.{number}.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from urllib.parse import unquote
@@ -17,11 +18,16 @@ MOST_TRACES = 200
 """Of one component."""
 
 _NOTHING = frozenset({"", "noassertion", "none", "unknown", "n/a", "null"})
+_LONGEST_NOTHING = max(map(len, _NOTHING))
+_KEPT = 1 << 14
+"""Words whose host is remembered: one list names few places, many times."""
+
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\@]*@)?([^/?#\\:@]+)")
 _BARE_HOST = re.compile(r"(?:[^@/\s:]+@)?((?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]+)(?=[/:?#]|\Z)")
 _MAIL = re.compile(
     r"[^\s<>()\[\]:;,@\"]{1,64}@((?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62})"
 )
+_ESCAPED = re.compile(r"\\(.)")
 _CPE_PARTS = re.compile(r"(?<!\\):")
 
 
@@ -29,8 +35,10 @@ def clean(value: object) -> str:
     """A word without what stands for "not told", cut to what a name may have."""
     if not isinstance(value, str):
         return ""
-    word = value[: MOST_CHARACTERS * 4].strip()[:MOST_CHARACTERS]
-    return "" if word.lower() in _NOTHING else word
+    if len(value) > MOST_CHARACTERS:
+        value = value[: MOST_CHARACTERS * 4].strip()[:MOST_CHARACTERS]
+    word = value.strip()
+    return "" if len(word) <= _LONGEST_NOTHING and word.lower() in _NOTHING else word
 
 
 def named(value: object, where: str) -> list[Trace]:
@@ -58,12 +66,14 @@ def mail_hosts(value: object, where: str) -> list[Trace]:
 def host(value: object, where: str) -> list[Trace]:
     """The host of an address, with or without a scheme."""
     word = clean(value)
-    if not word:
-        return []
+    found = _host_of(word) if word else ""
+    return [Trace(MarkerKind.HOST, found, where)] if found else []
+
+
+@functools.lru_cache(_KEPT)
+def _host_of(word: str) -> str:
     found = _AUTHORITY.search(word) or _BARE_HOST.match(word)
-    if found is None:
-        return []
-    return [Trace(MarkerKind.HOST, found[1].lower().rstrip("."), where)]
+    return found[1].lower().rstrip(".") if found is not None else ""
 
 
 def hosts(values: object, where: str) -> list[Trace]:
@@ -80,8 +90,9 @@ def cpe_vendor(value: object, where: str) -> list[Trace]:
     word = clean(value)
     start = word[:8].lower()
     if start.startswith("cpe:2.3:"):
-        parts = _CPE_PARTS.split(word)
-        vendor = re.sub(r"\\(.)", r"\1", parts[3]) if len(parts) > 3 else ""
+        parts = _CPE_PARTS.split(word, 4) if "\\" in word else word.split(":", 4)
+        vendor = parts[3] if len(parts) > 3 else ""
+        vendor = _ESCAPED.sub(r"\1", vendor) if "\\" in vendor else vendor
     elif start.startswith("cpe:/"):
         parts = word[5:].split(":")
         vendor = unquote(parts[1]) if len(parts) > 1 else ""

@@ -7,6 +7,7 @@ until it has been handed on.
 from __future__ import annotations
 
 import codecs
+import functools
 from collections.abc import Collection, Iterator
 from typing import Any
 from xml.parsers import expat
@@ -106,21 +107,29 @@ def parsed(data: bytes, start: Any, end: Any, characters: Any) -> Iterator[int]:
     parser = _hardened(start, end, characters, encoding)
     view = memoryview(data)
     try:
-        for at in range(0, len(data), _CHUNK):
+        at, size, reached = 0, _CHUNK, -1
+        while at < len(data):
             try:
-                parser.Parse(bytes(view[at : at + _CHUNK]), at + _CHUNK >= len(data))
+                parser.Parse(bytes(view[at : at + size]), at + size >= len(data))
             except expat.ExpatError as error:
                 yield at  # what came before the break is handed on first
                 raise Unreadable(
                     f"XML is broken at line {error.lineno:,}: {expat.ErrorString(error.code)}"
                 ) from None
             yield at
+            at += size
+            # Expat begins a token that does not end in a piece anew with the next: were pieces
+            # not to grow meanwhile, one of 500 MB would take hours.
+            is_stuck = parser.CurrentByteIndex == reached
+            size = size * 2 if is_stuck else _CHUNK
+            reached = parser.CurrentByteIndex
         if not data:
             raise Unreadable("it is empty")
     except (LookupError, ValueError) as error:
         raise Unreadable(f"XML in an encoding that is not known: {error}") from None
 
 
+@functools.lru_cache(1 << 10)
 def split_name(name: str) -> tuple[str, str]:
     """Namespace and name of what handlers are given."""
     space, _, tag = name.rpartition(" ")
@@ -157,8 +166,9 @@ class _Collector:
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise Unreadable(f"an element with more than {MOST_NODES:,} others in it")
-        plain = {split_name(key)[1]: value for key, value in attributes.items()}
-        node = Node(space, tag, plain)
+        if attributes:
+            attributes = {split_name(key)[1]: value for key, value in attributes.items()}
+        node = Node(space, tag, attributes)
         if self._open:
             self._open[-1].children.append(node)
         self._open.append(node)

@@ -11,6 +11,7 @@ from tocsin.audit.packages.rpm_header import MOST_BYTES, component
 from tocsin.audit.source import Found, Source, Unreadable, content, reader
 
 _WRITE_AND_READ_VERSION = slice(18, 20)  # SQLite file format, 1.3.3: 2 is a write-ahead log
+_SHORTEST = 512
 _ROLLBACK_JOURNAL = b"\1\1"
 _MOST_STEPS = 20_000
 """Times that SQLite's machine may have done 10,000 steps; a database of 10,000 packages needs
@@ -21,6 +22,8 @@ some ten."""
 def read(source: Source, place: str) -> Iterator[Found]:
     """Read the installed packages, from memory: nothing is written beside the database."""
     data = content(source)
+    if len(data) < _SHORTEST or not data.startswith(b"SQLite format 3\0"):
+        raise Unreadable("no SQLite database")
     if data[_WRITE_AND_READ_VERSION] == b"\2\2":
         # A database in memory has no log; what is in the file is looked at as it is.
         data = data[:18] + _ROLLBACK_JOURNAL + data[20:]

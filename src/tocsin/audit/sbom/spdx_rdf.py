@@ -17,6 +17,7 @@ MOST_DEPTH = 400
 MOST_NODES = 5_000_000
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_NOTHING = ("http://spdx.org/rdf/terms#noassertion", "http://spdx.org/rdf/terms#none")
 _TEXTS = {
     "name": "name",
     "versionInfo": "versionInfo",
@@ -94,7 +95,7 @@ class _Graph:
         if what == "property" and self._stack:
             owner: _Thing = self._stack[-1][1]
             value = self._value or "".join(self._text).strip()
-            if value:
+            if value and not value.startswith(_NOTHING):
                 if held == "type":
                     owner.kind = value.rpartition("#")[2]
                 owner.properties.setdefault(held, []).append(value)

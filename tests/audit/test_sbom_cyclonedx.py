@@ -205,9 +205,7 @@ def in_protobuf() -> bytes:
         (2, "https://supplier.example/about"),
         (3, message((1, "Someone"), (2, "someone@mail.example"))),
     )
-    text = message(
-        (1, "text/xml"), (2, "base64"), (3, base64.b64encode(SWID.encode()).decode())
-    )
+    text = message((1, "text/xml"), (2, "base64"), (3, base64.b64encode(SWID.encode()).decode()))
     full = message(
         (1, 3), (3, "full"), (4, supplier), (5, "Old Author"), (6, "Publisher Ltd"),
         (7, "@scope"), (8, "thing"), (9, "1.2.3"), (14, "Copyright Holder"), (15, FULL["cpe"]),

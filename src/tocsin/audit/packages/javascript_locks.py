@@ -15,7 +15,8 @@ from tocsin.audit.yaml_tree import documents
 MOST_BYTES = 128 << 20
 _PROTOCOL = re.compile(r"(@?[^@]+)@(?:[a-z]+:)?(.*)\Z", re.S)
 _FIELD = re.compile(r'  (version|resolved|resolution):? +"?([^"\s]+)"?')
-_PEERS = re.compile(r"[(_].*", re.S)
+_PEERS = re.compile(r"_.*", re.S)
+_PLAIN_VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 @reader
@@ -64,13 +65,13 @@ def _pnpm(key: str, stated: object, place: str) -> Found:
     fields = stated if isinstance(stated, Mapping) else {}
     resolution = fields.get("resolution")
     address = resolution.get("tarball") if isinstance(resolution, Mapping) else None
-    path = key.removeprefix("/")
-    at = path.find("@", 1)
-    if at > 0 and "/" not in path[at:].partition("(")[0]:
-        name, version = path[:at], path[at + 1 :].partition("(")[0]
+    path = key.removeprefix("/").partition("(")[0]
+    name, _, last = path.rpartition("/")
+    if _PLAIN_VERSION.match(last):
+        version = _PEERS.sub("", last)
     else:
-        name, _, version = path.rpartition("/")
-        version = _PEERS.sub("", version)
+        at = path.find("@", 1)
+        name, version = (path[:at], path[at + 1 :]) if at > 0 else (path, "")
     stated_name, stated_version = fields.get("name"), fields.get("version")
     if isinstance(stated_name, str):  # packages that come from elsewhere have a place as key
         name = stated_name

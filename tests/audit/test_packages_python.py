@@ -120,12 +120,13 @@ PARTS = st.text("abz.-_~+:@%& /09é\u20ac", min_size=1, max_size=12).filter(lamb
 
 @given(
     kind=st.sampled_from(["npm", "deb", "rpm", "pypi", "maven", "generic", "golang"]),
-    name=PARTS, version=st.text(max_size=8), namespace=st.text("abc@.-/ %é", max_size=8),
+    name=PARTS, version=PARTS, namespace=st.text("abc@.-/%é", max_size=8),
 )  # fmt: skip
 def test_package_urls_are_those_of_packageurl(
     kind: str, name: str, version: str, namespace: str
 ) -> None:
     library = pytest.importorskip("packageurl")
+    name = name.replace("/", "") or "x"  # it writes a slash in a name as it is
     try:
         written = library.PackageURL(kind, namespace or None, name, version or None).to_string()
         theirs = library.PackageURL.from_string(written)

@@ -53,13 +53,14 @@ def parse(written: str) -> Purl | None:
     rest, _, query = rest.partition("?")
     kind, slash, path = rest.partition("/")
     kind = kind.lower()
-    path = path.strip("/")
+    path = path.lstrip("/")
     if not slash or not path or not _TYPE.match(kind):
         return None
     version = ""
     at = path.rfind("@")
     if at > 0 and path[at - 1] != "/":  # an npm scope that was not encoded has its @ in front
         path, version = path[:at], _decoded(path[at + 1 :])
+    path = path.rstrip("/")
     namespace, _, name = path.rpartition("/")
     name = _decoded(name)
     if not name:

@@ -13,8 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
 
 import fuzz_audit_lists
 
+from tocsin.audit.interface import Recogniser
 from tocsin.audit.packages import interface as packages
-from tocsin.audit.recognise import LOOKED_AT, recognise
+from tocsin.audit.recognise import LOOKED_AT, reader_for, recognise
 from tocsin.audit.sbom import interface as bills
 
 NAMED = {packages.REQUIREMENTS: "requirements.txt", packages.PYTHON_LOCK: "uv.lock"}
@@ -33,6 +34,15 @@ def test_a_file_is_left_at_its_beginning() -> None:
     file = io.BytesIO(b'{"bomFormat":"CycloneDX"}')
     assert recognise(file, "x") is bills.CYCLONEDX_JSON
     assert file.tell() == 0
+
+
+def test_whoever_walks_files_gets_their_readers() -> None:
+    recogniser: Recogniser = reader_for
+    data = fuzz_audit_lists._SAMPLES[packages.DPKG]
+    reader = recogniser("var/lib/dpkg/status", data)
+    assert reader is not None
+    assert [each.name for each in reader(data, "p")] == ["a"]
+    assert recogniser("x", b"") is None
 
 
 @pytest.mark.parametrize("where", ["front", "middle", "end"])

@@ -13,7 +13,7 @@ from tocsin.audit.packages import interface as packages
 from tocsin.audit.packages.rpm_bdb import byte_order
 from tocsin.audit.packages.rpm_export import COLUMNS, parse_name
 from tocsin.audit.sbom import interface as bills
-from tocsin.audit.source import MOST_BYTES, Source, text
+from tocsin.audit.source import MOST_BYTES, Read, Source, text
 
 LOOKED_AT = 1 << 16
 _JSON_MEMBERS = (
@@ -74,6 +74,18 @@ def recognise(source: Source, name: str = "") -> ListFormat | None:
     base = name.replace("\\", "/").rpartition("/")[2].lower()
     head, tail = _ends(source)
     return _by_bytes(head, base) or _by_text(source, head, tail, base)
+
+
+def reader_for(name: str, head: bytes, /) -> Read | None:
+    """The reader of a list: an `interface.Recogniser`.
+
+    Args:
+        name: of the file.
+        head: its bytes, or the first of them; of a JSON document whose telling member comes later,
+            all of it is needed.
+    """
+    form = recognise(head, name)
+    return form.read if form is not None else None
 
 
 def _ends(source: Source) -> tuple[bytes, bytes]:

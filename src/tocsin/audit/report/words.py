@@ -58,7 +58,7 @@ def address(link: str) -> str:
     """A link as a URI that may be followed (RFC 3986); empty where it is none."""
     if not link.startswith(("https://", "http://")):
         return ""
-    return _NO_ESCAPE.sub("%25", quote(shown(link), safe=":/?#@!$&'()*+,;=~%"))
+    return _NO_ESCAPE.sub("%25", quote(shown(link), safe=":/?#@!$&'()*,+;=~%"))
 
 
 def instant(time: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,18 @@ import click
 
 from tocsin.cli.law import CONTEXT, the_book
 from tocsin.cli.law_options import JSON, SUPPLIER, read_instant
+from tocsin.cli.printable import printable
 from tocsin.jurisdiction.vocabulary import ADDRESSEES, PRODUCTS, Addressee, Product
 from tocsin.jurisdiction.withdrawal.terms import Terms
 
 if TYPE_CHECKING:
     from tocsin.jurisdiction.rulebook import Rulebook
     from tocsin.jurisdiction.withdrawal.model import Plan
+    from tocsin.jurisdiction.withdrawal.simulate import Simulation
+    from tocsin.jurisdiction.withdrawal.verdict import Verdict
+
+_SHOWN = 20
+"""Violations that are shown."""
 
 _DEFAULT = Terms()
 
@@ -44,8 +51,8 @@ def _plan_options(call: Any) -> Any:
             click.option(
                 "--announced",
                 metavar="WHEN",
-                help="When the withdrawal is announced (2024-06-20, 2024-06-20T12:00:00Z); default: "
-                "when the authority announced the first rule that forbids something.",
+                help="When the withdrawal is announced (2024-06-20, 2024-06-20T12:00:00Z). "
+                "Default: when the authority announced the first rule that forbids something.",
             ),
             click.option(
                 "--product",
@@ -120,8 +127,8 @@ def plan_verb(form: str, output: Path | None, as_json: bool, **stated: Any) -> N
     """Plan a withdrawal: what is done when, by whom, why, and what proves it.
 
     Every date comes from the rules of the rulebook; of several readings the strictest is planned
-    by. What is too near is said under 'Beware', and on standard error. Exit status: 0 there is a plan, also
-    one that says that none is needed; 2 errors.
+    by. What is too near is said under 'Beware', and with -o also on standard error. Exit status: 0
+    there is a plan, also one that says that none is needed; 2 errors.
 
     \b
     Examples:
@@ -148,8 +155,6 @@ def plan_verb(form: str, output: Path | None, as_json: bool, **stated: Any) -> N
         sys.stdout.buffer.flush()
         return
     write_file(output, written)
-    from tocsin.cli.printable import printable
-
     for caution in plan.cautions:
         click.echo(f"tocsin: {printable(caution)}", err=True)
     click.echo(f"{len(plan.steps)} steps in {printable(str(output))}")
@@ -182,3 +187,168 @@ def _plan(
         addressees=tuple(map(Addressee, addressees)),
         terms=make_terms(reminder_days=reminder_days or None, **days),
     )
+
+
+@withdraw.command("simulate", context_settings=CONTEXT)
+@_plan_options
+@click.option(
+    "--customers",
+    type=click.IntRange(1, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help="How many; they are synthetic.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 36_500),
+    default=120,
+    show_default=True,
+    help="Of the period, from the announcement on.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the population.")
+@click.option("--svg", type=click.Path(path_type=Path), metavar="FILE", help="Draw it as well.")
+@JSON
+def simulate_verb(
+    customers: int, days: int, seed: int, svg: Path | None, as_json: bool, **stated: Any
+) -> None:
+    """Run customers who do not exist through the plan, and check every act anew.
+
+    Each act is put to the rules at its own instant, for its own customer's facts; what is not
+    allowed then is withheld. A checker, which sees only the journal and the facts, asks the rules
+    again and says what was wrong. Nothing real is done. Exit status: 0 all that is claimed holds;
+    1 something does not; 2 errors.
+
+    \b
+    Examples:
+      tocsin law withdraw simulate --place US --supplier kaspersky
+      tocsin law withdraw simulate --place US --supplier kaspersky --customers 500 --seed 7 --json
+      tocsin law withdraw simulate --place US --supplier kaspersky --svg us.svg
+    """
+    from tocsin.cli.progress import Meter
+    from tocsin.durable import write_file
+    from tocsin.jurisdiction.withdrawal.check import check
+    from tocsin.jurisdiction.withdrawal.simulate import simulate
+
+    book = the_book()
+    plan = _plan(book, **stated)
+    with Meter(enabled=not as_json) as meter:
+        run = simulate(book, plan, customers=customers, days=days, seed=seed, progress=meter.say)
+        meter.say(f"checking {len(run.journal.service) + len(run.journal.entries):,} entries")
+        verdict = check(book, plan.supplier, plan.place, plan.terms, run.customers, run.journal)
+    if svg is not None:
+        from tocsin.jurisdiction.withdrawal.picture import simulation_svg
+
+        write_file(svg, simulation_svg(plan, run, seed).encode())
+    if as_json:
+        click.echo(json.dumps(_simulation_json(plan, run, verdict, seed), ensure_ascii=False))
+    else:
+        _print_simulation(plan, run, verdict, seed)
+        if svg is not None:
+            click.echo(f"Drawn in {printable(str(svg))}")
+    sys.exit(0 if verdict.holds else 1)
+
+
+def _simulation_json(plan: Plan, run: Simulation, verdict: Verdict, seed: int) -> dict[str, Any]:
+    from tocsin.jurisdiction.withdrawal.verdict import CLAIMS
+
+    return {
+        "format": 1,
+        "place": plan.place,
+        "supplier": plan.supplier,
+        "edition": plan.edition,
+        "rulebook_sha256": plan.rulebook_sha256,
+        "synthetic": True,
+        "seed": seed,
+        "customers": len(run.customers),
+        "from": _utc(run.scene.begins),
+        "to": _utc(run.scene.ends),
+        "cutoff": None if run.scene.cutoff is None else _utc(run.scene.cutoff),
+        "holds": verdict.holds,
+        "claims": [
+            {
+                "name": name,
+                "says": says,
+                "checked": verdict.checked[name],
+                "violations": verdict.counted[name],
+            }
+            for name, says in CLAIMS.items()
+        ],
+        "violations": [
+            {
+                "claim": each.claim,
+                "customer": each.customer,
+                "at": _utc(each.at),
+                "detail": each.detail,
+            }
+            for each in verdict.violations
+        ],
+        "figures": verdict.figures,
+        "withheld": dict(_withheld(run)),
+        "days": [
+            {"day": _utc(each.day), "standing": dict(each.standing), "acts": dict(each.acts)}
+            for each in run.days
+        ],
+        "notice": plan.notice,
+    }
+
+
+def _print_simulation(plan: Plan, run: Simulation, verdict: Verdict, seed: int) -> None:
+    from tocsin.cli.table import format_table, wrap
+    from tocsin.jurisdiction.withdrawal.standing import STANDINGS
+    from tocsin.jurisdiction.withdrawal.verdict import CLAIMS
+
+    click.echo(
+        wrap(
+            f"{len(run.customers):,} synthetic customers (seed {seed}), {plan.supplier_name} in "
+            f"{plan.place_name}, from {_utc(run.scene.begins)} to {_utc(run.scene.ends)}"
+        )
+    )
+    click.echo(wrap(plan.summary))
+    rows = [
+        (words, run.days[0].standing[name], run.days[-1].standing[name])
+        for name, words in STANDINGS.items()
+    ]
+    click.echo("\n" + format_table(rows, ("where customers stand", "first day", "last day")))
+    withheld = list(_withheld(run))
+    if withheld:
+        click.echo("\n" + format_table(withheld, ("withheld", "acts")))
+    figures = [(words, count) for words, count in sorted(verdict.figures.items())]
+    if figures:
+        click.echo("\n" + format_table(figures, ("counted besides", "")))
+    claims = [
+        (
+            "broken" if verdict.counted[name] else "holds",
+            verdict.checked[name],
+            verdict.counted[name],
+            says,
+        )
+        for name, says in CLAIMS.items()
+    ]
+    click.echo("\n" + format_table(claims, ("", "checked", "wrong", "claim")))
+    for each in verdict.violations[:_SHOWN]:
+        told = f"{each.claim}: customer {each.customer} on {_utc(each.at)}: {each.detail}"
+        click.echo(wrap(told, first="  ", following="    "))
+    if len(verdict.violations) > _SHOWN:
+        click.echo(f"  … and {sum(verdict.counted.values()) - _SHOWN:,} more; see --json")
+    click.echo(f"Everything here is synthetic. {plan.notice}")
+
+
+def _withheld(run: Simulation) -> list[tuple[str, int]]:
+    """Reasons for which acts were withheld, with their numbers; the most frequent first."""
+    from collections import Counter
+
+    from tocsin.jurisdiction.withdrawal.journal import OPERATION_OF
+
+    service = run.journal.service
+    counted: Counter[str] = Counter()
+    for place, count in Counter(service.why).items():
+        if place:
+            counted[service.reasons[place]] += count
+    counted.update(
+        each.why for each in run.journal.entries if not each.done and each.kind in OPERATION_OF
+    )
+    return counted.most_common()
+
+
+def _utc(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")

@@ -1,14 +1,13 @@
 """Check a withdrawal from its journal alone: asks the rules anew, and believes no one.
 
-What is checked is `CLAIMS`. The checker shares with what it checks the rules, the facts of the
-customers and the form of the journal; not the gate, nor how anything was worked out.
+What is checked is `verdict.CLAIMS`. The checker shares with what it checks the rules, the facts of
+the customers and the form of the journal; not the gate, nor how anything was worked out.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from tocsin.jurisdiction.rulebook import Rulebook
 from tocsin.jurisdiction.vocabulary import ALWAYS_ALLOWED, Operation
@@ -24,76 +23,10 @@ from tocsin.jurisdiction.withdrawal.journal import (
 from tocsin.jurisdiction.withdrawal.oracle import Oracle
 from tocsin.jurisdiction.withdrawal.population import DAY, Customer
 from tocsin.jurisdiction.withdrawal.terms import Terms
-
-CLAIMS = {
-    "nothing-forbidden": "no act was done that is prohibited or undetermined for that customer at "
-    "that instant, by any reading of the rules",
-    "nothing-needless": "nothing was withheld that was allowed, but for the plan's margin",
-    "consent": "nobody was moved to a successor, and no licence went to one, without a recorded "
-    "opt-in to it before, which was not taken back",
-    "notice": "whoever supply stopped for was notified with proof before, or is listed as not "
-    "reached",
-    "rights": "removal, export and deletion were never withheld, and done for everybody who asked",
-    "refunds": "refunds add up to the day: each that is due once, none else, none lost",
-    "last-update": "each device that was on had the last database before updates ended for it",
-}
-MOST_KEPT = 1_000
-"""Violations that are kept of one claim; all are counted."""
+from tocsin.jurisdiction.withdrawal.verdict import Notes, Verdict
 
 _ANSWERED_WITHIN = DAY
-
-
-class Violation(NamedTuple):
-    """One thing that was wrong.
-
-    Attributes:
-        claim: that does not hold.
-        customer: number.
-        at: in seconds since 1970.
-        detail: in words.
-    """
-
-    claim: str
-    customer: int
-    at: int
-    detail: str
-
-
-class Verdict(NamedTuple):
-    """What a check found.
-
-    Attributes:
-        checked: how many things, by claim.
-        counted: how many of them were wrong.
-        violations: at most `MOST_KEPT` of each claim.
-        figures: what else was counted, by words.
-    """
-
-    checked: dict[str, int]
-    counted: dict[str, int]
-    violations: tuple[Violation, ...]
-    figures: dict[str, int]
-
-    @property
-    def holds(self) -> bool:
-        """Whether all that is claimed does."""
-        return not any(self.counted.values())
-
-
-class Notes:
-    """Takes down what is checked and what is wrong."""
-
-    def __init__(self) -> None:
-        self.checked = dict.fromkeys(CLAIMS, 0)
-        self.counted = dict.fromkeys(CLAIMS, 0)
-        self.violations: list[Violation] = []
-        self.figures: dict[str, int] = defaultdict(int)
-
-    def wrong(self, claim: str, customer: int, at: int, detail: str) -> None:
-        """Take down that something was wrong."""
-        self.counted[claim] += 1
-        if self.counted[claim] <= MOST_KEPT:
-            self.violations.append(Violation(claim, customer, at, detail))
+_ENDING = frozenset({Kind.REFUND, Kind.OWED, Kind.REFUND_ASKED, Kind.DELETE, Kind.UNINSTALL})
 
 
 def check(
@@ -138,7 +71,8 @@ def _acts_of_devices(journal: Journal, oracle: Oracle, notes: Notes) -> dict[int
     Returns:
         When something was withheld first, by customer.
     """
-    service, first = journal.service, {}
+    service = journal.service
+    first: dict[int, int] = {}
     columns = zip(
         service.at, service.customer, service.device, service.what, service.why, strict=True
     )
@@ -290,7 +224,9 @@ def _last_updates(
             if last is None or last < journal.begins or not _is_served(customer, own, last):
                 continue
             newest = max((int(one.detail) for one in issues if one.at <= last), default=0)
-            held = max((issue for at, issue in got[customer.number, device] if at <= last), default=0)
+            held = max(
+                (issue for at, issue in got[customer.number, device] if at <= last), default=0
+            )
             notes.checked["last-update"] += 1
             if held < newest:
                 told = f"device {device} had issue {held} of {newest} when updates ended"
@@ -317,10 +253,6 @@ def _is_served(customer: Customer, own: Sequence[Entry], at: int) -> bool:
             break
         if entry.kind in (Kind.SELL, Kind.RENEW) and entry.done:
             ends = entry.at + entry.days * DAY
-        elif entry.kind in (Kind.REFUND, Kind.OWED, Kind.DELETE, Kind.UNINSTALL) or (
-            entry.kind is Kind.TRANSFER and entry.done
-        ):
-            ends = 0
-        elif entry.kind is Kind.REFUND_ASKED:
+        elif entry.kind in _ENDING or (entry.kind is Kind.TRANSFER and entry.done):
             ends = 0
     return at < ends

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
 
 from tocsin.jurisdiction.places import zone_of
 from tocsin.jurisdiction.withdrawal.journal import Entry, Journal, Kind
 from tocsin.jurisdiction.withdrawal.oracle import Oracle, Stop
 from tocsin.jurisdiction.withdrawal.population import DAY, Customer
 from tocsin.jurisdiction.withdrawal.terms import Terms
-
-if TYPE_CHECKING:
-    from tocsin.jurisdiction.withdrawal.check import Notes
+from tocsin.jurisdiction.withdrawal.verdict import Notes
 
 
 class _Agreement:

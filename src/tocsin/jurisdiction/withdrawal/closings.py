@@ -18,22 +18,35 @@ BLOCKED = frozenset({Outcome.PROHIBITED, Outcome.UNDETERMINED})
 
 BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 
-O, P = Operation, Product
-_TRADE = (O.SELL, O.RENEW, O.TRANSFER_LICENCE, O.RESELL, O.LICENSE_FOR_RESALE, O.INTEGRATE)
-_SOFTWARE = (*_TRADE, O.DOWNLOAD, O.SOFTWARE_UPDATE, O.BUY, O.INSTALL, O.USE)
-_INFORMATION = (O.SELL, O.RENEW, O.RESELL, O.BUY)
+_TRADE = (
+    Operation.SELL,
+    Operation.RENEW,
+    Operation.TRANSFER_LICENCE,
+    Operation.RESELL,
+    Operation.LICENSE_FOR_RESALE,
+    Operation.INTEGRATE,
+)
+_SOFTWARE = (
+    *_TRADE,
+    Operation.DOWNLOAD,
+    Operation.SOFTWARE_UPDATE,
+    Operation.BUY,
+    Operation.INSTALL,
+    Operation.USE,
+)
+_INFORMATION = (Operation.SELL, Operation.RENEW, Operation.RESELL, Operation.BUY)
 OFFERS: dict[Product, tuple[Operation, ...]] = {
-    P.ANTIVIRUS: (*_SOFTWARE, O.SIGNATURE_UPDATE),
-    P.SECURITY_NETWORK: (O.COLLECT_STATISTICS, O.LOOK_UP_REPUTATION),
-    P.VPN: _SOFTWARE,
-    P.PASSWORD_MANAGER: _SOFTWARE,
-    P.THREAT_INTELLIGENCE: (*_INFORMATION, O.PROVIDE_THREAT_INTELLIGENCE),
-    P.TRAINING: (*_INFORMATION, O.PROVIDE_TRAINING),
-    P.CONSULTING: (*_INFORMATION, O.CONSULT),
+    Product.ANTIVIRUS: (*_SOFTWARE, Operation.SIGNATURE_UPDATE),
+    Product.SECURITY_NETWORK: (Operation.COLLECT_STATISTICS, Operation.LOOK_UP_REPUTATION),
+    Product.VPN: _SOFTWARE,
+    Product.PASSWORD_MANAGER: _SOFTWARE,
+    Product.THREAT_INTELLIGENCE: (*_INFORMATION, Operation.PROVIDE_THREAT_INTELLIGENCE),
+    Product.TRAINING: (*_INFORMATION, Operation.PROVIDE_TRAINING),
+    Product.CONSULTING: (*_INFORMATION, Operation.CONSULT),
 }
 """Classes of product that a maker of such software sells, with what it takes to supply them."""
 
-BY_CUSTOMER = frozenset({O.BUY, O.INSTALL, O.USE})
+BY_CUSTOMER = frozenset({Operation.BUY, Operation.INSTALL, Operation.USE})
 """What customers do: a rule about these alone is theirs to keep, and the supplier's to tell."""
 
 

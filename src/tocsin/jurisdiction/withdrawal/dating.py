@@ -1,4 +1,4 @@
-"""Dates of a plan: a step stands before, at or after an instant, and never before the announcement."""
+"""Dates of a plan: steps stand before, at or after an instant, none before the announcement."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Calendar:
     def before(
         self, end: datetime, margin: timedelta, identifier: str, title: str, **words: str
     ) -> datetime:
-        """A step to be done some time before an end; by Operation names in `ground_of`.
+        """A step to be done some time before an end; `words` are the fields of a `Step`.
 
         Returns:
             The instant that it got: at once, if the announcement leaves no time.

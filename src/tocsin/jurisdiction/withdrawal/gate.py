@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import UTC, datetime
+from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
@@ -42,19 +43,22 @@ class Track:
         first = decide(book, question._replace(at=BEFORE_ALL))
         times = first.changes_after(BEFORE_ALL)
         self.bounds = [ceil(time.timestamp()) for time in times]
-        self.answers = [
-            _answer(book, question._replace(at=time)) for time in (BEFORE_ALL, *times)
-        ]
+        self.answers = [_answer(book, question._replace(at=time)) for time in (BEFORE_ALL, *times)]
 
     def at(self, second: int) -> Answer:
         """The answer at an instant, in seconds since 1970."""
         return self.answers[bisect_right(self.bounds, second)]
 
+    def holds_until(self, second: int, last: int) -> int:
+        """Until when the answer of an instant holds for sure; at most `last`."""
+        place = bisect_right(self.bounds, second)
+        return self.bounds[place] if place < len(self.bounds) else last
+
     def blocked_between(self, begins: int, ends: int) -> list[tuple[int, int]]:
         """Stretches within a time in which the act is not done."""
         marks = [begins, *(each for each in self.bounds if begins < each < ends), ends]
         found: list[tuple[int, int]] = []
-        for first, last in zip(marks, marks[1:], strict=False):
+        for first, last in pairwise(marks):
             if not self.at(first).blocked:
                 continue
             if found and found[-1][1] == first:
@@ -93,9 +97,9 @@ class Gate:
 def _answer(book: Rulebook, question: Question) -> Answer:
     decision = decide(book, question)
     blocked = decision.outcome in BLOCKED
-    rules = ", ".join(each.rule.id for each in decision.deciding) or ", ".join(
-        decision.facts.unknown
-    )
+    rules = ", ".join(each.rule.id for each in decision.deciding)
+    if decision.outcome is Outcome.UNDETERMINED:
+        rules = " and ".join(decision.facts.unknown) or rules
     why = f"{decision.outcome.value}: {rules}" if blocked else ""
     return Answer(decision.outcome, blocked, why)
 

@@ -94,7 +94,7 @@ def escape(text: str) -> str:
         .replace(",", "\\,")
         .replace("\n", "\\n")
     )
-    return "".join(each for each in escaped if each >= " " and each != "\x7f" or each == "\t")
+    return "".join(each for each in escaped if (each >= " " and each != "\x7f") or each == "\t")
 
 
 def fold(line: str) -> bytes:

@@ -25,7 +25,7 @@ def unused(licence: Licence, since: int, place: str) -> Unused:
         place: whose days are counted.
 
     Returns:
-        Price × days left ÷ days of the term, rounded to the nearest cent, halves up.
+        Price * days left / days of the term, rounded to the nearest cent, halves up.
     """
     zone = zone_of(place)
     first = datetime.fromtimestamp(since, zone).date()

@@ -90,7 +90,8 @@ def make_plan(
             *decide(book, question).assumptions,
             f"sold there: {', '.join(each.value for each in products)}",
             "of several readings of a rule the strictest is planned by",
-            "hours are also given by the clocks of the place's seat of government; others there may "
+            "hours are also given by the clocks of the place's seat of government; others "
+            "there may "
             "differ, the instant is the same",
         ),
         cautions=tuple(_cautions(calendar, closings, rules)),
@@ -131,7 +132,8 @@ def _announced(
         )
     return (
         day_begins(book.edition.checked, place).astimezone(UTC),
-        "the day on which the rulebook was last checked, since no rule names one; state another with "
+        "the day on which the rulebook was last checked, since no rule names one; state "
+        "another with "
         "--announced",
     )
 

@@ -242,7 +242,7 @@ class _Maker:
         if self._one_in(15):
             systems.append(residence if not self._one_in(10) else pick.choice((home, *others)))
         if product in (Product.THREAT_INTELLIGENCE, Product.TRAINING):
-            persons = (Person(PersonTie.ORGANISED, residence),)
+            persons: tuple[Person, ...] = (Person(PersonTie.ORGANISED, residence),)
             addressees = frozenset({Addressee.BUSINESS})
         else:
             nations = [residence if not self._one_in(14) else pick.choice((home, *others))]

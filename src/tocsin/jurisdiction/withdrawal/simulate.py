@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from tocsin.errors import LawError
 from tocsin.jurisdiction.rulebook import Rulebook
 from tocsin.jurisdiction.vocabulary import Operation, Outcome, Product
-from tocsin.jurisdiction.withdrawal.gate import Gate, Track
+from tocsin.jurisdiction.withdrawal.gate import Gate
 from tocsin.jurisdiction.withdrawal.journal import (
     ANSWERS,
     NETWORK,
@@ -31,41 +31,31 @@ from tocsin.jurisdiction.withdrawal.journal import (
 )
 from tocsin.jurisdiction.withdrawal.model import Plan
 from tocsin.jurisdiction.withdrawal.money import Unused, unused
-from tocsin.jurisdiction.withdrawal.population import DAY, Customer, Licence, Scene, make_population
+from tocsin.jurisdiction.withdrawal.notify import Notices
+from tocsin.jurisdiction.withdrawal.population import (
+    DAY,
+    Customer,
+    Licence,
+    Scene,
+    Wish,
+    make_population,
+)
+from tocsin.jurisdiction.withdrawal.standing import NOTHING, Asked, DeviceService, Standing, State
 
 MOST_CUSTOMER_DAYS = 6_000_000
 """Customers times days: what a simulation may be; its journal is some 25 bytes for each."""
 
 _MARGIN = frozenset({Kind.SELL, Kind.RENEW, Kind.DOWNLOAD, Kind.TRANSFER})
 _PLACE = {operation: number for number, operation in enumerate(SERVICES)}
-_ISSUE_AT = 10 * 60
-_LETTER_TAKES = 5 * DAY
-
-
-class State(NamedTuple):
-    """Where customers stand at the end of a day, or how many acts there were on it.
-
-    Attributes:
-        day: seconds since 1970, of the day's beginning.
-        standing: customers by where they stand (`STANDINGS`).
-        acts: acts by what they are.
-    """
-
-    day: int
-    standing: Counter[str]
-    acts: Counter[str]
-
-
-STANDINGS = {
-    "updates": "protected, with updates",
-    "moved": "moved to a successor by their own opt-in",
-    "last-database": "scanning with the last database",
-    "refunded": "the same, and paid back",
-    "unknown": "a fact is unknown: nothing is supplied until it is stated",
-    "expired": "licence ran out; scanning with what they have",
-    "removed": "removed the product, or had everything deleted",
+_EVERY = {
+    Operation.SIGNATURE_UPDATE: 0,
+    Operation.SOFTWARE_UPDATE: 30,
+    Operation.COLLECT_STATISTICS: 1,
+    Operation.LOOK_UP_REPUTATION: 1,
 }
-"""Where a customer can stand, each in one of them."""
+"""How often a device with antivirus asks, in days; 0: whenever there is a new database."""
+
+_ISSUE_AT = 10 * 60
 
 
 class Simulation(NamedTuple):
@@ -141,26 +131,6 @@ def simulate(
     return Simulation(scene, population, journal, tuple(states))
 
 
-class _Standing:
-    """What is so of one customer now."""
-
-    __slots__ = (
-        "carried", "customer", "deleted", "episode", "is_listed", "is_reached", "issues", "licence",
-        "moved", "opted", "refunded", "removed", "stops", "tracks",
-    )  # fmt: skip
-
-    def __init__(self, customer: Customer) -> None:
-        self.customer = customer
-        self.licence = customer.licence
-        self.episode = -1
-        self.tracks: list[tuple[int, tuple[tuple[int, Track], ...]]] = []
-        self.stops: list[tuple[int, int]] = []
-        self.issues = [0] * len(customer.devices)
-        self.opted: tuple[int, str, bool] | None = None
-        self.moved = self.refunded = self.removed = self.deleted = self.carried = False
-        self.is_reached = self.is_listed = False
-
-
 class _Run:
     def __init__(
         self, book: Rulebook, plan: Plan, scene: Scene, population: Sequence[Customer]
@@ -169,23 +139,24 @@ class _Run:
         self.service = Service()
         self._plan, self._scene = plan, scene
         self._gate = Gate(book, plan.supplier)
-        self._standings = [_Standing(each) for each in population]
+        self._standings = [Standing(each) for each in population]
         self._margin = int(plan.terms.margin / timedelta(seconds=1))
-        self._due: list[tuple[int, int, int, Callable[[int], None]]] = []
+        self._due: list[tuple[int, int, int, Callable[..., None], tuple[object, ...]]] = []
         self._count = 0
         self._issue = 0
         self._acts: Counter[str] = Counter()
+        self._notices = Notices(self._standings, scene.ends, self._write, self._at)
         for standing in self._standings:
             self._enter(standing)
         self._schedule_plan()
 
     # --- time -----------------------------------------------------------------------------
 
-    def _at(self, second: int, order: int, what: Callable[[int], None]) -> None:
+    def _at(self, second: int, order: int, what: Callable[..., None], *words: object) -> None:
         """Have something happen; of what is at one second the lower order comes first."""
         if second < self._scene.ends:
             self._count += 1
-            heapq.heappush(self._due, (second, order, self._count, what))
+            heapq.heappush(self._due, (second, order, self._count, what, words))
 
     def day(self, begins: int) -> State:
         """Run through a day of 24 hours."""
@@ -197,13 +168,15 @@ class _Run:
         while self._due and self._due[0][0] < begins + DAY:
             self._next()
         last = begins + DAY - 1
-        return State(begins, Counter(self._where(each, last) for each in self._standings), self._acts)
+        return State(
+            begins, Counter(self._where(each, last) for each in self._standings), self._acts
+        )
 
     def _next(self) -> None:
-        second, _, _, what = heapq.heappop(self._due)
-        what(second)
+        second, _, _, what, words = heapq.heappop(self._due)
+        what(second, *words)
 
-    def _contacts(self, begins: int) -> list[tuple[int, _Standing, int]]:
+    def _contacts(self, begins: int) -> list[tuple[int, Standing, int]]:
         found: list[tuple[int, int, int]] = []
         # A day of the period begins when one does in the place; devices count days in UTC.
         for number, standing in enumerate(self._standings):
@@ -225,41 +198,55 @@ class _Run:
             second = int(step.at.timestamp())
             if step.id.startswith("notice-"):
                 number = int(step.id.removeprefix("notice-"))
-                self._at(second, 2, lambda at, number=number: self._notify_all(at, number))
+                self._at(second, 2, self._notices.round, number)
             elif step.id == "last-database":
                 self._at(second, 1, self._publish)
             elif step.id == "not-reached":
-                self._at(second, 8, self._list_unreached)
+                self._at(second, 8, self._notices.list_unreached)
         if scene.cutoff is not None:
-            self._at(scene.cutoff, 8, self._list_unreached)
+            self._at(scene.cutoff, 8, self._notices.list_unreached)
 
     # --- one customer ---------------------------------------------------------------------
 
-    def _enter(self, standing: _Standing) -> None:
+    def _enter(self, standing: Standing) -> None:
         """Have everything about a customer happen in its time."""
         customer = standing.customer
-        self._know(standing, 0)
+        self._know(0, standing, 0)
         for number, (begins, _) in enumerate(customer.episodes[1:], 1):
             if begins < self._scene.ends:
                 self._at(
                     max(begins, self._scene.begins),
                     0,
-                    lambda _, number=number: self._know(standing, number),
+                    self._know,
+                    standing,
+                    number,
                 )
+        wishes: dict[str, Callable[[int, Standing, Wish], None]] = {
+            "buy": self._wish_buy,
+            "opt-in": self._wish_opt_in,
+            "revoke": self._wish_revoke,
+            "refund": self._wish_refund,
+            "export": self._wish_export,
+            "delete": self._wish_delete,
+            "uninstall": self._wish_uninstall,
+        }
         for wish in customer.wishes:
-            act = getattr(self, f"_wish_{wish.what.replace('-', '_')}")
-            self._at(wish.at, 4, lambda at, act=act, wish=wish: act(at, standing, wish))
+            self._at(wish.at, 4, wishes[wish.what], standing, wish)
         if standing.licence is not None:
-            self._at(standing.licence.ends, 3, lambda at: self._expire(at, standing))
+            self._at(standing.licence.ends, 3, self._expire, standing)
         standing.stops = self._stops(customer)
         for begins, ends in standing.stops:
             due = begins + self._plan.terms.refund_days * DAY
             if due <= ends:
                 self._at(
-                    due - 3600, 6, lambda at, begins=begins: self._refund_stopped(at, standing, begins)
+                    due - 3600,
+                    6,
+                    self._refund_stopped,
+                    standing,
+                    begins,
                 )
 
-    def _know(self, standing: _Standing, number: int) -> None:
+    def _know(self, _: int, standing: Standing, number: int) -> None:
         """What is known of a customer from now on."""
         customer = standing.customer
         profile = customer.episodes[number][1]
@@ -268,17 +255,17 @@ class _Run:
             operations.append(Operation.SOFTWARE_UPDATE)
             if customer.statistics:
                 operations += sorted(NETWORK)
-        standing.episode = number
-        standing.tracks = []
-        for device in range(len(customer.devices)):
-            tracks = tuple(
+        standing.tracks = [
+            tuple(
                 (
                     _PLACE[each],
                     self._gate.track(profile, each, product_of(each, customer.product), device),
                 )
                 for each in operations
             )
-            standing.tracks.append((device, tracks))
+            for device in range(len(customer.devices))
+        ]
+        standing.asked = [NOTHING] * len(customer.devices)
 
     def _stops(self, customer: Customer) -> list[tuple[int, int]]:
         """Stretches of the period in which the first device is not served."""
@@ -297,7 +284,7 @@ class _Run:
                     found.append(stretch)
         return found
 
-    def _where(self, standing: _Standing, second: int) -> str:
+    def _where(self, standing: Standing, second: int) -> str:
         if standing.customer.licence is None and standing.licence is None and not standing.refunded:
             return "none"
         if standing.removed:
@@ -308,7 +295,7 @@ class _Run:
             return "refunded"
         if standing.licence is None:
             return "expired"
-        answer = standing.tracks[0][1][0][1].at(second)
+        answer = standing.tracks[0][0][1].at(second)
         if not answer.blocked:
             return "updates"
         return "unknown" if answer.outcome is Outcome.UNDETERMINED else "last-database"
@@ -319,7 +306,7 @@ class _Run:
         self.entries.append(entry)
         self._acts[entry.kind.value if entry.done else f"{entry.kind.value} withheld"] += 1
 
-    def _act(self, at: int, standing: _Standing, kind: Kind, **words: str | int) -> bool:
+    def _act(self, at: int, standing: Standing, kind: Kind, **words: str | int) -> bool:
         """Do something for a customer, if the rules allow it then; else write down why not.
 
         Sales, renewals, first downloads and transfers end the plan's margin before the rules do.
@@ -337,120 +324,135 @@ class _Run:
         self._issue += 1
         self._write(Entry(at, -1, Kind.PUBLISH, detail=str(self._issue)))
 
-    def _contact(self, at: int, standing: _Standing, device: int) -> None:
+    def _contact(self, at: int, standing: Standing, device: int) -> None:
         """A device asks for what its owner pays for; each answer goes through the gate."""
         licence = standing.licence
         if licence is None or standing.removed:
             return
-        customer = standing.customer
-        is_day_of_software = (at // DAY + customer.number) % 30 == 0
-        for what, track in standing.tracks[device][1]:
-            operation = SERVICES[what]
+        asked = standing.asked[device]
+        if at >= asked.until:
+            standing.asked[device] = asked = self._ask_for(at, standing, device)
+        number = standing.customer.number
+        for what, name, every, blocked, reason in asked.services:
             issue = 0
-            if operation is Operation.SIGNATURE_UPDATE:
+            if not every:
                 issue = self._issue
                 if standing.issues[device] >= issue:
                     continue
-            elif customer.product is Product.ANTIVIRUS:
-                if operation is Operation.SOFTWARE_UPDATE and not is_day_of_software:
-                    continue
-            elif (at // DAY + customer.number) % 7:
+            elif every > 1 and (at // DAY + number) % every:
                 continue
-            answer = track.at(at)
-            reason = self.service.reason(answer.why)
-            self.service.add(at, customer.number, device, what, issue, reason)
-            if answer.blocked:
-                self._acts[f"{operation.value} withheld"] += 1
-                self._explain(at, standing)
-                continue
-            self._acts[operation.value] += 1
-            if issue:
+            self.service.add(at, number, device, what, issue, reason)
+            self._acts[name] += 1
+            if blocked:
+                self._notices.explain(at, standing)
+            elif issue:
                 standing.issues[device] = issue
 
-    def _expire(self, at: int, standing: _Standing) -> None:
+    def _ask_for(self, at: int, standing: Standing, device: int) -> Asked:
+        """Ask the gate about all that a device wants; its answers say until when they hold."""
+        is_antivirus = standing.customer.product is Product.ANTIVIRUS
+        services, until = [], self._scene.ends
+        for what, track in standing.tracks[device]:
+            operation, answer = SERVICES[what], track.at(at)
+            until = min(until, track.holds_until(at, until))
+            every = 7
+            if is_antivirus:
+                every = _EVERY[operation]
+            services.append(
+                DeviceService(
+                    what,
+                    f"{operation.value} withheld" if answer.blocked else operation.value,
+                    every,
+                    answer.blocked,
+                    self.service.reason(answer.why),
+                )
+            )
+        return Asked(until, tuple(services))
+
+    def _expire(self, at: int, standing: Standing) -> None:
         licence = standing.licence
         if licence is None or licence.ends != at or standing.deleted:
             return
         days, cents = standing.customer.wants
-        if standing.customer.renews and not standing.removed:
-            if self._act(at, standing, Kind.RENEW, days=days, cents=cents):
-                self._begin(at, standing, days, cents)
-                return
-        standing.licence = None
+        renews = standing.customer.renews and not standing.removed
+        if renews and self._act(at, standing, Kind.RENEW, days=days, cents=cents):
+            self._begin(at, standing, days, cents)
+        else:
+            standing.licence = None
 
-    def _begin(self, at: int, standing: _Standing, days: int, cents: int) -> None:
+    def _begin(self, at: int, standing: Standing, days: int, cents: int) -> None:
         standing.licence = licence = Licence(at, days, cents)
-        self._at(licence.ends, 3, lambda later: self._expire(later, standing))
+        self._at(licence.ends, 3, self._expire, standing)
 
     # --- wishes ---------------------------------------------------------------------------
 
-    def _wish_buy(self, at: int, standing: _Standing, _: object) -> None:
+    def _wish_buy(self, at: int, standing: Standing, _: Wish) -> None:
         days, cents = standing.customer.wants
         if self._act(at, standing, Kind.SELL, days=days, cents=cents):
             self._begin(at, standing, days, cents)
             self._act(at, standing, Kind.DOWNLOAD)
 
-    def _wish_opt_in(self, at: int, standing: _Standing, wish: object) -> None:
-        detail, carry = wish.detail, wish.carry  # type: ignore[attr-defined]
+    def _wish_opt_in(self, at: int, standing: Standing, wish: Wish) -> None:
+        detail, carry = wish.detail, wish.carry
         if standing.deleted or not self._ever_had(standing):
             return
         standing.opted = (at, detail, carry)
         told = f"{detail}; carry the licence over" if carry else detail
         self._write(Entry(at, standing.customer.number, Kind.OPT_IN, detail=told))
         waits = self._plan.terms.consent_hours * 3600
-        self._at(at + waits, 5, lambda later: self._move(later, standing))
+        self._at(at + waits, 5, self._move, standing)
 
-    def _ever_had(self, standing: _Standing) -> bool:
+    def _ever_had(self, standing: Standing) -> bool:
         return standing.licence is not None or standing.customer.licence is not None
 
-    def _wish_revoke(self, at: int, standing: _Standing, _: object) -> None:
+    def _wish_revoke(self, at: int, standing: Standing, _: Wish) -> None:
         if standing.opted is not None:
             standing.opted = None
             self._write(Entry(at, standing.customer.number, Kind.REVOKE))
 
-    def _move(self, at: int, standing: _Standing) -> None:
+    def _move(self, at: int, standing: Standing) -> None:
         if standing.opted is None or standing.deleted:
             return
         _, successor, carry = standing.opted
         if carry and standing.licence is not None:
             if self._act(at, standing, Kind.TRANSFER, detail=successor):
-                standing.licence, standing.carried = None, True
+                standing.licence = None
             else:
                 self._refund(at, standing)
         standing.moved = True
         self._write(Entry(at, standing.customer.number, Kind.MOVE, detail=successor))
 
-    def _wish_refund(self, at: int, standing: _Standing, _: object) -> None:
+    def _wish_refund(self, at: int, standing: Standing, _: Wish) -> None:
         if standing.licence is not None:
             self._write(Entry(at, standing.customer.number, Kind.REFUND_ASKED))
             self._refund(at, standing)
 
-    def _wish_export(self, at: int, standing: _Standing, _: object) -> None:
+    def _wish_export(self, at: int, standing: Standing, _: Wish) -> None:
         self._own_right(at, standing, Kind.EXPORT_ASKED)
 
-    def _wish_uninstall(self, at: int, standing: _Standing, _: object) -> None:
+    def _wish_uninstall(self, at: int, standing: Standing, _: Wish) -> None:
         if not standing.removed and self._own_right(at, standing, Kind.UNINSTALL_ASKED):
             standing.removed = True
 
-    def _wish_delete(self, at: int, standing: _Standing, _: object) -> None:
+    def _wish_delete(self, at: int, standing: Standing, _: Wish) -> None:
         if standing.deleted or not self._own_right(at, standing, Kind.DELETE_ASKED):
             return
         self._refund(at, standing)
         standing.removed = standing.deleted = True
         standing.licence = None
 
-    def _own_right(self, at: int, standing: _Standing, asked: Kind) -> bool:
+    def _own_right(self, at: int, standing: Standing, asked: Kind) -> bool:
         self._write(Entry(at, standing.customer.number, asked))
         return self._act(at, standing, ANSWERS[asked])
 
     # --- money ----------------------------------------------------------------------------
 
-    def _refund_stopped(self, at: int, standing: _Standing, begins: int) -> None:
+    def _refund_stopped(self, at: int, standing: Standing, begins: int) -> None:
         """Pay back who was not served since an instant, if nothing else became of the licence."""
         if standing.licence is not None and not standing.deleted:
             self._refund(at, standing, begins)
 
-    def _refund(self, at: int, standing: _Standing, since: int | None = None) -> None:
+    def _refund(self, at: int, standing: Standing, since: int | None = None) -> None:
         licence = standing.licence
         if licence is None:
             return
@@ -463,71 +465,3 @@ class _Run:
             kind = Kind.REFUND if standing.customer.account_open else Kind.OWED
             number = standing.customer.number
             self._write(Entry(at, number, kind, cents=due.cents, days=due.days))
-
-    # --- notices --------------------------------------------------------------------------
-
-    def _is_concerned(self, at: int, standing: _Standing) -> bool:
-        """Whether something ends for a customer by what is known now."""
-        if standing.licence is None or standing.deleted:
-            return False
-        return any(
-            track.blocked_between(at, self._scene.ends)
-            for _, tracks in standing.tracks
-            for _, track in tracks
-        )
-
-    def _concerned(self, at: int) -> Iterator[_Standing]:
-        return (each for each in self._standings if self._is_concerned(at, each))
-
-    def _notify_all(self, at: int, number: int) -> None:
-        for standing in self._concerned(at):
-            self._notify(at, standing, number)
-
-    def _notify(self, at: int, standing: _Standing, number: int) -> None:
-        customer = standing.customer
-        name = customer.number
-        sent = at + name * 7919 % 3600
-        if customer.has_email:
-            proof = f"accepted by the receiving server at {sent}"
-            self._write(Entry(sent, name, Kind.NOTICE, detail="e-mail", proof=proof))
-            standing.is_reached = True
-        else:
-            self._write(Entry(sent, name, Kind.NOTICE, done=False, detail="e-mail", why="bounced"))
-        if customer.sees_app and not standing.removed:
-            self._at(at + DAY * 2 + name % 3600, 7, lambda later: self._show(later, standing))
-        if number >= 2 and not standing.is_reached and customer.has_address:
-            self._at(at + _LETTER_TAKES, 7, lambda later: self._letter(later, standing))
-
-    def _show(self, at: int, standing: _Standing) -> None:
-        if standing.removed:
-            return
-        proof = f"confirmed by the device at {at}"
-        self._write(
-            Entry(at, standing.customer.number, Kind.NOTICE, detail="in the product", proof=proof)
-        )
-        standing.is_reached = True
-
-    def _letter(self, at: int, standing: _Standing) -> None:
-        if not standing.is_reached:
-            proof = f"receipt of the letter at {at}"
-            name = standing.customer.number
-            self._write(Entry(at, name, Kind.NOTICE, detail="letter", proof=proof))
-            standing.is_reached = True
-
-    def _explain(self, at: int, standing: _Standing) -> None:
-        """Tell whoever is not served for the first time why, on the device."""
-        if standing.is_reached or standing.is_listed:
-            return
-        if standing.customer.sees_app:
-            self._show(at, standing)
-        else:
-            self._list(at, standing)
-
-    def _list_unreached(self, at: int) -> None:
-        for standing in self._concerned(at):
-            if not standing.is_reached and not standing.is_listed:
-                self._list(at, standing)
-
-    def _list(self, at: int, standing: _Standing) -> None:
-        standing.is_listed = True
-        self._write(Entry(at, standing.customer.number, Kind.NOT_REACHED, done=False))

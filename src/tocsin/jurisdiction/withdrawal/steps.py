@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from tocsin.jurisdiction.vocabulary import Operation
 from tocsin.jurisdiction.withdrawal.dating import Calendar
 
-O = Operation
 _DELIVERY = "signature-update software-update"
 _NETWORK = "collect-statistics look-up-reputation"
 
 
 def add_steps(calendar: Calendar, cutoff: datetime | None) -> None:
     """Put every step into a calendar that the closings in it make necessary."""
-    first_end = min((end for each in O if (end := calendar.end_of(each)) is not None), default=None)
+    first_end = min(
+        (end for each in Operation if (end := calendar.end_of(each)) is not None), default=None
+    )
     if first_end is None:
         return
     _beginning(calendar, first_end)
@@ -67,13 +68,13 @@ def _beginning(calendar: Calendar, first_end: datetime) -> None:
         why="the rules go by person and by place; a fact that is unknown never makes a supply "
         "allowed",
         proof="a register with source and day of each fact, and a count of the unknown ones",
-        by_rules_on=" ".join(each.value for each in O),
+        by_rules_on=" ".join(each.value for each in Operation),
     )
 
 
 def _trade(calendar: Calendar) -> None:
     margin = calendar.terms.margin
-    if end := calendar.end_of(O.SELL):
+    if end := calendar.end_of(Operation.SELL):
         calendar.before(
             end,
             margin,
@@ -88,7 +89,7 @@ def _trade(calendar: Calendar) -> None:
             "last order's number and time",
             by_rules_on="sell buy",
         )
-    if end := calendar.end_of(O.RENEW):
+    if end := calendar.end_of(Operation.RENEW):
         calendar.before(
             end,
             margin,
@@ -103,7 +104,7 @@ def _trade(calendar: Calendar) -> None:
             "charge that is tried fails",
             by_rules_on="renew",
         )
-    if end := calendar.end_of(O.RESELL, O.INTEGRATE, O.LICENSE_FOR_RESALE):
+    if end := calendar.end_of(Operation.RESELL, Operation.INTEGRATE, Operation.LICENSE_FOR_RESALE):
         calendar.before(
             end,
             timedelta(days=calendar.terms.notice_days),
@@ -129,7 +130,7 @@ def _trade(calendar: Calendar) -> None:
             proof="an activation tried with each partner's key is refused",
             by_rules_on="resell integrate license-for-resale",
         )
-    if end := calendar.end_of(O.DOWNLOAD):
+    if end := calendar.end_of(Operation.DOWNLOAD):
         calendar.before(
             end,
             margin,
@@ -142,7 +143,7 @@ def _trade(calendar: Calendar) -> None:
             proof="a download tried from the place is refused by every mirror",
             by_rules_on="download",
         )
-    if end := calendar.end_of(O.TRANSFER_LICENCE):
+    if end := calendar.end_of(Operation.TRANSFER_LICENCE):
         calendar.before(
             end,
             margin,
@@ -209,7 +210,7 @@ def _notices(calendar: Calendar, cutoff: datetime) -> None:
     if rounds:
         calendar.before(
             cutoff,
-            timedelta(days=min(min(later), 1)),
+            timedelta(days=min(1, *later)),
             "not-reached",
             "List who was not reached",
             what="Whoever has no notice with proof stands on a list, with every attempt. Their "
@@ -229,7 +230,8 @@ def _money(calendar: Calendar, cutoff: datetime) -> None:
         "Open the register of consent to a successor",
         what="A successor, one of several or none, only by the customer's own yes: to a named "
         "product of a named maker, with what data goes there, recorded with wording and time, "
-        f"revocable, and acted on {terms.consent_hours} hours later at the earliest. No box that is ticked "
+        f"revocable, and acted on {terms.consent_hours} hours later at the earliest. No box "
+        "that is ticked "
         "beforehand, nothing bundled, nothing that comes back after removal, no billing that "
         "moves along. Successors of the supplier itself may be bound by the same rules: ask "
         "'tocsin law decide'. For databases of tocsin, another publisher is "
@@ -242,8 +244,9 @@ def _money(calendar: Calendar, cutoff: datetime) -> None:
         notice,
         "refunds",
         "Offer refunds to the day",
-        what="Whoever asks ends the agreement at once and is paid what is unused, to the day: price "
-        "× days left ÷ days of the term.",
+        what="Whoever asks ends the agreement at once and is paid what is unused, to the day: "
+        "price "
+        "* days left / days of the term.",
         who="billing",
         why="what was paid for is not delivered",
         proof="each payment with its reckoning; their sum",
@@ -282,7 +285,8 @@ def _last_deliveries(calendar: Calendar, cutoff: datetime) -> None:
         hours,
         "last-database",
         "Publish the last full database",
-        what="Build it whole, not as a delta only, try it and publish it: 'tocsin publish add', then "
+        what="Build it whole, not as a delta only, try it and publish it: 'tocsin publish "
+        "add', then "
         "'tocsin publish refresh' with the longest expiry that the policy allows; complete "
         "copies for those who serve others: 'tocsin update mirror DIR'. Devices fetch it with "
         "'tocsin update' up to the instant.",
@@ -298,17 +302,19 @@ def _last_deliveries(calendar: Calendar, cutoff: datetime) -> None:
         "Hand out an offline bundle",
         what="'tocsin update bundle export last.bundle' makes one file that 'tocsin update bundle "
         "import' checks like anything else; offer it with its SHA-256 to whoever has devices "
-        "without a network or wants to install anew later. It is in the customers' hands before the "
+        "without a network or wants to install anew later. It is in the customers' hands "
+        "before the "
         "instant: handing it out later is an update.",
         who="release engineering, support",
         why="a device that was off or is set up anew has the last database at hand",
-        proof="the bundle's digest, imported in trial; the log of downloads ends before the instant",
+        proof="the bundle's digest, imported in trial; the log of downloads ends before the "
+        "instant",
         by_rules_on="signature-update",
     )
 
 
 def _at_the_instants(calendar: Calendar, cutoff: datetime | None) -> None:
-    if end := calendar.end_of(O.COLLECT_STATISTICS, O.LOOK_UP_REPUTATION):
+    if end := calendar.end_of(Operation.COLLECT_STATISTICS, Operation.LOOK_UP_REPUTATION):
         calendar.at(
             end,
             "statistics-off",
@@ -333,14 +339,15 @@ def _at_the_instants(calendar: Calendar, cutoff: datetime | None) -> None:
             "database, and the product says since when it is.",
             who="operations",
             why="no update from the instant on",
-            proof="the journal of deliveries, each put to 'tocsin law simulate --requests FILE': exit "
+            proof="the journal of deliveries, each put to 'tocsin law simulate --requests "
+            "FILE': exit "
             "status 0",
             by_rules_on=_DELIVERY,
         )
 
 
 def _customers_own(calendar: Calendar) -> None:
-    if end := calendar.end_of(O.USE, O.INSTALL):
+    if end := calendar.end_of(Operation.USE, Operation.INSTALL):
         calendar.before(
             end,
             timedelta(days=calendar.terms.notice_days),
@@ -361,7 +368,8 @@ def _afterwards(calendar: Calendar, end: datetime) -> None:
         "review",
         "Show that it was kept",
         what="Put every act from the announcement on to the rules again, by somebody who did not "
-        "plan it: 'tocsin law simulate --requests FILE --json'. Report what went wrong to the authority and to "
+        "plan it: 'tocsin law simulate --requests FILE --json'. Report what went wrong to the "
+        "authority and to "
         "the customers concerned.",
         who="legal, audit",
         why="an independent check finds what the gate overlooked",

@@ -250,21 +250,17 @@ def _room(
 
     The lowest level is best, and there a side on which it crosses no other's line.
     """
-    sides = [(x, min(x + wide, _RIGHT)), (x - wide, x)]
-    fitting = [side for side in (0, 1) if sides[side][1] - sides[side][0] >= wide]
-    fitting.sort(key=lambda side: sum(sides[side][0] < other < sides[side][1] for other in lines))
-    for level in range(len(taken) + 1):
-        if level == len(taken):
-            taken.append([])
-        for side in fitting:
-            first, last = sides[side]
+    sides = [(x - wide, x)] if x + wide > _RIGHT else [(x, x + wide), (x - wide, x)]
+    for level, row in enumerate([*taken, []]):
+        for first, last in sides:
             crossed = level == 0 and any(first < other < last for other in lines)
-            if not crossed and all(
-                last <= begins or first >= ends for begins, ends in taken[level]
-            ):
-                taken[level].append((first, last))
-                return level, side == 1
-    raise AssertionError("a level that is new has room")
+            if not crossed and all(last <= begins or first >= ends for begins, ends in row):
+                if level == len(taken):
+                    taken.append(row)
+                row.append((first, last))
+                return level, first < x
+    taken.append([(x - wide, x)])
+    return len(taken) - 1, True
 
 
 def _marks(plan: Plan) -> Iterator[tuple[float, str]]:

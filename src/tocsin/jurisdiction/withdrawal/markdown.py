@@ -13,6 +13,8 @@ from tocsin.jurisdiction.withdrawal.model import TIMINGS, Closing, Ground, Plan,
 from tocsin.jurisdiction.withdrawal.terms import WHY
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&])")
+_FIRST = re.compile(r"^(\d*)([-+=.)])")
+"""What would make a list or a heading of the line that it begins."""
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -146,7 +148,8 @@ def _row(*cells: str, after: str = "", at: int = -1) -> str:
 
 def _text(text: str) -> str:
     """Text as one line that Markdown takes as it is."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    line = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _FIRST.sub(r"\1\\\2", line)
 
 
 def _utc(time: datetime) -> str:

@@ -341,6 +341,12 @@ def test_terms_that_make_no_sense_are_refused() -> None:
         make_terms(reminder_days=tuple(range(51)))
 
 
+@pytest.mark.parametrize("year", [1, 1979, 9999])
+def test_an_announcement_that_is_centuries_away_is_refused(year: int) -> None:
+    with pytest.raises(LawError, match="between 1980 and 2900"):
+        make_plan(the_book(), "kaspersky", "US", announced=datetime(year, 6, 1, tzinfo=UTC))
+
+
 def test_the_nexus_by_person_alone_is_planned_for_too() -> None:
     ban = rule(
         nexus=Nexus(persons=("FR",)),

@@ -33,6 +33,7 @@ from tocsin.jurisdiction.withdrawal.plan import make_plan
 from tocsin.jurisdiction.withdrawal.population import DAY, Licence, make_population
 from tocsin.jurisdiction.withdrawal.simulate import Simulation, scene_of, simulate
 from tocsin.jurisdiction.withdrawal.strictest import strictest
+from tocsin.jurisdiction.withdrawal.terms import Terms
 from tocsin.jurisdiction.withdrawal.verdict import Verdict
 
 CUTOFF = int(datetime(2024, 9, 29, 4, tzinfo=UTC).timestamp())
@@ -94,6 +95,25 @@ def test_the_same_seed_gives_the_same_and_a_prefix(plan: Plan, done: Simulation)
     once = simulate(the_book(), plan, customers=40, days=20, seed=1)
     assert again.journal.entries == once.journal.entries
     assert again.journal.service.at == once.journal.service.at
+
+
+@pytest.mark.parametrize(
+    ("announced", "terms"),
+    [
+        (datetime(2024, 9, 5, tzinfo=UTC), Terms()),
+        (None, Terms(margin_hours=0, refund_days=0, consent_hours=0, last_database_hours=0,
+                     reminder_days=())),
+        (None, Terms(refund_days=30, margin_hours=72)),
+    ],
+)  # fmt: skip
+def test_it_holds_with_other_terms_and_little_time(
+    announced: datetime | None, terms: Terms
+) -> None:
+    other = make_plan(the_book(), "kaspersky", "US", announced=announced, terms=terms)
+    run = simulate(the_book(), other, customers=120, days=118, seed=4)
+    verdict = verdict_on(other, run, run.journal)
+    assert verdict.holds, verdict.violations[:5]
+    assert verdict.checked["refunds"]
 
 
 def test_days_add_up(done: Simulation) -> None:

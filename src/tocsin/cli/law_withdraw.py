@@ -13,6 +13,7 @@ import click
 from tocsin.cli.law import CONTEXT, the_book
 from tocsin.cli.law_options import JSON, SUPPLIER, read_instant
 from tocsin.cli.printable import printable
+from tocsin.errors import UsageError
 from tocsin.jurisdiction.vocabulary import ADDRESSEES, PRODUCTS, Addressee, Product
 from tocsin.jurisdiction.withdrawal.terms import Terms
 
@@ -137,7 +138,6 @@ def plan_verb(form: str, output: Path | None, as_json: bool, **stated: Any) -> N
       tocsin law withdraw plan --place US --supplier kaspersky --format ical -o us.ics
       tocsin law withdraw plan --place DE --supplier kaspersky --json
     """
-    from tocsin.durable import write_file
     from tocsin.jurisdiction.withdrawal.ical import plan_ical
     from tocsin.jurisdiction.withdrawal.markdown import plan_markdown
     from tocsin.jurisdiction.withdrawal.model import plan_json
@@ -154,10 +154,19 @@ def plan_verb(form: str, output: Path | None, as_json: bool, **stated: Any) -> N
         sys.stdout.buffer.write(written)
         sys.stdout.buffer.flush()
         return
-    write_file(output, written)
+    _write(output, written)
     for caution in plan.cautions:
         click.echo(f"tocsin: {printable(caution)}", err=True)
     click.echo(f"{len(plan.steps)} steps in {printable(str(output))}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    from tocsin.durable import write_file
+
+    try:
+        write_file(path, data)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}; name a file elsewhere") from error
 
 
 def _plan(
@@ -225,7 +234,6 @@ def simulate_verb(
       tocsin law withdraw simulate --place US --supplier kaspersky --svg us.svg
     """
     from tocsin.cli.progress import Meter
-    from tocsin.durable import write_file
     from tocsin.jurisdiction.withdrawal.check import check
     from tocsin.jurisdiction.withdrawal.simulate import simulate
 
@@ -238,7 +246,7 @@ def simulate_verb(
     if svg is not None:
         from tocsin.jurisdiction.withdrawal.picture import simulation_svg
 
-        write_file(svg, simulation_svg(plan, run, seed).encode())
+        _write(svg, simulation_svg(plan, run, seed).encode())
     if as_json:
         click.echo(json.dumps(_simulation_json(plan, run, verdict, seed), ensure_ascii=False))
     else:

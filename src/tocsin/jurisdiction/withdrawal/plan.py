@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from tocsin.errors import LawError
 from tocsin.jurisdiction.decide import Truth, decide
 from tocsin.jurisdiction.places import day_begins, place_name
 from tocsin.jurisdiction.question import ask
@@ -31,6 +32,9 @@ from tocsin.jurisdiction.withdrawal.strictest import strictest
 from tocsin.jurisdiction.withdrawal.terms import Terms
 
 _ALWAYS = tuple(each for each in Operation if each in ALWAYS_ALLOWED)
+_EARLIEST, _LATEST = 1980, 2900
+"""Years in which a withdrawal may be announced: times of all clocks exist some years on."""
+
 _DELIVERIES = frozenset({Operation.SIGNATURE_UPDATE, Operation.SOFTWARE_UPDATE})
 
 
@@ -55,6 +59,9 @@ def make_plan(
         products: classes that the supplier sells there.
         addressees: what its customers are; empty: private persons.
         terms: numbers of days; None: the defaults.
+
+    Raises:
+        LawError: an announcement that is centuries away.
     """
     terms, addressees = terms or Terms(), tuple(addressees)
     every = find_closings(book, supplier, place, products, None, addressees)
@@ -64,6 +71,10 @@ def make_plan(
         announced, announced_by = _announced(book, place, every, rules, asked)
     else:
         announced, announced_by = announced.astimezone(UTC), "as stated"
+    if not _EARLIEST <= announced.year <= _LATEST:
+        raise LawError(
+            f"announced in the year {announced.year}: state a day between {_EARLIEST} and {_LATEST}"
+        )
     closings = find_closings(book, supplier, place, products, announced, addressees)
     needed = any(each.operation not in BY_CUSTOMER for each in closings)
     calendar = Calendar(book, place, announced, closings, terms)
@@ -244,7 +255,8 @@ def _summary(place: str, closings: Sequence[Closing], *, needed: bool, warned: b
         return f"No withdrawal is needed: no rule of the book forbids anything in {where}."
     times = [each.at for each in closings if each.at is not None]
     count = len(dict.fromkeys(times))
+    when = "at one instant" if count == 1 else f"at {count} instants"
     return (
-        f"{len(closings)} operations end in {where}, at {count} instants. Nothing is done from its "
+        f"{len(closings)} operations end in {where}, {when}. Nothing is done from its "
         "instant on; what is owed to customers is done before."
     )

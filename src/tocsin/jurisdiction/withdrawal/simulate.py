@@ -202,9 +202,9 @@ class _Run:
             elif step.id == "last-database":
                 self._at(second, 1, self._publish)
             elif step.id == "not-reached":
-                self._at(second, 8, self._notices.list_unreached)
+                self._at(second, 3, self._notices.list_unreached)
         if scene.cutoff is not None:
-            self._at(scene.cutoff, 8, self._notices.list_unreached)
+            self._at(scene.cutoff, 3, self._notices.list_unreached)
 
     # --- one customer ---------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class _Run:
             due = begins + self._plan.terms.refund_days * DAY
             if due <= ends:
                 self._at(
-                    due - 3600,
+                    max(begins, due - 3600),
                     6,
                     self._refund_stopped,
                     standing,

@@ -127,6 +127,8 @@ def test_of_germany_nothing_is_withheld_but_for_what_is_unknown_or_american() ->
     verdict = verdict_on(germany, run, run.journal)
     assert verdict.holds, verdict.violations[:5]
     assert {row.why.split(":")[0] for row in run.journal.service} <= {"", "undetermined"}
+    assert not any(entry.kind in (Kind.OPT_IN, Kind.MOVE) for entry in run.journal.entries)
+    assert "no withdrawal is needed" in simulation_svg(germany, run, 1)
 
 
 # --- what the checker finds -----------------------------------------------------------------

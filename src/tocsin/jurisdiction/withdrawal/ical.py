@@ -34,7 +34,7 @@ def plan_ical(plan: Plan, stamp: datetime) -> bytes:
         "VERSION:2.0",
         f"PRODID:-//tocsin//law withdraw {VERSION}//EN",
         "CALSCALE:GREGORIAN",
-        f"X-WR-CALNAME:{escape(f'{plan.supplier_name} leaves {plan.place_name}')}",
+        f"X-WR-CALNAME:{escape(plan.title)}",
     ]
     for step in plan.steps:
         lines += _event(plan, step, stamp)

@@ -26,7 +26,7 @@ def plan_markdown(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    yield f"# {_text(plan.supplier_name)} leaves {_text(plan.place_name)}: a plan"
+    yield f"# {_text(plan.title)}"
     yield ""
     yield f"**{_text(plan.notice)}**"
     yield ""

@@ -180,6 +180,13 @@ class Plan(_Value, frozen=True, kw_only=True):
     warnings: tuple[Ground, ...]
     notice: str = NO_ADVICE
 
+    @property
+    def title(self) -> str:
+        """What it is about, in a few words."""
+        if self.needed:
+            return f"{self.supplier_name} leaves {self.place_name}"
+        return f"{self.supplier_name} in {self.place_name}: no withdrawal is needed"
+
     def step(self, identifier: str) -> Step | None:
         """A step by its identifier."""
         return next((each for each in self.steps if each.id == identifier), None)

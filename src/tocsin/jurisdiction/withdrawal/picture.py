@@ -67,7 +67,7 @@ def simulation_svg(plan: Plan, of: Simulation, seed: int) -> str:
         An SVG document.
     """
     height = _ROWS_TOP + len(_ROWS) * (_ROW + _GAP) + 74
-    title = f"{plan.supplier_name} leaves {plan.place_name}"
+    title = plan.title
     told = (
         f"{len(of.customers):,} synthetic customers over {len(of.days)} days, every act decided "
         "by the rules at its own instant"

@@ -83,7 +83,7 @@ def scene_of(plan: Plan, days: int) -> Scene:
         plan.place,
         begins,
         begins + days * DAY,
-        int(opens.at.timestamp()) if opens else begins,
+        int(opens.at.timestamp()) if opens else begins + days * DAY,  # or never
         int(plan.cutoff.timestamp()) if plan.cutoff else None,
         int(min(sales).timestamp()) if sales else None,
     )

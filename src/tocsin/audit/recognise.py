@@ -17,7 +17,11 @@ from tocsin.audit.source import MOST_BYTES, Read, Source, text
 
 LOOKED_AT = 1 << 16
 _JSON_MEMBERS = (
-    (re.compile(r'"bomFormat"\s*:\s*"CycloneDX"'), bills.CYCLONEDX_JSON),
+    (re.compile(r'"predicateType"\s*:\s*"|"payloadType"\s*:\s*"application/vnd\.in-toto'),
+     bills.ENVELOPE),
+    (re.compile(r'\A\{\s*"sbom"\s*:\s*\{'), bills.ENVELOPE),
+    (re.compile(r'"bomFormat"\s*:\s*"CycloneDX"|"\$schema"\s*:\s*"https?:\\?/\\?/cyclonedx\.org'),
+     bills.CYCLONEDX_JSON),
     (re.compile(r'"spdxVersion"\s*:\s*"SPDX-|"SPDXID"\s*:\s*"SPDXRef-DOCUMENT"'), bills.SPDX_JSON),
     (re.compile(r'"(?:@context"\s*:[\s\["]*https://spdx\.org/rdf/3|specVersion"\s*:\s*"3\.)'),
      bills.SPDX_3),
@@ -26,7 +30,14 @@ _JSON_MEMBERS = (
     (re.compile(r'"PackageIdentifier"\s*:'), packages.WINGET_EXPORT),
     (re.compile(r'"pip_version"\s*:'), packages.PIP_JSON),
 )  # fmt: skip
-_TELLING = (b'"bomFormat"', b'"spdxVersion"', b"https://spdx.org/rdf/3", b'"lockfileVersion"')
+_TELLING = (
+    b'"predicateType"',
+    b'"payloadType"',
+    b'"bomFormat"',
+    b'"spdxVersion"',
+    b"https://spdx.org/rdf/3",
+    b'"lockfileVersion"',
+)
 _TOML_TABLE = re.compile(r"\[{1,2}[A-Za-z_]")
 _PIP_LIST = re.compile(r'\[\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"version"\s*:\s*"')
 _PACKAGE_JSON = re.compile(r'"name"\s*:\s*"')
@@ -140,6 +151,10 @@ def _json(source: Source, begun: str, ended: str, base: str) -> ListFormat | Non
         return packages.NPM_MANIFEST
     if base == "pipfile.lock":
         return packages.PIPFILE_LOCK
+    if base in ("bom.json", "cdx.json") or base.endswith((".cdx.json", ".bom.json")):
+        return bills.CYCLONEDX_JSON
+    if base.endswith(".spdx.json"):
+        return bills.SPDX_JSON
     return _json_middle(source) if ended else None
 
 
@@ -165,7 +180,7 @@ def _telling(data: bytes) -> ListFormat | None:
         at = data.find(word)
         while at >= 0:
             near = data[max(0, at - 200) : at + 200].decode("utf-8", "replace")
-            for pattern, found in _JSON_MEMBERS[:4]:
+            for pattern, found in _JSON_MEMBERS[:6]:
                 if pattern.search(near):
                     return found
             at = data.find(word, at + len(word))

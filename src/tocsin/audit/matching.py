@@ -92,8 +92,7 @@ class _Pattern(NamedTuple):
 
 
 def folded(text: str) -> str:
-    """Text in the one form in which it is compared: case, width, spaces and what is not seen in it
-    do not matter."""
+    """Text as it is compared: case, width, spaces and what nobody sees in it do not matter."""
     if not text.isascii():
         text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     return " ".join(text.casefold().split())

@@ -12,6 +12,7 @@ from tocsin.audit.list_format import ListFormat
 from tocsin.audit.packages import interface as packages
 from tocsin.audit.packages.rpm_bdb import byte_order
 from tocsin.audit.packages.rpm_export import COLUMNS, parse_name
+from tocsin.audit.packages.winget import cells, columns
 from tocsin.audit.sbom import interface as bills
 from tocsin.audit.source import MOST_BYTES, Read, Source, text
 
@@ -65,6 +66,9 @@ _REQUIREMENT = re.compile(
 )
 _RULE = re.compile(r"^-{20,}\s*$", re.M)
 _PROTOBUF = re.compile(rb"\x0a\x031\.[3-9]")
+_WINGET_ID = re.compile(
+    r"(?:[A-Za-z0-9][\w+-]*(?:\.[\w+-]+)+…?|(?:ARP|MSIX)\\\S+|\{[0-9A-Fa-f-]{8,}\S*)\Z"
+)
 _SQLITE = b"SQLite format 3\0"
 _RPM_TABLE = re.compile(rb"CREATE TABLE ['\"`\[]?Packages['\"`\]]?")
 
@@ -232,6 +236,7 @@ def _is_requirement(line: str) -> bool:
 
 
 def _is_winget(before: str, after: str) -> bool:
-    headings = before.rstrip().rpartition("\n")[2].rpartition("\r")[2].split()
-    has_identifiers = re.search(r"\s(?:[A-Za-z0-9][\w+-]*\.\S+|ARP\\\S+|MSIX\\\S+)\s", after[:4096])
-    return len(headings) >= 3 and has_identifiers is not None
+    """Whether headings stand above a rule, and identifiers under the second of them."""
+    starts = columns(before.rstrip().rpartition("\n")[2].rpartition("\r")[2])
+    rows = [line for line in after[:4096].splitlines() if line.strip()][:5]
+    return len(starts) >= 3 and any(_WINGET_ID.match(cells(row, starts)[1]) for row in rows)

@@ -38,8 +38,8 @@ _SUFFIXES = {
     "audit",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 nothing that --fail-on names; 1 something; 2 a path that could not be "
-    "looked at, a package of which cannot be told whether it is malicious, with --strict anything that was skipped, or the command was not understood. 1 goes "
-    "before 2.",
+    "looked at, a package of which cannot be told whether it is malicious, with --strict anything "
+    "that was skipped, or the command was not understood. 1 goes before 2.",
 )
 @click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATH|IMAGE|SBOM]...")
 @facts_options

@@ -118,3 +118,8 @@ def test_a_supplier_without_a_product_is_one() -> None:
     assert [(each.kind, each.value) for each in found.traces] == [
         (MarkerKind.SUPPLIER_NAME, "maker")
     ]
+
+
+def test_lines_may_end_as_they_did_once() -> None:
+    data = b"SPDXVersion: SPDX-2.3\rSPDXID: SPDXRef-DOCUMENT\rPackageName: a\rSPDXID: SPDXRef-a\r"
+    assert names(data, "x") == ["a"]

@@ -138,8 +138,10 @@ def _by_text(source: Source, head: bytes, tail: bytes, base: str) -> ListFormat 
         return _json(source, begun, ended, base)
     if start == "<":
         return _xml(begun, tail)
+    if "\r" in begun[:4096]:
+        begun = begun.replace("\r\n", "\n") if "\n" in begun else begun.replace("\r", "\n")
     for pattern, found in _LINES:
-        if pattern.search(begun.replace("\r\n", "\n") if "\r" in begun[:4096] else begun):
+        if pattern.search(begun):
             return found
     return _by_lines(begun, base)
 

@@ -132,8 +132,7 @@ def _folder(
             elif not entry.is_file(follow_symlinks=False):
                 continue
             elif entry.name.endswith(".zip"):  # one an ecosystem, as OSV exports them
-                with open(entry.path, "rb") as file:
-                    yield from archive(file, entry.path, progress)
+                yield from _export(entry.path, progress)
             elif entry.name.endswith(".json"):
                 if wanted is not None and not _may_be_wanted(entry.path, wanted):
                     continue
@@ -141,6 +140,14 @@ def _folder(
                 if progress is not None and not count % 1_000:
                     progress(count, 0)
                 yield from _file(Path(entry.path))
+
+
+def _export(path: str, progress: Progress | None) -> Iterator[Record | Skipped]:
+    try:
+        with open(path, "rb") as file:
+            yield from archive(file, path, progress)
+    except OSError as error:
+        yield Skipped(path, f"cannot be read: {error.strerror or error}")
 
 
 def _may_be_wanted(path: str, wanted: Wanted) -> bool:

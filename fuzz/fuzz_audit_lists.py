@@ -27,6 +27,8 @@ ECOSYSTEMS = (
 )
 _SAMPLES = {
     bills.CYCLONEDX_JSON: b'{"bomFormat":"CycloneDX","components":[{"name":"a","cpe":"cpe:/a:b"}]}',
+    bills.ENVELOPE: b'{"predicateType":"x","predicate":{"bomFormat":"CycloneDX","components":['
+    b'{"name":"a"}]}}',
     bills.CYCLONEDX_XML: b'<bom xmlns="http://cyclonedx.org/schema/bom/1.4"><components><component>'
     b"<name>a</name></component></components></bom>",
     bills.CYCLONEDX_PROTOBUF: b"\x0a\x031.6\x2a\x05\x42\x01a\x4a\x00",

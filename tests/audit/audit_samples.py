@@ -99,6 +99,7 @@ def report(
         rulebook_sha256=book().sha256,
         looked_in=("made for a test",),
         unseen=(),
+        undecided=(),
         advisories_from=("made for a test",) if advisories else (),
         min_confidence=0.5,
         weaker=0,

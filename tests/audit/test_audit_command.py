@@ -168,6 +168,21 @@ def test_advisories_that_are_not_there_are_no_success(tmp_path, bill_file):
     assert (found["unseen"], status) == ([], 0)  # records, of packages that are not here
 
 
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [((), 2), (("--fail-on", "prohibited"), 0), (("--fail-on", "never"), 0)],
+)
+def test_a_package_that_may_be_malicious_is_no_success(tmp_path, options, status):
+    path = tmp_path / "bill.cdx.json"
+    path.write_text('{"bomFormat":"CycloneDX","components":[{"name":"a","purl":"pkg:npm/a"}]}')
+    record = tmp_path / "MAL-1.json"
+    record.write_text(
+        '{"id":"MAL-1","affected":[{"package":{"ecosystem":"npm","name":"a"},"versions":["1"]}]}'
+    )
+    found, got = read(path, "--place", "DE", "--osv", record, *options)
+    assert (found["undecided"], got) == ([str(path)], status)
+
+
 # --- forms ---------------------------------------------------------------------------------
 
 

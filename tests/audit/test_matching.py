@@ -193,3 +193,39 @@ def test_one_among_thousands_of_components_is_found() -> None:
         each = Component("p", "deb", name, traces=(Trace(K.SUPPLIER_NAME, f"A {number}", ""),))
         found += bool(BOOK.matches(each, DAY))
     assert found == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (K.SUPPLIER_NAME, "Kas\u200bper\u00adsky Lab"),
+        (K.SUPPLIER_NAME, "АО «Лаборатория Касперского»"),
+        (K.WINGET_PUBLISHER, 'АО "Лаборатория Касперского"'),
+        (K.COMPANY, "© 2023 АО «Лаборатория Касперского»"),
+        (K.PACKAGE, "maven:com.kaspersky:sdk"),
+        (K.PACKAGE, "library:com.kaspersky/sdk"),
+        (K.PACKAGE, "docker:kaspersky/kesl"),
+        (K.PACKAGE, "github:kasperskylab/klara"),
+        (K.PACKAGE, "generic:kaspersky/kes"),
+        (K.PACKAGE, "windows:Kaspersky Endpoint Security"),
+        (K.PACKAGE, "application:Kaspersky Anti-Virus"),
+    ],
+)
+def test_a_name_in_another_script_or_place_is_found(kind: K, value: str) -> None:
+    assert confidence(matched(BOOK, (kind, value))) >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "where", "is_sure"),
+    [
+        ("Jane Kaspersky", "author", False),
+        ("Kaspersky, Ann", "supplier, person", False),
+        ("Jane Doe, AO Kaspersky Lab", "Author", True),
+        ("Kaspersky", "Maintainer", True),
+        ("Kaspersky Team", "supplier.name", True),
+    ],
+)
+def test_a_surname_is_no_supplier(value: str, where: str, is_sure: bool) -> None:
+    found = Component("p", "pypi", "n", traces=(Trace(K.SUPPLIER_NAME, value, where),))
+    sure = confidence(BOOK.matches(found, DAY)["kaspersky"])
+    assert (sure >= 0.5) is is_sure

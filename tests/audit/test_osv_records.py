@@ -146,7 +146,7 @@ COMMIT = "a" * 40
         (stated("SEMVER", BEGIN), "", Answer.YES),
         (stated("SEMVER", BEGIN), "odd version", Answer.YES),
         (stated("", versions=("1.0",)), "1.0", Answer.YES),
-        (stated("", versions=("1.0",)), "1.0.0", Answer.NO),
+        (stated("", versions=("1.0",)), "1.0.0", Answer.YES),
         (stated("GIT", {"introduced": COMMIT}), COMMIT, Answer.YES),
         (stated("GIT", BEGIN, {"fixed": COMMIT}), COMMIT, Answer.NO),
         (stated("GIT", BEGIN, {"fixed": COMMIT}), "b" * 40, Answer.UNKNOWN),
@@ -296,3 +296,54 @@ def test_deep_records_are_unreadable() -> None:
     with pytest.raises(Unreadable):
         decode(b'{"id":"x","x":' + b"[" * 200_000)
     assert Event().introduced is None
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "listed", "version", "answer"),
+    [
+        ("PyPI", "1.0.0", "1.0", Answer.YES),
+        ("PyPI", "1.0.0rc1", "1.0.0-RC.1", Answer.YES),
+        ("NuGet", "1.0.0", "1.0.0.0", Answer.YES),
+        ("RubyGems", "1.0", "1.0.0", Answer.YES),
+        ("Go", "1.2.3", "v1.2.3", Answer.YES),
+        ("npm", "1.0.0", "1.0.1", Answer.NO),
+        ("PyPI", "no version", "1.0", Answer.NO),
+        ("PyPI", "1.0", "no version", Answer.NO),
+    ],
+)
+def test_a_listed_version_is_the_same_in_other_words(
+    ecosystem: str, listed: str, version: str, answer: Answer
+) -> None:
+    assert is_affected(Affected(versions=[listed]), ecosystem, version) is answer
+
+
+def test_a_folder_of_exports_is_read(tmp_path: Path) -> None:
+    (tmp_path / "npm").mkdir()
+    with zipfile.ZipFile(tmp_path / "npm" / "all.zip", "w") as opened:
+        opened.writestr("MAL-1.json", '{"id":"MAL-1","modified":"2024-01-01T00:00:00Z"}')
+    assert [getattr(each, "id", each) for each in database.read(tmp_path)] == ["MAL-1"]
+
+
+def test_a_member_that_no_method_unpacks_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as opened:
+        opened.writestr("MAL-1.json", '{"id":"MAL-1"}' * 100)
+    data = bytearray(path.read_bytes())
+    for at in range(60, 75):
+        data[at] ^= 0xFF
+    path.write_bytes(data)
+    (found,) = database.read(path)
+    assert isinstance(found, Skipped)
+
+
+def test_a_version_that_is_not_told_may_be_a_malicious_one() -> None:
+    data = (
+        b'{"id":"MAL-1","affected":[{"package":{"ecosystem":"npm","name":"a"},"versions":["1.0"]}]}'
+    )
+    index = Index()
+    index.add(decode(data))
+    found = list(index.find(Component("here", "npm", "a")))
+    assert [type(each) for each in found] == [Skipped]
+    assert list(index.undecided) == ["here"]
+    assert not list(index.find(Component("there", "npm", "a", "2.0")))
+    assert list(index.undecided) == ["here"]

@@ -87,3 +87,18 @@ def test_names_decide_what_content_leaves_open() -> None:
     assert recognise(b'{"name": "x", "version": "1"}', "a/package.json") is packages.NPM_MANIFEST
     assert recognise(b"requests\n", "requirements-dev.txt") is packages.REQUIREMENTS
     assert recognise(b"requests\n", "names.txt") is None
+
+
+def test_a_ruled_line_in_a_program_is_no_table() -> None:
+    data = b'"""Title of this module\n--------------------------\n\nUse os.path.join here.\n"""\n'
+    code = b"import os.path, sys.argv\nx = os.path.join(a, b)\nprint(x.y.z + a.b.c)\n"
+    assert recognise(data + code, "module.py") is None
+
+
+def test_a_table_of_programs_that_are_in_no_source() -> None:
+    data = (
+        b"Name                 ID                     Version\n"
+        b"---------------------------------------------------\n"
+        b"Some Program         ARP\\Machine\\X64\\{AAAA}  12.1\n"
+    )
+    assert recognise(data, "x.txt") is packages.WINGET_LIST

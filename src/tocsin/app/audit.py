@@ -117,6 +117,7 @@ class AuditRun:
         self._files = 0
         self._advisories_from: list[str] = []
         self._unread: list[str] = []
+        self._undecided: tuple[str, ...] = ()
 
     def report(self) -> Report:
         """Do it.
@@ -162,6 +163,7 @@ class AuditRun:
             rulebook_sha256=book.sha256,
             looked_in=tuple(self._looked_in),
             unseen=self._unseen(),
+            undecided=self._undecided,
             advisories_from=tuple(self._advisories_from),
             min_confidence=request.min_confidence,
             weaker=judge.weaker,
@@ -207,6 +209,7 @@ class AuditRun:
                     self._skip(said)
                 else:
                     yield said
+        self._undecided = tuple(index.undecided)
 
     def _reading(self, place: Path, number: int, of: int) -> None:
         self._progress(f"{place}: {number:,}{f' of {of:,}' if of else ''} advisories")

@@ -190,6 +190,7 @@ def next_change(finding: SupplierFinding) -> tuple[datetime, Operation, Outcome]
     return min(found, key=lambda each: each[0], default=None)
 
 
+@lru_cache(4096)
 def why_allowed(decision: Decision) -> str:
     """Why no rule is against an operation, in one line for people."""
     question = decision.question

@@ -61,6 +61,8 @@ def members(text: str, into: Collection[str] = ()) -> Iterator[Member]:
                 yield Member(key, walker.value())
     else:
         raise Unreadable("no JSON: it begins with neither an object nor an array")
+    if walker.peek().strip("\0"):
+        raise Unreadable("something follows the end of the document; one file holds one")
 
 
 class _Walker:

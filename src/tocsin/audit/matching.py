@@ -31,6 +31,10 @@ falls into the mark's time."""
 EARLY = 0.75
 """A mark in what was made before anybody saw it."""
 
+SURNAME = 0.5
+"""A single word of a company in a field that names people, with other words around it: it may be
+the name of somebody's family."""
+
 MOST_TEXT = 0.45
 """What strings in a program alone can say, however many there are."""
 
@@ -53,6 +57,13 @@ _WAYS: dict[MarkerKind, str] = {
 commonly writes the others."""
 
 _PURL_NPM = re.compile(r"pkg:npm/(?:%40|@)([^/@?#]+)/", re.IGNORECASE)
+_UNSEEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+                     "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")  # fmt: skip
+"""What a word may have in it and nobody sees."""
+
+_OF_PEOPLE = re.compile("author|maintainer|packager|person", re.IGNORECASE)
+"""Fields in which people stand, and companies as well."""
+
 _URL = re.compile(r"(?:[a-z][a-z0-9+.\-]*:)?//([^/?#]*)")
 
 
@@ -81,8 +92,10 @@ class _Pattern(NamedTuple):
 
 
 def folded(text: str) -> str:
-    """Text in the one form in which it is compared: case, width and spaces do not matter."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Text as it is compared: case, width, spaces and what nobody sees in it do not matter."""
+    if not text.isascii():
+        text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    return " ".join(text.casefold().split())
 
 
 def _pattern(value: str) -> _Pattern:
@@ -222,9 +235,19 @@ def _weighed(mark: _Mark, trace: Trace, made: date | None, at: date) -> Match:
             "built into other makers' products, which change what they build in: compare the "
             f"product's version and date{version}"
         )
+    if _may_be_surname(mark, trace):
+        confidence *= SURNAME
+        cautions.append("somebody of that name, or the supplier: the field names people as well")
     if trace.kind is MarkerKind.TEXT:
         cautions.append("a text alone: whoever writes about the supplier writes it too")
     return Match(mark.supplier, marker, trace, round(confidence, 4), "; ".join(cautions))
+
+
+def _may_be_surname(mark: _Mark, trace: Trace) -> bool:
+    """Whether a word of a supplier's name may be a person's, where others stand around it."""
+    if trace.kind is not MarkerKind.SUPPLIER_NAME or not _OF_PEOPLE.search(trace.where):
+        return False
+    return " " not in mark.pattern.text and len(folded(trace.value).split()) > 1
 
 
 def confidence(matches: Sequence[Match]) -> float:

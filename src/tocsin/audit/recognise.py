@@ -12,12 +12,17 @@ from tocsin.audit.list_format import ListFormat
 from tocsin.audit.packages import interface as packages
 from tocsin.audit.packages.rpm_bdb import byte_order
 from tocsin.audit.packages.rpm_export import COLUMNS, parse_name
+from tocsin.audit.packages.winget import cells, columns
 from tocsin.audit.sbom import interface as bills
 from tocsin.audit.source import MOST_BYTES, Read, Source, text
 
 LOOKED_AT = 1 << 16
 _JSON_MEMBERS = (
-    (re.compile(r'"bomFormat"\s*:\s*"CycloneDX"'), bills.CYCLONEDX_JSON),
+    (re.compile(r'"predicateType"\s*:\s*"|"payloadType"\s*:\s*"application/vnd\.in-toto'),
+     bills.ENVELOPE),
+    (re.compile(r'\A\{\s*"sbom"\s*:\s*\{'), bills.ENVELOPE),
+    (re.compile(r'"bomFormat"\s*:\s*"CycloneDX"|"\$schema"\s*:\s*"https?:\\?/\\?/cyclonedx\.org'),
+     bills.CYCLONEDX_JSON),
     (re.compile(r'"spdxVersion"\s*:\s*"SPDX-|"SPDXID"\s*:\s*"SPDXRef-DOCUMENT"'), bills.SPDX_JSON),
     (re.compile(r'"(?:@context"\s*:[\s\["]*https://spdx\.org/rdf/3|specVersion"\s*:\s*"3\.)'),
      bills.SPDX_3),
@@ -26,7 +31,14 @@ _JSON_MEMBERS = (
     (re.compile(r'"PackageIdentifier"\s*:'), packages.WINGET_EXPORT),
     (re.compile(r'"pip_version"\s*:'), packages.PIP_JSON),
 )  # fmt: skip
-_TELLING = (b'"bomFormat"', b'"spdxVersion"', b"https://spdx.org/rdf/3", b'"lockfileVersion"')
+_TELLING = (
+    b'"predicateType"',
+    b'"payloadType"',
+    b'"bomFormat"',
+    b'"spdxVersion"',
+    b"https://spdx.org/rdf/3",
+    b'"lockfileVersion"',
+)
 _TOML_TABLE = re.compile(r"\[{1,2}[A-Za-z_]")
 _PIP_LIST = re.compile(r'\[\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"version"\s*:\s*"')
 _PACKAGE_JSON = re.compile(r'"name"\s*:\s*"')
@@ -54,6 +66,9 @@ _REQUIREMENT = re.compile(
 )
 _RULE = re.compile(r"^-{20,}\s*$", re.M)
 _PROTOBUF = re.compile(rb"\x0a\x031\.[3-9]")
+_WINGET_ID = re.compile(
+    r"(?:[A-Za-z0-9][\w+-]*(?:\.[\w+-]+)+…?|(?:ARP|MSIX)\\\S+|\{[0-9A-Fa-f-]{8,}\S*)\Z"
+)
 _SQLITE = b"SQLite format 3\0"
 _RPM_TABLE = re.compile(rb"CREATE TABLE ['\"`\[]?Packages['\"`\]]?")
 
@@ -123,8 +138,10 @@ def _by_text(source: Source, head: bytes, tail: bytes, base: str) -> ListFormat 
         return _json(source, begun, ended, base)
     if start == "<":
         return _xml(begun, tail)
+    if "\r" in begun[:4096]:
+        begun = begun.replace("\r\n", "\n") if "\n" in begun else begun.replace("\r", "\n")
     for pattern, found in _LINES:
-        if pattern.search(begun.replace("\r\n", "\n") if "\r" in begun[:4096] else begun):
+        if pattern.search(begun):
             return found
     return _by_lines(begun, base)
 
@@ -140,6 +157,10 @@ def _json(source: Source, begun: str, ended: str, base: str) -> ListFormat | Non
         return packages.NPM_MANIFEST
     if base == "pipfile.lock":
         return packages.PIPFILE_LOCK
+    if base in ("bom.json", "cdx.json") or base.endswith((".cdx.json", ".bom.json")):
+        return bills.CYCLONEDX_JSON
+    if base.endswith(".spdx.json"):
+        return bills.SPDX_JSON
     return _json_middle(source) if ended else None
 
 
@@ -165,7 +186,7 @@ def _telling(data: bytes) -> ListFormat | None:
         at = data.find(word)
         while at >= 0:
             near = data[max(0, at - 200) : at + 200].decode("utf-8", "replace")
-            for pattern, found in _JSON_MEMBERS[:4]:
+            for pattern, found in _JSON_MEMBERS[:6]:
                 if pattern.search(near):
                     return found
             at = data.find(word, at + len(word))
@@ -217,6 +238,7 @@ def _is_requirement(line: str) -> bool:
 
 
 def _is_winget(before: str, after: str) -> bool:
-    headings = before.rstrip().rpartition("\n")[2].rpartition("\r")[2].split()
-    has_identifiers = re.search(r"\s(?:[A-Za-z0-9][\w+-]*\.\S+|ARP\\\S+|MSIX\\\S+)\s", after[:4096])
-    return len(headings) >= 3 and has_identifiers is not None
+    """Whether headings stand above a rule, and identifiers under the second of them."""
+    starts = columns(before.rstrip().rpartition("\n")[2].rpartition("\r")[2])
+    rows = [line for line in after[:4096].splitlines() if line.strip()][:5]
+    return len(starts) >= 3 and any(_WINGET_ID.match(cells(row, starts)[1]) for row in rows)

@@ -102,6 +102,10 @@ def text(data: bytes, otherwise: str = "utf-8") -> str:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace")
     start = data[:4]
+    if len(start) == 4 and start[0] and not any(start[1:]):
+        return data.decode("utf-32-le", "replace")
+    if len(start) == 4 and not any(start[:3]) and start[3]:
+        return data.decode("utf-32-be", "replace")
     if len(start) == 4 and start[0] and not start[1] and start[2] and not start[3]:
         return data.decode("utf-16-le", "replace")
     if len(start) == 4 and not start[0] and start[1] and not start[2] and start[3]:

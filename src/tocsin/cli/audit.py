@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tocsin.audit.report.interface import Report
 
 _TABLE = "table"
+_MOST_UNDECIDED = 10
 _SUFFIXES = {
     ".cdx.json": Format.CYCLONEDX,
     ".bom.json": Format.CYCLONEDX,
@@ -37,8 +38,8 @@ _SUFFIXES = {
     "audit",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 nothing that --fail-on names; 1 something; 2 a path that could not be "
-    "looked at, with --strict anything that was skipped, or the command was not understood. 1 goes "
-    "before 2.",
+    "looked at, a package of which cannot be told whether it is malicious, with --strict anything "
+    "that was skipped, or the command was not understood. 1 goes before 2.",
 )
 @click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATH|IMAGE|SBOM]...")
 @facts_options
@@ -185,8 +186,14 @@ def command(
     _write(report, chosen, output)
     for path in report.unseen:
         click.echo(f"tocsin: {printable(path)}: could not be looked at", err=True)
-    if fails(report.audit, [FailOn(each) for each in fail_on] or DEFAULT):
+    on = [FailOn(each) for each in fail_on] or DEFAULT
+    if fails(report.audit, on):
         sys.exit(1)
+    if report.undecided and set(on) & {FailOn.MALICIOUS, FailOn.VULNERABLE, FailOn.ANY}:
+        for path in report.undecided[:_MOST_UNDECIDED]:
+            said = "whether something in it is malicious cannot be told; see what was skipped"
+            click.echo(f"tocsin: {printable(path)}: {said}", err=True)
+        sys.exit(2)
     sys.exit(2 if report.unseen or (strict and report.audit.skipped) else 0)
 
 

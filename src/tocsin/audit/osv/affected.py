@@ -34,7 +34,7 @@ def is_affected(stated: Affected, ecosystem: str, version: str) -> Answer:
         `UNKNOWN` where a range cannot be evaluated: the version is none by the ecosystem's rule, or
         the rule is not known, or the version is not told and not all are affected.
     """
-    if version and stated.versions and version in stated.versions:
+    if version and stated.versions and _is_listed(stated.versions, ecosystem, version):
         return Answer.YES
     ranges = stated.ranges or []
     if not ranges and not stated.versions:
@@ -45,6 +45,26 @@ def is_affected(stated: Affected, ecosystem: str, version: str) -> Answer:
     if Answer.UNKNOWN in answers or (not version and stated.versions):
         return Answer.UNKNOWN
     return Answer.NO
+
+
+def _is_listed(versions: list[str], ecosystem: str, version: str) -> bool:
+    """Whether a version is one of those, as its ecosystem compares them: `1.0` is `1.0.0`."""
+    if version in versions:
+        return True
+    rule = interface.rule(ecosystem)
+    if rule is None:
+        return False
+    try:
+        wanted = interface.key(rule, version)
+    except (ValueError, TypeError):
+        return False
+    for each in versions:
+        try:
+            if interface.key(rule, each) == wanted:
+                return True
+        except (ValueError, TypeError):
+            continue
+    return False
 
 
 def _in_range(stated: Range, ecosystem: str, version: str) -> Answer:

@@ -6,6 +6,7 @@ records of packages that nobody asked for are then not even opened.
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
 import zipfile
@@ -24,6 +25,10 @@ MOST_UNPACKED = 64 << 30
 
 MOST_DEPTH = 20
 MOST_SKIPPED = 1_000
+
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, ValueError,
+)  # fmt: skip
 
 Wanted = Callable[[str, str], bool]
 """Whether a package may be asked for, by ecosystem and name, as folders are named."""
@@ -94,7 +99,7 @@ def _members(
         try:
             with opened.open(entry) as member:
                 data = member.read(MOST_BYTES + 1)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        except _BROKEN as error:
             yield Skipped(inside, f"cannot be unpacked: {error}")
             continue
         unpacked += len(data)
@@ -124,13 +129,25 @@ def _folder(
                     yield Skipped(entry.path, f"folders are nested more than {MOST_DEPTH} deep")
                 else:
                     waiting.append((entry.path, depth + 1))
-            elif entry.name.endswith(".json") and entry.is_file(follow_symlinks=False):
+            elif not entry.is_file(follow_symlinks=False):
+                continue
+            elif entry.name.endswith(".zip"):  # one an ecosystem, as OSV exports them
+                yield from _export(entry.path, progress)
+            elif entry.name.endswith(".json"):
                 if wanted is not None and not _may_be_wanted(entry.path, wanted):
                     continue
                 count += 1
                 if progress is not None and not count % 1_000:
                     progress(count, 0)
                 yield from _file(Path(entry.path))
+
+
+def _export(path: str, progress: Progress | None) -> Iterator[Record | Skipped]:
+    try:
+        with open(path, "rb") as file:
+            yield from archive(file, path, progress)
+    except OSError as error:
+        yield Skipped(path, f"cannot be read: {error.strerror or error}")
 
 
 def _may_be_wanted(path: str, wanted: Wanted) -> bool:

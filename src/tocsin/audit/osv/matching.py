@@ -28,6 +28,9 @@ class Index:
     Args:
         components: whose packages are kept; None: every package.
         system: the distribution of packages that name none, as OSV does: `Debian:12`.
+
+    Attributes:
+        undecided: places of components of which it cannot be told whether they are malicious.
     """
 
     def __init__(self, components: Iterable[Component] | None = None, system: str = "") -> None:
@@ -35,6 +38,7 @@ class Index:
         self._packages: dict[tuple[str, str], list[tuple[Record, Affected, str]]] = {}
         self._wanted: set[tuple[str, str]] | None = None
         self._folders: set[str] = set()
+        self.undecided: dict[str, None] = {}
         if components is not None:
             self._wanted = set()
             for component in components:
@@ -78,10 +82,13 @@ class Index:
                 yield AdvisoryFinding(component, advisory(record, identity))
         unknown = sorted(name for name, (_, answer) in answers.items() if answer is Answer.UNKNOWN)
         if unknown:
+            if any(answers[name][0].is_malicious for name in unknown):
+                self.undecided[component.place] = None
             some = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
             version = f"version {component.version!r}" if component.version else "without a version"
+            about = "advisory is" if len(unknown) == 1 else "advisories are"
             reason = (
-                f"{component.name} {version}: whether {len(unknown)} advisories are about it "
+                f"{component.name} {version}: whether {len(unknown)} {about} about it "
                 f"cannot be told ({some})"
             )
             yield Skipped(component.place, reason)

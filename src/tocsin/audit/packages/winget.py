@@ -43,17 +43,17 @@ def read_list(source: Source, place: str) -> Iterator[Found]:
     for line in text(content(source, MOST_BYTES)).splitlines():
         line = line.rpartition("\r")[2]  # a progress bar was drawn over
         if _RULE.match(line) and not header:
-            header = _columns(before)
+            header = columns(before)
             if len(header) < 3:
                 raise Unreadable("no table of 'winget list': its headings are not there")
             continue
         before = line
         if header and line.strip():
-            cells = _cells(line, header)
-            if len(cells) < 3 or not cells[1]:
+            row = cells(line, header)
+            if len(row) < 3 or not row[1]:
                 yield Skipped(place, f"no line of the table: {line[:100]!r}")
                 continue
-            yield _component(cells[0] or cells[1], cells[1], cells[2], place)
+            yield _component(row[0] or row[1], row[1], row[2], place)
     if not header:
         raise Unreadable("no table of 'winget list'")
 
@@ -75,7 +75,7 @@ def _component(name: str, identifier: str, version: str, place: str) -> Componen
     )
 
 
-def _columns(line: str) -> list[int]:
+def columns(line: str) -> list[int]:
     """Where headings begin, in cells of a terminal."""
     starts, at, was_space = [], 0, True
     for character in line:
@@ -86,15 +86,16 @@ def _columns(line: str) -> list[int]:
     return starts
 
 
-def _cells(line: str, starts: list[int]) -> list[str]:
-    cells = ["" for _ in starts]
+def cells(line: str, starts: list[int]) -> list[str]:
+    """What stands in a line under each heading."""
+    held = ["" for _ in starts]
     at, column = 0, 0
     for character in line:
         while column + 1 < len(starts) and at >= starts[column + 1]:
             column += 1
-        cells[column] += character
+        held[column] += character
         at += _width(character)
-    return [cell.strip() for cell in cells]
+    return [cell.strip() for cell in held]
 
 
 def _width(character: str) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from tocsin.audit.findings import affects_use, bearings, outcome_of
 from tocsin.audit.model import AdvisoryFinding, Component, SupplierFinding
 from tocsin.audit.report.interface import DISCLAIMER, Report
-from tocsin.audit.report.words import account, address, instant, plain
+from tocsin.audit.report.words import account, address, indented, instant, plain
 from tocsin.version import VERSION
 
 _PROGRAMS = frozenset({"program", "windows", "android", "macho", "elf", "pe"})
@@ -80,7 +80,7 @@ def to_cyclonedx(report: Report) -> str:
     # The same report has the same number, as RFC 9562 §5.5 makes one from a name.
     content = json.dumps(bom, sort_keys=True)
     bom["serialNumber"] = uuid.uuid5(_NAMESPACE, content).urn
-    return json.dumps(bom, indent=1, ensure_ascii=False) + "\n"
+    return indented(bom)
 
 
 def _component(component: Component, reference: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Report(NamedTuple):
         rulebook_sha256: of its portable form, in hex.
         looked_in: files, folders and lists that were looked through.
         unseen: paths that were named and of which nothing could be looked at or read.
+        undecided: places of components of which cannot be told whether they are malicious.
         advisories_from: where advisories come from; empty: none were asked for.
         min_confidence: below which a mark is a hint and no finding.
         weaker: how many components had such hints and nothing surer.
@@ -57,6 +58,7 @@ class Report(NamedTuple):
     rulebook_sha256: str
     looked_in: tuple[str, ...]
     unseen: tuple[str, ...]
+    undecided: tuple[str, ...]
     advisories_from: tuple[str, ...]
     min_confidence: float
     weaker: int

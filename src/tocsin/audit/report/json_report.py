@@ -6,13 +6,12 @@ is another number.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tocsin.audit.findings import affects_use, bearings, next_change, outcome_of, why_allowed
 from tocsin.audit.model import AdvisoryFinding, Component, Match, SupplierFinding
 from tocsin.audit.report.interface import DISCLAIMER, Report
-from tocsin.audit.report.words import instant, plain
+from tocsin.audit.report.words import indented, instant, plain
 from tocsin.jurisdiction.rulebook import BoundRule
 from tocsin.jurisdiction.vocabulary import Outcome
 from tocsin.version import VERSION
@@ -22,7 +21,7 @@ FORMAT = 1
 
 def to_json(report: Report) -> str:
     """The report; one JSON object."""
-    return json.dumps(_clean(values(report)), indent=1, ensure_ascii=False) + "\n"
+    return indented(_clean(values(report)))
 
 
 def values(report: Report) -> dict[str, Any]:
@@ -59,6 +58,7 @@ def values(report: Report) -> dict[str, Any]:
         "min_confidence": report.min_confidence,
         "looked_in": report.looked_in,
         "unseen": report.unseen,
+        "undecided": report.undecided,
         "summary": {
             "components": audit.looked_at,
             **{outcome.value: tally[outcome.value] for outcome in Outcome},

@@ -7,7 +7,6 @@ warned and vulnerable are warnings; the rest is for information (§3.27.9 and §
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from tocsin.audit.report.words import (
     authority,
     bound,
     fingerprint,
+    indented,
     instant,
     listed,
     moment,
@@ -96,7 +96,7 @@ def to_sarif(report: Report) -> str:
         },
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=1, ensure_ascii=False) + "\n"
+    return indented(log)
 
 
 def _of_supplier(finding: SupplierFinding, rules: _Rules) -> list[dict[str, Any]]:
@@ -113,6 +113,7 @@ def _of_supplier(finding: SupplierFinding, rules: _Rules) -> list[dict[str, Any]
     }
     lead = f"{name_of(component)} comes from {supplier.name}"
     bearing = bearings(finding)
+    use = using(finding)
     if not bearing:
         rule = f"supplier/{supplier.id}"
         place = rules.place(
@@ -138,10 +139,10 @@ def _of_supplier(finding: SupplierFinding, rules: _Rules) -> list[dict[str, Any]
         {
             **_result(
                 one.rule.id,
-                rules.place(one.rule.id, _law(one.rule)),
+                rules.place(one.rule.id, _law(one.rule) if one.rule.id not in rules else {}),
                 f"{lead}. {one.outcome.value.capitalize()}: {listed(one.operations)}"
                 f"{'' if one.is_certain else f' ({one.reason})'}. {one.rule.rule.summary}, "
-                f"{since(one.rule)}. It binds {bound(one.rule)}. {using(finding)}",
+                f"{since(one.rule)}. It binds {bound(one.rule)}. {use}",
                 component,
                 {**properties, "operations": [each.value for each in one.operations]},
             ),

@@ -7,6 +7,8 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+import msgspec
+
 from tocsin.audit.findings import affects_use, bearings, next_change, why_allowed
 from tocsin.audit.model import Component, SupplierFinding
 from tocsin.jurisdiction.rulebook import BoundRule
@@ -32,6 +34,8 @@ def plain(text: str) -> str:
 
     Names of files that are no UTF-8 hold such halves (PEP 383), and JSON may.
     """
+    if len(text) <= MOST_TEXT and text.isascii():
+        return text
     cut = text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
     return _SURROGATES.sub(_half, cut)
 
@@ -42,6 +46,14 @@ def shown(text: str) -> str:
     if said.isprintable():
         return said
     return "".join(one if one.isprintable() else _escape(one) for one in said)
+
+
+def indented(value: object) -> str:
+    """A value as JSON for people and programs; some lines, as the standard library writes it.
+
+    That one goes value by value as soon as it indents, and takes a minute for 100 MB.
+    """
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n"
 
 
 def _half(found: re.Match[str]) -> str:

@@ -40,13 +40,14 @@ def in_metadata(metadata: object, place: str) -> Iterator[Found]:
     if not isinstance(metadata, Mapping):
         return
     subject = metadata.get("component")
-    if not isinstance(subject, Mapping):
-        return
     beside = told(
         _entity(metadata.get("supplier"), "metadata.supplier"),
         _entity(metadata.get("manufacture"), "metadata.manufacture"),
     )
-    yield from components(subject, place, embedded=False, beside=beside)
+    if isinstance(subject, Mapping):
+        yield from components(subject, place, embedded=False, beside=beside)
+    elif beside:
+        yield Component(place, "product", "what the bill is about", traces=beside, embedded=False)
 
 
 def components(
@@ -119,6 +120,9 @@ def _component(
         _swid(stated.get("swid")) if "swid" in stated else (),
         _pedigree(stated.get("pedigree")) if "pedigree" in stated else (),
         _copyright(stated.get("copyright")) if "copyright" in stated else (),
+        _identified(stated.get("evidence")) if "evidence" in stated else (),
+        _properties(stated.get("properties")) if "properties" in stated else (),
+        _licensors(stated.get("licenses")) if "licenses" in stated else (),
     )
     return Component(
         place=place,
@@ -218,6 +222,51 @@ def _pedigree(stated: object) -> list[Trace]:
         within = [*_people(ancestor), *cpe_vendor(ancestor.get("cpe"), "cpe")]
         within += of_purl(purl) if purl is not None else []
         found += [trace._replace(where=f"ancestor, {trace.where}") for trace in within]
+    return found
+
+
+def _names(written: object, where: str) -> list[Trace]:
+    """What a CPE name or a package URL tells."""
+    if not isinstance(written, str):
+        return []
+    purl = parse(written.strip())
+    if purl is not None:
+        return of_purl(purl, where)
+    return cpe_vendor(written, where)
+
+
+def _identified(stated: object) -> list[Trace]:
+    """What tools concluded that a component is; since 1.6 there may be several."""
+    held = stated.get("identity") if isinstance(stated, Mapping) else None
+    found: list[Trace] = []
+    for one in held if isinstance(held, list) else (held,):
+        if isinstance(one, Mapping):
+            found += _names(one.get("concludedValue"), "evidence of identity")
+            methods = one.get("methods")
+            for method in methods if isinstance(methods, list) else ():
+                if isinstance(method, Mapping):
+                    found += _names(method.get("value"), "evidence of identity")
+    return found
+
+
+def _properties(stated: object) -> list[Trace]:
+    """CPE names and package URLs that have no other place: a component has one of each."""
+    found: list[Trace] = []
+    for one in stated if isinstance(stated, list) else ():
+        value = one.get("value") if isinstance(one, Mapping) else None
+        if isinstance(value, str) and value[:4].lower() in ("cpe:", "pkg:"):
+            found += _names(value, "property")
+    return found
+
+
+def _licensors(stated: object) -> list[Trace]:
+    """Who licenses a component to its users."""
+    found: list[Trace] = []
+    for choice in stated if isinstance(stated, list) else ():
+        one = choice
+        for key in ("license", "licensing", "licensor", "organization"):
+            one = one.get(key) if isinstance(one, Mapping) else None
+        found += _entity(one, "licensor") if one is not None else []
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tocsin.audit.json_stream import members
 from tocsin.audit.sbom.cyclonedx import components, in_metadata, services
+from tocsin.audit.sbom.envelope import INSIDE, within
 from tocsin.audit.source import Found, Source, content, reader, text
 
 
@@ -19,3 +20,5 @@ def read(source: Source, place: str) -> Iterator[Found]:
             yield from in_metadata(member.value, place)
         elif member.key == "services":
             yield from services(member.value, place)
+        elif member.key in INSIDE:
+            yield from within(member.value, place)

@@ -33,6 +33,7 @@ _TYPE = _Field("type")  # an enumeration; named below
 _REFERENCE = {1: _TYPE, 2: _Field("url")}
 _ATTACHED = {2: _Field("encoding"), 3: _Field("content")}
 _SWID = {6: _Field("text", _ATTACHED), 7: _Field("url")}
+_PROPERTY = {1: _Field("name"), 2: _Field("value")}
 _COMPONENT: dict[int, _Field] = {
     1: _TYPE,
     3: _Field("bom-ref"),
@@ -47,6 +48,7 @@ _COMPONENT: dict[int, _Field] = {
     16: _Field("purl"),
     17: _Field("swid", _SWID),
     20: _Field("externalReferences", _REFERENCE, True),
+    22: _Field("properties", _PROPERTY, True),
     28: _Field("manufacturer", _ENTITY),
     29: _Field("authors", _CONTACT, True),
 }

@@ -63,6 +63,12 @@ def _shaped(node: Node) -> dict[str, Any]:
             ancestors = child.child("ancestors")
             inner = ancestors.all("component") if ancestors is not None else []
             shaped[tag] = {"ancestors": [_shaped(each) for each in inner]}
+        elif tag == "evidence":
+            shaped[tag] = {"identity": [_identity(each) for each in child.all("identity")]}
+        elif tag == "properties":
+            shaped[tag] = [{"value": each.text.strip()} for each in child.all("property")]
+        elif tag == "licenses":
+            shaped[tag] = [_license(each) for each in child.all("license")]
         elif tag == "data":
             shaped[tag] = [_flow(each) for each in child.all("dataflow")]
     return shaped
@@ -74,6 +80,25 @@ def _entity(node: Node) -> dict[str, Any]:
         "url": [each.text.strip() for each in node.all("url")],
         "contact": [{"email": each.value("email")} for each in node.all("contact")],
     }
+
+
+def _identity(node: Node) -> dict[str, Any]:
+    methods = node.child("methods")
+    return {
+        "concludedValue": node.value("concludedValue"),
+        "methods": [
+            {"value": each.value("value")}
+            for each in (methods.all("method") if methods is not None else ())
+        ],
+    }
+
+
+def _license(node: Node) -> dict[str, Any]:
+    held: Node | None = node
+    for tag in ("licensing", "licensor", "organization"):
+        held = held.child(tag) if held is not None else None
+    licensor = {"organization": _entity(held)} if held is not None else {}
+    return {"license": {"licensing": {"licensor": licensor}}}
 
 
 def _swid(node: Node) -> dict[str, Any]:

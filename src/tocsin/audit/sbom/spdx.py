@@ -158,6 +158,7 @@ def _agent(stated: object, where: str) -> list[Trace]:
     for kind in ("Organization:", "Person:", "Tool:"):
         if word.startswith(kind):
             word = word[len(kind) :].strip()
+            where += ", person" if kind == "Person:" else ""
             break
     return named(word, where)
 

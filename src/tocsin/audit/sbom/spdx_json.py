@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tocsin.audit.json_stream import members
+from tocsin.audit.sbom.envelope import INSIDE, within
 from tocsin.audit.sbom.spdx import Document
 from tocsin.audit.source import Found, Source, Unreadable, content, reader, text
 from tocsin.audit.yaml_tree import documents
@@ -17,6 +18,8 @@ def read(source: Source, place: str) -> Iterator[Found]:
     broken = None
     try:
         for member in members(text(content(source)), into=("Document",)):
+            if member.key in INSIDE:
+                yield from within(member.value, place)
             key, value = (member.name or member.key), member.value
             for one in value if member.name and isinstance(value, list) else (value,):
                 _take(document, key, one)

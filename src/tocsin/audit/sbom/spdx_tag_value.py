@@ -33,7 +33,8 @@ def read(source: Source, place: str) -> Iterator[Found]:
     document = Document(place)
     broken = None
     try:
-        _read_into(document, text(content(source)))
+        written = text(content(source))
+        _read_into(document, written if "\n" in written else written.replace("\r", "\n"))
     except Unreadable as error:
         broken = error
     yield from document.finish()

@@ -43,6 +43,8 @@ def asked(*arguments: str) -> dict[str, Any]:
         (["--operation", "sell", "--place", "US", "--at", "2024-07-20"], "prohibited", 1),
         (["--operation", "use", "--place", "DE", "--at", "2024-01-01"], "warned", 0),
         (["--operation", "sell", "--at", "2024-10-01"], "undetermined", 2),
+        (["--operation", "use", "--place", "EU", "--addressee", "government", "--at",
+          "2025-06-01"], "undetermined", 2),
         (["--operation", "sell", "--place", "unknown", "--at", "2024-10-01"], "undetermined", 2),
         (["--operation", "sell", "--place", "DE", "--person", "US", "--at", "2024-10-01"],
          "prohibited", 1),
@@ -231,9 +233,26 @@ def test_diff_of_two_editions(tmp_path: Path) -> None:
     assert "- de-bsi-2022/antivirus" in done.stdout
     assert "warned → allowed" in done.stdout
     said = asked("diff", str(packaged), str(other))
-    assert {each["place"] for each in said["answers"]} == {"DE"}
+    assert {each["place"] for each in said["answers"]} == {"DE", "EU"}  # DE is in the EU
 
 
 def test_schema_is_json() -> None:
     for kind in ("instrument", "supplier", "edition"):
         assert json.loads(law("schema", kind).stdout)["$schema"].startswith("https://json-schema")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--circumstance", "subsidised=yes", "--circumstance", "subsidised=no"], "two ways"),
+        (["--at", "0001-01-01"], "no beginning in UTC"),
+        (["--at", "2024-09-29T03:59:60Z"], "no instant"),
+        (["--at", "2024-09-29T04:00:00"], "no time zone"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: list[str], words: str) -> None:
+    from tocsin.errors import TocsinError
+
+    done = law(*ASK, "--operation", "buy", "--place", "AU", *arguments)
+    assert isinstance(done.exception, TocsinError)
+    assert words in str(done.exception)

@@ -178,7 +178,7 @@ def read_facts(
         tuple(person for text in persons for person in read_person(text)),
         tuple(map(_place, systems)),
         None if is_unknown else tuple(map(_addressee, addressees)),
-        dict(map(_circumstance, circumstances)),
+        _circumstances(circumstances),
         None if embedded == UNKNOWN else embedded == "yes",
     )
 
@@ -229,7 +229,11 @@ def read_instant(text: str | None, places: tuple[str, ...]) -> tuple[datetime, s
         except ValueError as error:
             raise UsageError(f"{said}: {error}") from None
         place = next((each for each in places if each != UNKNOWN), "")
-        begins = day_begins(day, place)
+        try:
+            begins = day_begins(day, place)
+            begins.astimezone(UTC)
+        except OverflowError:
+            raise UsageError(f"{said} has no beginning in UTC") from None
         where = f"in {place_name(place)}" if place else "in UTC"
         return begins, f"{said} is meant as its first instant {where}, {begins.isoformat()}"
     try:
@@ -301,6 +305,14 @@ def _place(text: str) -> str:
 def _addressee(text: str) -> Addressee:
     said = text.strip().casefold()
     return _choice("addressee", _SAME_ADDRESSEE.get(said, said), list(Addressee))
+
+
+def _circumstances(texts: tuple[str, ...]) -> dict[Circumstance, str]:
+    found: dict[Circumstance, str] = {}
+    for each, state in map(_circumstance, texts):
+        if found.setdefault(each, state) != state:
+            raise UsageError(f"--circumstance {each.value}: stated in two ways")
+    return found
 
 
 def _circumstance(text: str) -> tuple[Circumstance, str]:

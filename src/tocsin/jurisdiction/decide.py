@@ -6,9 +6,9 @@ Then, in this order:
 1. What is always allowed is allowed, whatever any rule says.
 2. A rule that forbids, applies and is not exempted: prohibited.
 3. One of which that is unknown, or whether an exemption takes it away: undetermined.
-4. A warning, recommendation or duty to replace that applies: warned; one of which that is
-   unknown: undetermined.
-5. A fact was stated to be unknown: undetermined, since a rule that no book has yet may need it.
+4. A fact was stated to be unknown: undetermined, since a rule that no book has yet may need it.
+5. A warning, recommendation or duty to replace of which it is unknown whether it applies:
+   undetermined; one that applies: warned.
 6. Otherwise allowed.
 
 So an unknown fact never ends in `allowed`, and another rule can make an answer only stricter,
@@ -209,8 +209,8 @@ class Ruling:
     def _outcome(self, time: datetime) -> Outcome:
         if self._always:
             return Outcome.ALLOWED
-        result = Outcome.UNDETERMINED if self.facts.is_unsure else Outcome.ALLOWED
-        is_open = False
+        result = Outcome.ALLOWED
+        is_open = self.facts.is_unsure
         for one in self.held:
             applies = one.at(time)
             if applies is Truth.NO or one.rule.rule.kind is Kind.EXEMPTION:
@@ -317,7 +317,12 @@ def _nexus(rule: BoundRule, facts: Facts) -> Truth:
         return Truth.YES
     if any(_is_tied(rule, person) for person in facts.persons):
         return Truth.YES
-    is_open = (rule.places and facts.systems_open) or (rule.persons and facts.persons_open)
+    is_open = (
+        (rule.places and facts.systems_open)
+        or (rule.persons and facts.persons_open)
+        or not rule.places.isdisjoint(facts.systems_within)
+        or any(_is_tied(rule, person) for person in facts.persons_within)
+    )
     return Truth.UNKNOWN if is_open else Truth.NO
 
 
@@ -330,7 +335,7 @@ def _nexus_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
         tied = next(person for person in facts.persons if _is_tied(rule, person))
         return f"the person is {tied}"
     if truth is Truth.UNKNOWN:
-        if rule.places and facts.systems_open:
+        if rule.places and (facts.systems_open or not rule.places.isdisjoint(facts.systems_within)):
             return f"unknown whether the system stands in {_named(nexus.places)}"
         return f"unknown whether the person is one of {_named(nexus.persons)}"
     what = [f"a system in {_named(nexus.places)}"] if nexus.places else []

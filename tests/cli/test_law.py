@@ -256,3 +256,88 @@ def test_what_cannot_be_meant_is_refused(arguments: list[str], words: str) -> No
     done = law(*ASK, "--operation", "buy", "--place", "AU", *arguments)
     assert isinstance(done.exception, TocsinError)
     assert words in str(done.exception)
+
+
+FREE = """id = "free"
+title = "A wish"
+authority = "Me"
+instrument = "A wish"
+citation = "none"
+jurisdiction = "US"
+suppliers = ["kaspersky"]
+status = "{status}"
+basis = "general"
+[[rule]]
+name = "all"
+summary = "frees all"
+kind = "exemption"
+binds = ["nobody"]
+operations = ["sell"]
+products = ["cybersecurity"]
+nexus = {{ places = ["US"], persons = ["US"] }}
+embedded = "included"
+effective = 2000-01-01T00:00:00Z
+exempts = ["us-bis-icts-2021-002"]
+basis = "general"
+"""
+
+
+def test_who_frees_from_an_act_of_another_is_told(own: Path) -> None:
+    (own / "rules").mkdir(parents=True)
+    (own / "rules" / "free.toml").write_text(FREE.format(status="in-force"))
+    arguments = [*ASK, "--operation", "sell", "--place", "US", "--at", "2025-01-01"]
+    said = asked(*arguments)
+    assert said["outcome"] == "allowed"
+    assert len(said["beware"]) == 1
+    assert "free/all takes us-bis-icts-2021-002/new-agreements" in said["beware"][0]
+    assert "Beware:" in law(*arguments).stdout
+    plan = law("withdraw", "plan", "--place", "US", "--supplier", "kaspersky").stdout
+    assert "is taken away by free/all" in plan
+    (own / "rules" / "free.toml").unlink()
+    assert asked(*arguments)["beware"] == []
+
+
+def test_an_act_that_has_ended_says_until_when_it_was_law(own: Path) -> None:
+    (own / "rules").mkdir(parents=True)
+    (own / "rules" / "free.toml").write_text(FREE.format(status="ended"))
+    done = law("check")
+    assert done.exit_code == 1
+    assert "ends: missing" in done.stdout
+
+
+def test_an_identifier_of_the_rulebook_is_taken(own: Path) -> None:
+    packaged = Path(__file__).parents[2] / "src" / "tocsin" / "data" / "rulebook"
+    (own / "rules").mkdir(parents=True)
+    (own / "rules" / "de-bsi-2022.toml").write_bytes(
+        (packaged / "rules" / "de-bsi-2022.toml").read_bytes()
+    )
+    done = law("list")
+    assert "give yours another id" in str(done.exception)
+    assert "give yours another id" in law("check").stdout
+
+
+def test_a_supplier_in_only_one_edition_is_said(tmp_path: Path) -> None:
+    import shutil
+
+    packaged = Path(__file__).parents[2] / "src" / "tocsin" / "data" / "rulebook"
+    other = tmp_path / "other"
+    shutil.copytree(packaged, other)
+    (other / "suppliers" / "acme.toml").write_text('id = "acme"\nname = "Acme"\n')
+    assert (
+        "Not compared, since only one has them: acme."
+        in law("diff", str(packaged), str(other)).stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (["timeline", "US", "--from", "9999-12-01"], "state --to"),
+        (["simulate", "--place", "US", "--from", "1000-01-01", "--to", "9999-01-01", "--json"],
+         "days"),
+    ],
+)  # fmt: skip
+def test_periods_without_end(verb: list[str], words: str) -> None:
+    done = law(*verb, "--supplier", "kaspersky")
+    assert words in str(done.exception)
+    assert "defect" not in done.output

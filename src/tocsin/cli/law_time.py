@@ -158,7 +158,10 @@ def _timeline(
     if last is not None:
         ends, _ = read_instant(last, stated.places)
     else:
-        ends = max([*times, begins + timedelta(days=30)]) + timedelta(days=30)
+        try:
+            ends = max([*times, begins + timedelta(days=30)]) + timedelta(days=30)
+        except OverflowError:
+            raise UsageError("the period would end after the year 9999; state --to") from None
     if first is None and times:
         begins = min(times) - timedelta(days=30)
     return timeline_of(book, questions, begins, ends), known.name

@@ -130,6 +130,19 @@ class Decision:
             for text in each.rule.rule.obligations
         )
 
+    @property
+    def taken_away(self) -> tuple[tuple[BoundRule, str], ...]:
+        """Rules that would count but for an exemption of another instrument, with its rule's id.
+
+        An act frees from itself; whether another one may is for its author to answer.
+        """
+        return tuple(
+            (each.rule, exemption)
+            for each in self.considered
+            for exemption in each.exempted_by
+            if exemption.partition("/")[0] != each.rule.instrument.id
+        )
+
     @cached_property
     def next_change(self) -> tuple[datetime, Outcome] | None:
         """The next instant at which the answer is another one, and which; None: never."""

@@ -108,7 +108,7 @@ def make_plan(
             "there may "
             "differ, the instant is the same",
         ),
-        cautions=tuple(_cautions(calendar, closings, rules)),
+        cautions=(*_cautions(calendar, closings, rules), *_taken_away(asked)),
         closings=closings,
         steps=tuple(calendar.steps),
         continues=tuple(_continuing(asked, closings)),
@@ -204,6 +204,16 @@ def _cautions(
     }.values():
         found += [f"{instrument.id}: sources conflict: {text}" for text in instrument.conflicts]
     return list(dict.fromkeys(found))
+
+
+def _taken_away(asked: Sequence[Asked]) -> Iterable[str]:
+    """What goes on only since another act says so than the one that forbids it."""
+    return dict.fromkeys(
+        f"{rule.id} ({rule.instrument.authority}) is taken away by {exemption}, which is another "
+        "act; whether it may is not for the rulebook to say"
+        for each in asked
+        for rule, exemption in each.last.taken_away
+    )
 
 
 def _continuing(asked: Sequence[Asked], closings: Sequence[Closing]) -> list[Continuing]:

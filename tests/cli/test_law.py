@@ -341,3 +341,38 @@ def test_periods_without_end(verb: list[str], words: str) -> None:
     done = law(*verb, "--supplier", "kaspersky")
     assert words in str(done.exception)
     assert "defect" not in done.output
+
+
+GOOD = '{"operation": "sell", "product": "antivirus", "place": "US", "at": "2025-01-01"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (GOOD[:-1] + ', "place": "FR"}', "twice"),  # else the last would count
+        (GOOD[:-1] + ', "embedded": "Yes"}', "yes, no or unknown"),
+        (GOOD.replace("US", "U\\u001b"), "no country"),
+        ("a" * 200_000, "longer than"),
+        ("[" * 50_000, "not JSON"),
+        ("\udcff", "not JSON"),
+        ("[]", "expected an object"),
+    ],
+)
+def test_a_request_that_is_none_is_told_with_its_line(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    file = tmp_path / "requests.jsonl"
+    file.write_bytes(f"{GOOD}\n{line}\n".encode("utf-8", "surrogateescape"))
+    done = law("simulate", "--supplier", "kaspersky", "--requests", str(file))
+    assert f"{file}:2: " in str(done.exception)
+    assert words in str(done.exception)
+
+
+def test_a_key_without_end_is_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "long.toml"
+    file.write_text("id = 'long'\n" + ".".join(["a"] * 200_000) + " = 1\n")
+    done = law("check", str(file))
+    assert done.exit_code == 1
+    assert f"{file}:2: a key of more than" in done.stdout
+    file.write_text("note = '" + "a. " * 240 + "'\n" + "hosts = [" + "'a.example', " * 900 + "]\n")
+    assert "parts" not in law("check", str(file)).stdout

@@ -170,6 +170,8 @@ def read_facts(
         LawError: there is no such place.
         UsageError: a person or circumstance that is no such; 'unknown' beside something known.
     """
+    if embedded not in ("yes", "no", UNKNOWN):
+        raise UsageError(f"embedded is yes, no or unknown, not {embedded[:40]!r}")
     is_unknown = any(text.strip().casefold() == UNKNOWN for text in addressees)
     if is_unknown and len(addressees) > 1:
         raise UsageError("--addressee is unknown or it is not; state one of them")

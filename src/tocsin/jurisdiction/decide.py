@@ -175,7 +175,12 @@ class Ruling:
         self.facts = Facts(question)
         self._rulebook = rulebook
         self._always = question.operation in ALWAYS_ALLOWED
-        about = rulebook.rules_about(question.supplier, question.operation)
+        about, product = (
+            rulebook.rules_about(question.supplier, question.operation),
+            question.product,
+        )
+        if product is not None:  # most are about others: what comes after takes longer
+            about = tuple([rule for rule in about if product in rule.products])
         self.held = [Held(rule, truth) for rule in about if (truth := _hold(rule, self.facts))]
         self.changes = sorted({time for one in self.held for time in one.rule.boundaries()})
         self._outcomes: dict[int, Outcome] = {}
@@ -270,7 +275,7 @@ def _ruling(rulebook: Rulebook, question: Question) -> Ruling:
 def _hold(rule: BoundRule, facts: Facts) -> Truth:
     """Hold a rule against the facts: it applies if all that it needs does."""
     found = Truth.YES
-    for condition, _ in _CONDITIONS:
+    for condition in _TESTS:
         truth = condition(rule, facts)
         if truth is Truth.NO:
             return Truth.NO
@@ -328,15 +333,17 @@ def _is_tied(rule: BoundRule, person: Person) -> bool:
 def _nexus(rule: BoundRule, facts: Facts) -> Truth:
     if not rule.places.isdisjoint(facts.systems):
         return Truth.YES
-    if any(_is_tied(rule, person) for person in facts.persons):
-        return Truth.YES
-    is_open = (
-        (rule.places and facts.systems_open)
-        or (rule.persons and facts.persons_open)
-        or not rule.places.isdisjoint(facts.systems_within)
-        or any(_is_tied(rule, person) for person in facts.persons_within)
-    )
-    return Truth.UNKNOWN if is_open else Truth.NO
+    for person in facts.persons:
+        if _is_tied(rule, person):
+            return Truth.YES
+    if (rule.places and facts.systems_open) or (rule.persons and facts.persons_open):
+        return Truth.UNKNOWN
+    if not rule.places.isdisjoint(facts.systems_within):
+        return Truth.UNKNOWN
+    for person in facts.persons_within:
+        if _is_tied(rule, person):
+            return Truth.UNKNOWN
+    return Truth.NO
 
 
 def _nexus_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
@@ -424,6 +431,9 @@ _CONDITIONS: tuple[
     (_embedded, _embedded_words),
 )
 """What a rule needs, each with its words."""
+
+_TESTS = (_addressee, _nexus, _circumstances, _embedded, _product, _in_force)
+"""The same without what the index of a rulebook is by; first what leaves out most."""
 
 
 def _why_at(rule: BoundRule, facts: Facts, time: datetime) -> str:

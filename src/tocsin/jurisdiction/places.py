@@ -18,6 +18,7 @@ _EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO S
 GROUPS = {"EU": frozenset(_EU.split())}  # a list would take 27 lines
 """Groups of countries: the European Union since 2020-02-01."""
 
+_NOWHERE: frozenset[str] = frozenset()
 _PARTS = {
     "US": frozenset({"AS", "GU", "MP", "PR", "UM", "VI"}),
     "AU": frozenset({"CC", "CX", "HM", "NF"}),
@@ -98,7 +99,8 @@ def members(codes: Iterable[str]) -> frozenset[str]:
 
 def somewhere_in(codes: Iterable[str]) -> frozenset[str]:
     """Where something may be of which only a group of countries is known; else nowhere."""
-    return members(code for code in codes if code in GROUPS)
+    groups = [code for code in codes if code in GROUPS]
+    return members(groups) if groups else _NOWHERE
 
 
 @cache

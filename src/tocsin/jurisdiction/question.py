@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from tocsin.errors import LawError
-from tocsin.jurisdiction.places import UNKNOWN, place_name, somewhere_in
+from tocsin.jurisdiction.places import GROUPS, UNKNOWN, place_name, somewhere_in
 from tocsin.jurisdiction.vocabulary import (
     ADDRESSEE_ABOVE,
     Addressee,
@@ -124,11 +124,11 @@ class Facts:
             not is_whole and (not self._placed or self._is_lost)
         )
         self.systems_within = somewhere_in(self.systems)
-        self.persons_within = tuple(
-            Person(each.tie, country)
-            for each in self.persons
-            for country in somewhere_in((each.country,))
-        )
+        self.persons_within: tuple[Person, ...] = ()
+        for each in self.persons:
+            if each.country in GROUPS:
+                within = somewhere_in((each.country,))
+                self.persons_within += tuple(Person(each.tie, country) for country in within)
         self.addressees, self.not_addressees = _standing(question.addressees, bool(self._placed))
         self.holding = question.holding
         self.absent = question.absent

@@ -246,6 +246,8 @@ def test_schema_is_json() -> None:
     [
         (["--circumstance", "subsidised=yes", "--circumstance", "subsidised=no"], "two ways"),
         (["--at", "0001-01-01"], "no beginning in UTC"),
+        (["--product", "other"], "--product is stated in two ways"),
+        (["--at", "2020-01-01", "--at", "2026-01-01"], "--at is stated in two ways"),
         (["--at", "2024-09-29T03:59:60Z"], "no instant"),
         (["--at", "2024-09-29T04:00:00"], "no time zone"),
     ],

@@ -97,6 +97,17 @@ class Stated(NamedTuple):
         return [each for each, stated in self.circumstances.items() if stated == state]
 
 
+def once(_: click.Context, option: click.Parameter, stated: tuple[str, ...]) -> str | None:
+    """The value of an option that may be stated again, but not in two ways.
+
+    Raises:
+        UsageError: it is: of two classes of product, the last alone would be asked about.
+    """
+    if len(set(stated)) > 1:
+        raise UsageError(f"{option.opts[0]} is stated in two ways; ask twice")
+    return stated[0] if stated else None
+
+
 def facts_options(call: _Call) -> _Call:
     """Give a command the options for facts.
 

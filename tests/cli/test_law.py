@@ -43,6 +43,8 @@ def asked(*arguments: str) -> dict[str, Any]:
         (["--operation", "sell", "--place", "US", "--at", "2024-07-20"], "prohibited", 1),
         (["--operation", "use", "--place", "DE", "--at", "2024-01-01"], "warned", 0),
         (["--operation", "sell", "--at", "2024-10-01"], "undetermined", 2),
+        (["--operation", "use", "--place", "EU", "--addressee", "government", "--at",
+          "2025-06-01"], "undetermined", 2),
         (["--operation", "sell", "--place", "unknown", "--at", "2024-10-01"], "undetermined", 2),
         (["--operation", "sell", "--place", "DE", "--person", "US", "--at", "2024-10-01"],
          "prohibited", 1),
@@ -231,9 +233,148 @@ def test_diff_of_two_editions(tmp_path: Path) -> None:
     assert "- de-bsi-2022/antivirus" in done.stdout
     assert "warned → allowed" in done.stdout
     said = asked("diff", str(packaged), str(other))
-    assert {each["place"] for each in said["answers"]} == {"DE"}
+    assert {each["place"] for each in said["answers"]} == {"DE", "EU"}  # DE is in the EU
 
 
 def test_schema_is_json() -> None:
     for kind in ("instrument", "supplier", "edition"):
         assert json.loads(law("schema", kind).stdout)["$schema"].startswith("https://json-schema")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--circumstance", "subsidised=yes", "--circumstance", "subsidised=no"], "two ways"),
+        (["--at", "0001-01-01"], "no beginning in UTC"),
+        (["--product", "other"], "--product is stated in two ways"),
+        (["--at", "2020-01-01", "--at", "2026-01-01"], "--at is stated in two ways"),
+        (["--at", "2024-09-29T03:59:60Z"], "no instant"),
+        (["--at", "2024-09-29T04:00:00"], "no time zone"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: list[str], words: str) -> None:
+    from tocsin.errors import TocsinError
+
+    done = law(*ASK, "--operation", "buy", "--place", "AU", *arguments)
+    assert isinstance(done.exception, TocsinError)
+    assert words in str(done.exception)
+
+
+FREE = """id = "free"
+title = "A wish"
+authority = "Me"
+instrument = "A wish"
+citation = "none"
+jurisdiction = "US"
+suppliers = ["kaspersky"]
+status = "{status}"
+basis = "general"
+[[rule]]
+name = "all"
+summary = "frees all"
+kind = "exemption"
+binds = ["nobody"]
+operations = ["sell"]
+products = ["cybersecurity"]
+nexus = {{ places = ["US"], persons = ["US"] }}
+embedded = "included"
+effective = 2000-01-01T00:00:00Z
+exempts = ["us-bis-icts-2021-002"]
+basis = "general"
+"""
+
+
+def test_who_frees_from_an_act_of_another_is_told(own: Path) -> None:
+    (own / "rules").mkdir(parents=True)
+    (own / "rules" / "free.toml").write_text(FREE.format(status="in-force"))
+    arguments = [*ASK, "--operation", "sell", "--place", "US", "--at", "2025-01-01"]
+    said = asked(*arguments)
+    assert said["outcome"] == "allowed"
+    assert len(said["beware"]) == 1
+    assert "free/all takes us-bis-icts-2021-002/new-agreements" in said["beware"][0]
+    assert "Beware:" in law(*arguments).stdout
+    plan = law("withdraw", "plan", "--place", "US", "--supplier", "kaspersky").stdout
+    assert "is taken away by free/all" in plan
+    (own / "rules" / "free.toml").unlink()
+    assert asked(*arguments)["beware"] == []
+
+
+def test_an_act_that_has_ended_says_until_when_it_was_law(own: Path) -> None:
+    (own / "rules").mkdir(parents=True)
+    (own / "rules" / "free.toml").write_text(FREE.format(status="ended"))
+    done = law("check")
+    assert done.exit_code == 1
+    assert "ends: missing" in done.stdout
+
+
+def test_an_identifier_of_the_rulebook_is_taken(own: Path) -> None:
+    packaged = Path(__file__).parents[2] / "src" / "tocsin" / "data" / "rulebook"
+    (own / "rules").mkdir(parents=True)
+    (own / "rules" / "de-bsi-2022.toml").write_bytes(
+        (packaged / "rules" / "de-bsi-2022.toml").read_bytes()
+    )
+    done = law("list")
+    assert "give yours another id" in str(done.exception)
+    assert "give yours another id" in law("check").stdout
+
+
+def test_a_supplier_in_only_one_edition_is_said(tmp_path: Path) -> None:
+    import shutil
+
+    packaged = Path(__file__).parents[2] / "src" / "tocsin" / "data" / "rulebook"
+    other = tmp_path / "other"
+    shutil.copytree(packaged, other)
+    (other / "suppliers" / "acme.toml").write_text('id = "acme"\nname = "Acme"\n')
+    assert (
+        "Not compared, since only one has them: acme."
+        in law("diff", str(packaged), str(other)).stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (["timeline", "US", "--from", "9999-12-01"], "state --to"),
+        (["simulate", "--place", "US", "--from", "1000-01-01", "--to", "9999-01-01", "--json"],
+         "days"),
+    ],
+)  # fmt: skip
+def test_periods_without_end(verb: list[str], words: str) -> None:
+    done = law(*verb, "--supplier", "kaspersky")
+    assert words in str(done.exception)
+    assert "defect" not in done.output
+
+
+GOOD = '{"operation": "sell", "product": "antivirus", "place": "US", "at": "2025-01-01"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (GOOD[:-1] + ', "place": "FR"}', "twice"),  # else the last would count
+        (GOOD[:-1] + ', "embedded": "Yes"}', "yes, no or unknown"),
+        (GOOD.replace("US", "U\\u001b"), "no country"),
+        ("a" * 200_000, "longer than"),
+        ("[" * 50_000, "not JSON"),
+        ("\udcff", "not JSON"),
+        ("[]", "expected an object"),
+    ],
+)
+def test_a_request_that_is_none_is_told_with_its_line(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    file = tmp_path / "requests.jsonl"
+    file.write_bytes(f"{GOOD}\n{line}\n".encode("utf-8", "surrogateescape"))
+    done = law("simulate", "--supplier", "kaspersky", "--requests", str(file))
+    assert f"{file}:2: " in str(done.exception)
+    assert words in str(done.exception)
+
+
+def test_a_key_without_end_is_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "long.toml"
+    file.write_text("id = 'long'\n" + ".".join(["a"] * 200_000) + " = 1\n")
+    done = law("check", str(file))
+    assert done.exit_code == 1
+    assert f"{file}:2: a key of more than" in done.stdout
+    file.write_text("note = '" + "a. " * 240 + "'\n" + "hosts = [" + "'a.example', " * 900 + "]\n")
+    assert "parts" not in law("check", str(file)).stdout

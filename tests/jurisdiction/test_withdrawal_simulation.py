@@ -278,9 +278,25 @@ def a_last_update_lost(journal: Journal, done: Simulation) -> None:
             service.remove(number)
 
 
+def a_sale_to_nobody(journal: Journal, done: Simulation) -> None:
+    """Which no rule can be asked about, since nobody's facts are known."""
+    journal.entries.append(Entry(CUTOFF + DAY, -1, Kind.SELL, detail="antivirus"))
+
+
+def a_move_of_nobody(journal: Journal, done: Simulation) -> None:
+    journal.entries.append(Entry(CUTOFF, len(done.customers), Kind.MOVE, detail="Successor A"))
+
+
+def a_sale_before_all(journal: Journal, done: Simulation) -> None:
+    journal.entries.append(Entry(journal.begins - DAY, 0, Kind.SELL))
+
+
 @pytest.mark.parametrize(
     ("plant", "claim"),
     [
+        (a_sale_to_nobody, "nothing-forbidden"),
+        (a_move_of_nobody, "nothing-forbidden"),
+        (a_sale_before_all, "nothing-forbidden"),
         (a_day_late, "nothing-forbidden"),
         (a_second_late, "nothing-forbidden"),
         (statistics_after, "nothing-forbidden"),

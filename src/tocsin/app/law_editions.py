@@ -115,6 +115,11 @@ def packaged_number() -> int:
         return read_edition(file.read(MOST_BYTES), EDITION).number
 
 
+def packaged_facts() -> Facts:
+    """What is in the edition that comes with this program."""
+    return facts_of(read_folder(packaged()))
+
+
 def _answers(book: Rulebook) -> None:
     """Ask it about every operation with the products of the first suppliers.
 

@@ -40,6 +40,8 @@ from tocsin.version import VERSION
 ORIGIN = "update"
 TAKEN, FAILED, WAITS = 0, 2, 3
 _NICE = 19
+_MOST_NAMED = 50
+"""Rules that an edition takes away, in the journal."""
 
 _RIGHTS = (
     *("SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "SYS_CHROOT", "SYS_RESOURCE", "KILL"),
@@ -200,15 +202,18 @@ class RulebookTold:
                 self.events.append(_event(text, Severity.WARNING, "failed", rulebook=True))
         elif outcome.changed:
             self._say(outcome.why)
+            rules = outcome.rules
+            told = f"; rules {rules}" if rules else ""
             self.events.append(
                 _event(
-                    outcome.why + _before_and_by(outcome),
-                    Severity.NOTICE,
+                    outcome.why + _before_and_by(outcome) + told,
+                    Severity.WARNING if rules and rules.removed else Severity.NOTICE,
                     "updated",
                     rulebook=True,
                     before=outcome.before,
                     edition=outcome.now,
                     source=outcome.source,
+                    rules_removed=list(rules.removed[:_MOST_NAMED]) if rules else [],
                 )
             )
 

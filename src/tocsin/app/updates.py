@@ -220,7 +220,7 @@ def _take_edition(
     told: Callable[[EditionOutcome], None],
 ) -> None:
     """Take a later edition of the rulebook, if the metadata that the database's run saw has one."""
-    from tocsin.app.law_editions import packaged_number, try_edition
+    from tocsin.app.law_editions import packaged_facts, packaged_number, try_edition
 
     if update.client is None:
         return
@@ -231,6 +231,7 @@ def _take_edition(
         int(settings.updates.max_checkpoint_age),
         asked.at,
         asked.again,
+        packaged_facts,
     )
     # Anew: which mirrors the database's run left aside says nothing of the rulebook.
     with fetcher_of(settings, asked) as mirrors:

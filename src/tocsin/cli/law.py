@@ -14,6 +14,7 @@ from tocsin.cli.law_options import (
     JSON,
     SUPPLIER,
     facts_options,
+    once,
     read_facts,
     read_instant,
     read_operation,
@@ -71,16 +72,26 @@ def command() -> None:
 @click.option(
     "--operation",
     required=True,
+    multiple=True,
+    callback=once,
     metavar="NAME",
     help="What is to be done: " + ", ".join(each.value for each in OPERATIONS) + ".",
 )
 @click.option(
     "--product",
+    multiple=True,
+    callback=once,
     metavar="CLASS",
     help="Class of product: " + ", ".join(each.value for each in PRODUCTS) + ", or 'unknown'.",
 )
 @facts_options
-@click.option("--at", metavar="WHEN", help="Instant (2024-09-29T04:00:00Z) or day. Default: now.")
+@click.option(
+    "--at",
+    multiple=True,
+    callback=once,
+    metavar="WHEN",
+    help="Instant (2024-09-29T04:00:00Z) or day. Default: now.",
+)
 @click.option("--all", "everything", is_flag=True, help="Show every rule that was considered.")
 @JSON
 def decide_verb(

@@ -139,6 +139,8 @@ def diff(old: Path, new: Path | None, as_json: bool) -> None:
             click.echo(f"and more, which --json shows: {told}")
     elif not is_same:
         click.echo("No answer is another one.")
+    if alone := before.suppliers.keys() ^ after.suppliers.keys():
+        click.echo(f"Not compared, since only one has them: {printable(', '.join(sorted(alone)))}.")
     if is_same:
         click.echo("They say the same.")
     sys.exit(0 if is_same else 1)

@@ -97,6 +97,17 @@ class Stated(NamedTuple):
         return [each for each, stated in self.circumstances.items() if stated == state]
 
 
+def once(_: click.Context, option: click.Parameter, stated: tuple[str, ...]) -> str | None:
+    """The value of an option that may be stated again, but not in two ways.
+
+    Raises:
+        UsageError: it is: of two classes of product, the last alone would be asked about.
+    """
+    if len(set(stated)) > 1:
+        raise UsageError(f"{option.opts[0]} is stated in two ways; ask twice")
+    return stated[0] if stated else None
+
+
 def facts_options(call: _Call) -> _Call:
     """Give a command the options for facts.
 
@@ -170,6 +181,8 @@ def read_facts(
         LawError: there is no such place.
         UsageError: a person or circumstance that is no such; 'unknown' beside something known.
     """
+    if embedded not in ("yes", "no", UNKNOWN):
+        raise UsageError(f"embedded is yes, no or unknown, not {embedded[:40]!r}")
     is_unknown = any(text.strip().casefold() == UNKNOWN for text in addressees)
     if is_unknown and len(addressees) > 1:
         raise UsageError("--addressee is unknown or it is not; state one of them")
@@ -178,7 +191,7 @@ def read_facts(
         tuple(person for text in persons for person in read_person(text)),
         tuple(map(_place, systems)),
         None if is_unknown else tuple(map(_addressee, addressees)),
-        dict(map(_circumstance, circumstances)),
+        _circumstances(circumstances),
         None if embedded == UNKNOWN else embedded == "yes",
     )
 
@@ -229,7 +242,11 @@ def read_instant(text: str | None, places: tuple[str, ...]) -> tuple[datetime, s
         except ValueError as error:
             raise UsageError(f"{said}: {error}") from None
         place = next((each for each in places if each != UNKNOWN), "")
-        begins = day_begins(day, place)
+        try:
+            begins = day_begins(day, place)
+            begins.astimezone(UTC)
+        except OverflowError:
+            raise UsageError(f"{said} has no beginning in UTC") from None
         where = f"in {place_name(place)}" if place else "in UTC"
         return begins, f"{said} is meant as its first instant {where}, {begins.isoformat()}"
     try:
@@ -301,6 +318,14 @@ def _place(text: str) -> str:
 def _addressee(text: str) -> Addressee:
     said = text.strip().casefold()
     return _choice("addressee", _SAME_ADDRESSEE.get(said, said), list(Addressee))
+
+
+def _circumstances(texts: tuple[str, ...]) -> dict[Circumstance, str]:
+    found: dict[Circumstance, str] = {}
+    for each, state in map(_circumstance, texts):
+        if found.setdefault(each, state) != state:
+            raise UsageError(f"--circumstance {each.value}: stated in two ways")
+    return found
 
 
 def _circumstance(text: str) -> tuple[Circumstance, str]:

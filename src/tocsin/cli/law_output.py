@@ -36,6 +36,15 @@ def coloured(outcome: Outcome) -> str:
     return click.style(outcome.value, fg=_COLOURS[outcome], bold=True)
 
 
+def beware(decision: Decision) -> list[str]:
+    """What whoever relies on a decision should look at twice."""
+    return [
+        f"{exemption} takes {rule.id} ({rule.instrument.authority}) away, and is another act: "
+        "whether it may is not for the rulebook to say"
+        for rule, exemption in decision.taken_away
+    ]
+
+
 # --- decisions ----------------------------------------------------------------------------
 
 
@@ -59,6 +68,7 @@ def decision_json(decision: Decision, meant: str = "") -> dict[str, Any]:
         "unknown": list(decision.facts.unknown),
         "rules": [_considered_json(each) for each in decision.deciding],
         "considered": [_considered_json(each) for each in decision.considered],
+        "beware": beware(decision),
         "obligations": [
             {"rule": rule.id, "binds": [each.value for each in rule.rule.binds], "text": text}
             for rule, text in decision.obligations
@@ -108,6 +118,7 @@ def print_decision(decision: Decision, meant: str = "", *, everything: bool = Fa
         click.echo(f"  Changes on {utc(change[0])}: {coloured(change[1])}")
     else:
         click.echo("  No date is known on which this changes.")
+    _print_lines("Beware", beware(decision))
     _print_lines("Assumed", [meant] if meant else [], decision.assumptions)
     _print_lines("Unknown", decision.facts.unknown)
     if everything:

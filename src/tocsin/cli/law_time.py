@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,7 @@ from tocsin.cli.law_options import (
     read_operation,
     read_product,
 )
-from tocsin.errors import UsageError
+from tocsin.errors import TocsinError, UsageError
 from tocsin.jurisdiction.vocabulary import ALWAYS_ALLOWED, OPERATIONS, Operation, Product
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _PERIOD = ("2017-01-01", "2026-01-01")
 MOST_REQUESTS = 1_000_000
+MOST_OF_REQUEST = 100_000
+"""Bytes of one line."""
 _OPERATIONS = click.option(
     "--operation", "operations", multiple=True, metavar="NAME", help="Only this one; repeatable."
 )
@@ -158,7 +160,10 @@ def _timeline(
     if last is not None:
         ends, _ = read_instant(last, stated.places)
     else:
-        ends = max([*times, begins + timedelta(days=30)]) + timedelta(days=30)
+        try:
+            ends = max([*times, begins + timedelta(days=30)]) + timedelta(days=30)
+        except OverflowError:
+            raise UsageError("the period would end after the year 9999; state --to") from None
     if first is None and times:
         begins = min(times) - timedelta(days=30)
     return timeline_of(book, questions, begins, ends), known.name
@@ -293,7 +298,7 @@ def _run_requests(path: Path, supplier: str, facts: dict[str, Any], *, as_json: 
     book = the_book()
     known = book.supplier(supplier).id
     counted: Counter[Outcome] = Counter()
-    with click.open_file(str(path), encoding="utf-8") as file:
+    with click.open_file(str(path), "rb") as file:
         for decision in run_diary(book, _requests(file, path, known, facts)):
             counted[decision.outcome] += 1
             if as_json:
@@ -329,19 +334,31 @@ _OTHERS = ("operation", "product", "at")
 
 
 def _requests(
-    lines: Sequence[str] | Any, path: Path, supplier: str, facts: dict[str, Any]
+    lines: IO[bytes], path: Path, supplier: str, facts: dict[str, Any]
 ) -> Iterator[Question]:
-    for number, line in enumerate(lines, 1):
+    number = 0
+    while line := lines.readline(MOST_OF_REQUEST + 1):
+        number += 1
         if number > MOST_REQUESTS:
             raise UsageError(f"{path}: more than {MOST_REQUESTS:,} requests; split the file")
+        if len(line) > MOST_OF_REQUEST:
+            raise UsageError(f"{path}:{number}: longer than {MOST_OF_REQUEST:,} bytes")
         if not line.strip():
             continue
         try:
-            yield _request(json.loads(line), supplier, facts)
+            yield _request(json.loads(line, object_pairs_hook=_once), supplier, facts)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{path}:{number}: not JSON: {error}") from None
-        except UsageError as error:
+        except TocsinError as error:
             raise UsageError(f"{path}:{number}: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that says nothing twice: of two places it would be the last that counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UsageError("a request states something twice; several go into one list")
+    return found
 
 
 def _request(said: Any, supplier: str, facts: dict[str, Any]) -> Question:

@@ -37,6 +37,10 @@ def waits(*, as_json: bool) -> Iterator[None]:
         sys.exit(3)
 
 
+_MOST_NAMED = 50
+"""Rules of one kind of change that are named on a terminal."""
+
+
 def waiting_values(error: ConsentNeeded) -> dict[str, Any]:
     """A publisher that waits for consent, as JSON has it."""
     return {"outcome": "waiting", "root": error.version, "error": str(error)}
@@ -95,6 +99,7 @@ def edition_values(outcome: EditionOutcome) -> dict[str, Any]:
         "before": outcome.before,
         "why": outcome.why,
         "checked": outcome.facts.checked.isoformat() if outcome.facts else None,
+        "rules": outcome.rules._asdict() if outcome.rules else None,
         "source": outcome.source,
         "vouched": [
             {"point": finding.point, "stands": finding.stands, "detail": finding.detail}
@@ -123,6 +128,11 @@ def print_edition(outcome: EditionOutcome) -> None:
         checked = f", checked {outcome.facts.checked}" if outcome.facts else ""
         before = f" (was {outcome.before})" if outcome.before else ""
         click.echo(printable(f"{outcome.why}{before}{checked}"))
+        for word, names in outcome.rules._asdict().items() if outcome.rules else ():
+            if names:
+                more = f" and {len(names) - _MOST_NAMED:,} more" if names[_MOST_NAMED:] else ""
+                shown = ", ".join(names[:_MOST_NAMED])
+                click.echo(printable(f"  rules {word}: {shown}{more}"))
         for finding in outcome.vouching.findings if outcome.vouching else ():
             click.echo(printable(f"  {finding.point}: {finding.detail}"))
 

@@ -6,9 +6,9 @@ Then, in this order:
 1. What is always allowed is allowed, whatever any rule says.
 2. A rule that forbids, applies and is not exempted: prohibited.
 3. One of which that is unknown, or whether an exemption takes it away: undetermined.
-4. A warning, recommendation or duty to replace that applies: warned; one of which that is
-   unknown: undetermined.
-5. A fact was stated to be unknown: undetermined, since a rule that no book has yet may need it.
+4. A fact was stated to be unknown: undetermined, since a rule that no book has yet may need it.
+5. A warning, recommendation or duty to replace of which it is unknown whether it applies:
+   undetermined; one that applies: warned.
 6. Otherwise allowed.
 
 So an unknown fact never ends in `allowed`, and another rule can make an answer only stricter,
@@ -130,6 +130,19 @@ class Decision:
             for text in each.rule.rule.obligations
         )
 
+    @property
+    def taken_away(self) -> tuple[tuple[BoundRule, str], ...]:
+        """Rules that would count but for an exemption of another instrument, with its rule's id.
+
+        An act frees from itself; whether another one may is for its author to answer.
+        """
+        return tuple(
+            (each.rule, exemption)
+            for each in self.considered
+            for exemption in each.exempted_by
+            if exemption.partition("/")[0] != each.rule.instrument.id
+        )
+
     @cached_property
     def next_change(self) -> tuple[datetime, Outcome] | None:
         """The next instant at which the answer is another one, and which; None: never."""
@@ -162,7 +175,12 @@ class Ruling:
         self.facts = Facts(question)
         self._rulebook = rulebook
         self._always = question.operation in ALWAYS_ALLOWED
-        about = rulebook.rules_about(question.supplier, question.operation)
+        about, product = (
+            rulebook.rules_about(question.supplier, question.operation),
+            question.product,
+        )
+        if product is not None:  # most are about others: what comes after takes longer
+            about = tuple([rule for rule in about if product in rule.products])
         self.held = [Held(rule, truth) for rule in about if (truth := _hold(rule, self.facts))]
         self.changes = sorted({time for one in self.held for time in one.rule.boundaries()})
         self._outcomes: dict[int, Outcome] = {}
@@ -209,8 +227,8 @@ class Ruling:
     def _outcome(self, time: datetime) -> Outcome:
         if self._always:
             return Outcome.ALLOWED
-        result = Outcome.UNDETERMINED if self.facts.is_unsure else Outcome.ALLOWED
-        is_open = False
+        result = Outcome.ALLOWED
+        is_open = self.facts.is_unsure
         for one in self.held:
             applies = one.at(time)
             if applies is Truth.NO or one.rule.rule.kind is Kind.EXEMPTION:
@@ -257,7 +275,7 @@ def _ruling(rulebook: Rulebook, question: Question) -> Ruling:
 def _hold(rule: BoundRule, facts: Facts) -> Truth:
     """Hold a rule against the facts: it applies if all that it needs does."""
     found = Truth.YES
-    for condition, _ in _CONDITIONS:
+    for condition in _TESTS:
         truth = condition(rule, facts)
         if truth is Truth.NO:
             return Truth.NO
@@ -315,10 +333,17 @@ def _is_tied(rule: BoundRule, person: Person) -> bool:
 def _nexus(rule: BoundRule, facts: Facts) -> Truth:
     if not rule.places.isdisjoint(facts.systems):
         return Truth.YES
-    if any(_is_tied(rule, person) for person in facts.persons):
-        return Truth.YES
-    is_open = (rule.places and facts.systems_open) or (rule.persons and facts.persons_open)
-    return Truth.UNKNOWN if is_open else Truth.NO
+    for person in facts.persons:
+        if _is_tied(rule, person):
+            return Truth.YES
+    if (rule.places and facts.systems_open) or (rule.persons and facts.persons_open):
+        return Truth.UNKNOWN
+    if not rule.places.isdisjoint(facts.systems_within):
+        return Truth.UNKNOWN
+    for person in facts.persons_within:
+        if _is_tied(rule, person):
+            return Truth.UNKNOWN
+    return Truth.NO
 
 
 def _nexus_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
@@ -330,7 +355,7 @@ def _nexus_words(rule: BoundRule, facts: Facts, truth: Truth) -> str:
         tied = next(person for person in facts.persons if _is_tied(rule, person))
         return f"the person is {tied}"
     if truth is Truth.UNKNOWN:
-        if rule.places and facts.systems_open:
+        if rule.places and (facts.systems_open or not rule.places.isdisjoint(facts.systems_within)):
             return f"unknown whether the system stands in {_named(nexus.places)}"
         return f"unknown whether the person is one of {_named(nexus.persons)}"
     what = [f"a system in {_named(nexus.places)}"] if nexus.places else []
@@ -406,6 +431,9 @@ _CONDITIONS: tuple[
     (_embedded, _embedded_words),
 )
 """What a rule needs, each with its words."""
+
+_TESTS = (_addressee, _nexus, _circumstances, _embedded, _product, _in_force)
+"""The same without what the index of a rulebook is by; first what leaves out most."""
 
 
 def _why_at(rule: BoundRule, facts: Facts, time: datetime) -> str:

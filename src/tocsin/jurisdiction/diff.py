@@ -73,9 +73,9 @@ class Difference(NamedTuple):
 def difference(old: Rulebook, new: Rulebook) -> Difference:
     """Compare two editions.
 
-    Answers are compared for every supplier in both, every place that a rule of either names, every
-    operation and class of product; for private persons, public bodies, critical sectors and
-    contractors.
+    Answers are compared for every supplier in both, every place and operation that a rule about
+    its products names in either, and every class of product; for private persons, public bodies,
+    critical sectors and contractors.
     """
     before, after = items_of(old), items_of(new)
     changed = []
@@ -122,18 +122,13 @@ def _words(value: Any) -> str:
 
 
 def _answers(old: Rulebook, new: Rulebook) -> Iterator[Answer]:
-    places = sorted(
-        {
-            place
-            for book in (old, new)
-            for rule in book.rules
-            for place in (*rule.rule.nexus.places, *rule.rule.nexus.persons)
-        }
-    )
     for supplier in sorted(old.suppliers.keys() & new.suppliers.keys()):
-        for place in places:
+        rules = [rule.rule for book in (old, new) for rule in book.rules_about(supplier)]
+        places = {place for rule in rules for place in (*rule.nexus.places, *rule.nexus.persons)}
+        named = {operation for rule in rules for operation in rule.operations}
+        for place in sorted(places):
             for addressees in _ADDRESSEES:
-                for operation in Operation:
+                for operation in (each for each in Operation if each in named):
                     for product in Product:
                         question = ask(
                             operation, product, supplier, _FIRST,

@@ -87,6 +87,14 @@ def read_own(folder: Traversable, book: Rulebook) -> Rulebook:
     suppliers = _read_all(folder, "suppliers", read_supplier, broken)
     if broken:
         raise BrokenRulebook(tuple(broken))
+    for kind, known in (("rules", book.instruments), ("suppliers", book.suppliers)):
+        for one in instruments if kind == "rules" else suppliers:
+            if one.id in known:
+                raise LawError(
+                    f"{folder.joinpath(kind, one.id)}.toml: edition {book.edition.number} of the "
+                    f"rulebook has a {one.id!r} already, and nothing replaces it; give yours "
+                    "another id, and its file that name"
+                )
     return Rulebook(
         [*book.instruments.values(), *instruments],
         [*book.suppliers.values(), *suppliers],

@@ -18,6 +18,17 @@ _EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO S
 GROUPS = {"EU": frozenset(_EU.split())}  # a list would take 27 lines
 """Groups of countries: the European Union since 2020-02-01."""
 
+_NOWHERE: frozenset[str] = frozenset()
+_PARTS = {
+    "US": frozenset({"AS", "GU", "MP", "PR", "UM", "VI"}),
+    "AU": frozenset({"CC", "CX", "HM", "NF"}),
+    "FI": frozenset({"AX"}),
+    "FR": frozenset({"GF", "GP", "MF", "MQ", "RE", "YT"}),
+    "NL": frozenset({"BQ"}),
+}
+"""Territories with a code of their own that are meant where a rule names their country, and its
+group with it: a rule of the United States is law in Puerto Rico (15 CFR 791.2)."""
+
 _SEATS = {
     "AR": "America/Argentina/Buenos_Aires", "AU": "Australia/Sydney", "BR": "America/Sao_Paulo",
     "CA": "America/Toronto", "CD": "Africa/Kinshasa", "CL": "America/Santiago",
@@ -80,9 +91,16 @@ def within(code: str) -> frozenset[str]:
 
 
 def members(codes: Iterable[str]) -> frozenset[str]:
-    """Places, and the members of those that are groups."""
+    """Places, the members of those that are groups, and the territories of all of them."""
     found = frozenset(codes)
-    return found.union(*(GROUPS[code] for code in found if code in GROUPS))
+    found = found.union(*(GROUPS[code] for code in found if code in GROUPS))
+    return found.union(*(_PARTS[code] for code in found if code in _PARTS))
+
+
+def somewhere_in(codes: Iterable[str]) -> frozenset[str]:
+    """Where something may be of which only a group of countries is known; else nowhere."""
+    groups = [code for code in codes if code in GROUPS]
+    return members(groups) if groups else _NOWHERE
 
 
 @cache

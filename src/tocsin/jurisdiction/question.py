@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from tocsin.errors import LawError
-from tocsin.jurisdiction.places import UNKNOWN, place_name
+from tocsin.jurisdiction.places import GROUPS, UNKNOWN, place_name, somewhere_in
 from tocsin.jurisdiction.vocabulary import (
     ADDRESSEE_ABOVE,
     Addressee,
@@ -89,6 +89,8 @@ class Facts:
         systems: where systems are known to stand.
         persons_open: whether the person may have ties besides.
         systems_open: whether systems may stand elsewhere besides.
+        persons_within: ties of which only a group of countries is known, to each of its members.
+        systems_within: where systems may stand of which only a group is known.
         addressees: which hold; those in neither set are unknown.
         not_addressees: which do not.
         holding: circumstances that hold; those in neither set are unknown.
@@ -111,14 +113,22 @@ class Facts:
             person.tie is not PersonTie.CITIZEN and person.country != UNKNOWN
             for person in question.persons
         )
+        ties = {each.tie for each in question.persons if each.country != UNKNOWN}
+        is_whole = PersonTie.ORGANISED in ties or {PersonTie.CITIZEN, PersonTie.RESIDENT} <= ties
         # Who is neither resident nor organised anywhere by what is stated is resident in the place.
         self._lives_there = bool(self._placed) and not self._is_settled and not self._is_anybody
         self.persons = question.persons
         if self._lives_there:
             self.persons += tuple(Person(PersonTie.RESIDENT, place) for place in self._placed)
         self.persons_open = self._is_anybody or (
-            not self._is_settled and (not self._placed or self._is_lost)
+            not is_whole and (not self._placed or self._is_lost)
         )
+        self.systems_within = somewhere_in(self.systems)
+        self.persons_within: tuple[Person, ...] = ()
+        for each in self.persons:
+            if each.country in GROUPS:
+                within = somewhere_in((each.country,))
+                self.persons_within += tuple(Person(each.tie, country) for country in within)
         self.addressees, self.not_addressees = _standing(question.addressees, bool(self._placed))
         self.holding = question.holding
         self.absent = question.absent
@@ -141,8 +151,12 @@ class Facts:
         if self._placed and not question.systems:
             found.append(f"the system stands in {_places(self._placed)}")
         if self._lives_there:
-            also = "" if question.persons else ", and tied to no other country"
-            found.append(f"the person is resident in {_places(self._placed)}{also}")
+            found.append(
+                f"the person is resident in {_places(self._placed)}, and tied to no other country"
+                + (" but as stated" if question.persons else "")
+            )
+        elif question.persons and not self.persons_open:
+            found.append("the person is tied to no country but as stated")
         if question.addressees:
             stated = " and ".join(sorted(question.addressees))
             found.append(f"who is supplied is {stated}, and nothing else of the list")

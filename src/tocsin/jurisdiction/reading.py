@@ -17,7 +17,7 @@ import msgspec
 from tocsin.errors import InvalidRules, LawError, Problem
 from tocsin.jurisdiction.model import Edition, Instrument, Supplier
 from tocsin.jurisdiction.places import read_place
-from tocsin.jurisdiction.vocabulary import ALWAYS_ALLOWED, Binds, Kind
+from tocsin.jurisdiction.vocabulary import ALWAYS_ALLOWED, Binds, Kind, Status
 from tocsin.toml_files.check import Checker, Forms
 from tocsin.toml_files.lines import KeyPath, key_lines
 from tocsin.toml_files.text import parse_toml
@@ -150,6 +150,8 @@ def _contradictions(values: dict[str, Any]) -> Iterator[_Found]:
         seen.add(name)
         yield from _wrong_words(at, rule)
         yield from _wrong_times(at, rule)
+        if values.get("status") == Status.ENDED and rule.get("ends") is None:
+            yield (*at, "ends"), "missing: the instrument has ended, and until when was it law?"
     if "rule" in values and not values["rule"]:
         yield ("rule",), "an instrument needs at least one [[rule]]"
     if "suppliers" in values and not values["suppliers"]:

@@ -14,6 +14,8 @@ from tocsin.jurisdiction.rulebook import Rulebook
 from tocsin.jurisdiction.vocabulary import Operation, Outcome, Product
 
 MOST_QUESTIONS = 10_000
+MOST_DAYS = 100_000
+"""That are counted one by one."""
 
 
 class Span(NamedTuple):
@@ -135,11 +137,17 @@ def changes(of: Timeline) -> tuple[Change, ...]:
 
 
 def days(of: Timeline) -> Iterator[tuple[datetime, Counter[Outcome]]]:
-    """How many rows have which outcome at the beginning of each day of 24 hours."""
-    time = of.first
-    while time < of.last:
+    """How many rows have which outcome at the beginning of each day of 24 hours.
+
+    Raises:
+        LawError: they are too many.
+    """
+    count = -((of.first - of.last) // timedelta(days=1))
+    if count > MOST_DAYS:
+        raise LawError(f"a period of {count:,} days; at most {MOST_DAYS:,} are counted")
+    for day in range(count):
+        time = of.first + timedelta(days=day)
         yield time, Counter(row.at(time).outcome for row in of.rows)
-        time += timedelta(days=1)
 
 
 def run_diary(rulebook: Rulebook, requests: Iterable[Question]) -> Iterator[Decision]:

@@ -8,6 +8,10 @@ from typing import Any
 
 from tocsin.errors import InvalidFile, Problem
 
+MOST_PARTS = 250
+"""Of a dotted key: whoever reads them takes a time that grows with their square."""
+
+_NO_KEY = re.compile(r"[=,\[\]{}#]")
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
 
@@ -22,6 +26,10 @@ def parse_toml(text: str, source: str, refuse: type[InvalidFile]) -> dict[str, A
     Raises:
         InvalidFile: it is not TOML; with the line and, as far as it can be told, the key.
     """
+    for number, row in enumerate(text.split("\n"), 1):
+        if _parts(row) > MOST_PARTS:
+            problem = Problem(number, "", f"a key of more than {MOST_PARTS} parts")
+            raise refuse(source, (problem,))
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -37,6 +45,17 @@ def parse_toml(text: str, source: str, refuse: type[InvalidFile]) -> dict[str, A
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise refuse(source, (Problem(0, "", f"not TOML: {reason}"),)) from None
+
+
+def _parts(row: str) -> int:
+    """Of how many parts the longest dotted key of a line is at most."""
+    if row.count(".") < MOST_PARTS:
+        return 1
+    longest = run = 0
+    for piece in row.split("."):
+        run = run + 1 if piece.strip() and not _NO_KEY.search(piece) else 0
+        longest = max(longest, run)
+    return longest
 
 
 def _key_before(text: str, line: int) -> str:

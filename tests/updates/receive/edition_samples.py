@@ -11,7 +11,7 @@ from receive_samples import NOW, Device, Repository
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Targets
 
-from tocsin.app.law_editions import try_edition
+from tocsin.app.law_editions import packaged_facts, try_edition
 from tocsin.updates.layout import RulebookTarget, rulebook_name, write_field
 from tocsin.updates.receive.fetch import SchemeFetcher
 from tocsin.updates.receive.mirrors import MirrorFetcher
@@ -68,7 +68,12 @@ def take(
     """Look for a later edition, as `tocsin update` does after the database."""
     fetcher = MirrorFetcher(device.mirrors, SchemeFetcher(device.schemes))
     wishes = EditionWishes(
-        lambda target, _: target.channels.get(device.channel), packaged, device.max_age, at, again
+        lambda target, _: target.channels.get(device.channel),
+        packaged,
+        device.max_age,
+        at,
+        again,
+        packaged_facts,
     )
     run = RulebookUpdate(device.state, device.trust, fetcher, wishes, try_edition)
     return run.run(seen)

@@ -25,6 +25,7 @@ from tuf.api.metadata import Root
 
 from tocsin.app.law import current_rulebook
 from tocsin.app.law_editions import try_edition
+from tocsin.cli.update_progress import edition_values, print_edition
 from tocsin.settings import DaemonSettings, Settings
 from tocsin.transparency.policy import Policy
 from tocsin.updates.layout import entry_path, proof_path, rulebook_name
@@ -116,6 +117,22 @@ def test_a_later_edition_is_taken_and_the_two_before_are_kept(case: Case) -> Non
     assert state.installed().previous == (4, 3)
     assert (case.device.folder / "rulebook" / "current.json").resolve() == file_of(case.device, 7)
     assert not any((case.device.folder / "partial").iterdir())
+
+
+def test_what_an_edition_takes_away_is_told(
+    case: Case, made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(case, 3, "a-1", "b-1")
+    assert str(take(case.device).rules) == "+1 -0 ~0"
+    publish(case, 4, "b-1")  # as whoever stole the key of targets may
+    outcome = take(case.device)
+    assert outcome.rules == ((), ("a-1/no-sale",), ())
+    print_edition(outcome)
+    assert "rules removed: a-1/no-sale" in capsys.readouterr().out
+    assert edition_values(outcome)["rules"]["removed"] == ("a-1/no-sale",)
+    first = take(Device(tmp_path / "another", case.repository))  # against what comes with tocsin
+    assert first.rules is not None
+    assert "us-bis-icts-2021-002/updates" in first.rules.removed
 
 
 def test_nothing_is_asked_for_when_the_metadata_has_nothing_later(case: Case) -> None:

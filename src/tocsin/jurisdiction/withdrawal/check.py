@@ -7,7 +7,7 @@ the customers and the form of the journal; not the gate, nor how anything was wo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tocsin.jurisdiction.rulebook import Rulebook
 from tocsin.jurisdiction.vocabulary import ALWAYS_ALLOWED, Operation
@@ -26,6 +26,7 @@ from tocsin.jurisdiction.withdrawal.terms import Terms
 from tocsin.jurisdiction.withdrawal.verdict import Notes, Verdict
 
 _ANSWERED_WITHIN = DAY
+_ACTS = frozenset({*OPERATION_OF, Kind.MOVE})
 _ENDING = frozenset({Kind.REFUND, Kind.OWED, Kind.REFUND_ASKED, Kind.DELETE, Kind.UNINSTALL})
 
 
@@ -48,7 +49,7 @@ def check(
         journal: what was written down.
     """
     oracle, notes = Oracle(book, supplier, customers), Notes()
-    entries = sorted(journal.entries, key=lambda entry: entry.at)
+    entries = sorted(_of_somebody(journal, len(customers), notes), key=lambda entry: entry.at)
     by_customer: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_customer[entry.customer].append(entry)
@@ -63,6 +64,19 @@ def check(
     issues = [entry for entry in entries if entry.kind is Kind.PUBLISH and entry.done]
     _last_updates(customers, journal, by_customer, issues, oracle, notes)
     return Verdict(notes.checked, notes.counted, tuple(notes.violations), dict(notes.figures))
+
+
+def _of_somebody(journal: Journal, customers: int, notes: Notes) -> Iterator[Entry]:
+    """The entries that can be held against facts: what was done for nobody known is wrong."""
+    for entry in journal.entries:
+        if 0 <= entry.customer < customers or entry.kind is Kind.PUBLISH:
+            yield entry
+        elif entry.done:
+            told = f"{entry.kind.value}: for nobody whose facts are known"
+            notes.wrong("nothing-forbidden", entry.customer, entry.at, told)
+        if entry.done and entry.kind in _ACTS and not journal.begins <= entry.at < journal.ends:
+            told = f"{entry.kind.value}: an act outside of the period"
+            notes.wrong("nothing-forbidden", entry.customer, entry.at, told)
 
 
 def _acts_of_devices(journal: Journal, oracle: Oracle, notes: Notes) -> dict[int, int]:

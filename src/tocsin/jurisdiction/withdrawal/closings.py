@@ -50,6 +50,16 @@ BY_CUSTOMER = frozenset({Operation.BUY, Operation.INSTALL, Operation.USE})
 """What customers do: a rule about these alone is theirs to keep, and the supplier's to tell."""
 
 
+def is_blocked(decision: Decision) -> bool:
+    """Whether nothing is to be supplied, as far as a plan goes.
+
+    Of a group of countries it may be unknown whether one of them warns; nothing ends by that.
+    """
+    if decision.outcome is Outcome.UNDETERMINED and not decision.facts.is_unsure:
+        return any(one.rule.forbids for one in decision.deciding)
+    return decision.outcome in BLOCKED
+
+
 class Stretch(NamedTuple):
     """Time with one answer to whether something is supplied.
 
@@ -85,12 +95,12 @@ class Asked(NamedTuple):
 def stretches(book: Rulebook, question: Question) -> tuple[Stretch, ...]:
     """What a book says of a question over all time, divided where supply stops or starts again."""
     first = decide(book, question._replace(at=BEFORE_ALL))
-    found = [Stretch(None, None, first.outcome in BLOCKED, first)]
+    found = [Stretch(None, None, is_blocked(first), first)]
     for time in first.changes_after(BEFORE_ALL):
         decision = decide(book, question._replace(at=time))
-        if (decision.outcome in BLOCKED) != found[-1].blocked:
+        if is_blocked(decision) != found[-1].blocked:
             found[-1] = found[-1]._replace(ends=time)
-            found.append(Stretch(time, None, decision.outcome in BLOCKED, decision))
+            found.append(Stretch(time, None, is_blocked(decision), decision))
     return tuple(found)
 
 

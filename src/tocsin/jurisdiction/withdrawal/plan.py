@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from tocsin.errors import LawError
-from tocsin.jurisdiction.decide import Truth, decide
+from tocsin.jurisdiction.decide import decide
 from tocsin.jurisdiction.places import day_begins, place_name
 from tocsin.jurisdiction.question import ask
 from tocsin.jurisdiction.rulebook import BoundRule, Rulebook
@@ -34,6 +34,9 @@ from tocsin.jurisdiction.withdrawal.terms import Terms
 _ALWAYS = tuple(each for each in Operation if each in ALWAYS_ALLOWED)
 _EARLIEST, _LATEST = 1980, 2900
 """Years in which a withdrawal may be announced: times of all clocks exist some years on."""
+
+_WARNED = frozenset({Outcome.WARNED, Outcome.UNDETERMINED})
+"""Of what goes on: it is allowed, but in a country of a group an authority may warn."""
 
 _DELIVERIES = frozenset({Operation.SIGNATURE_UPDATE, Operation.SOFTWARE_UPDATE})
 
@@ -105,7 +108,7 @@ def make_plan(
             "there may "
             "differ, the instant is the same",
         ),
-        cautions=tuple(_cautions(calendar, closings, rules)),
+        cautions=(*_cautions(calendar, closings, rules), *_taken_away(asked)),
         closings=closings,
         steps=tuple(calendar.steps),
         continues=tuple(_continuing(asked, closings)),
@@ -165,7 +168,7 @@ def _warnings(
             found |= {
                 one.rule.id: None
                 for one in decision.applying
-                if one.rule.warns and one.applies is Truth.YES
+                if one.rule.warns  # of a group of countries: or may, in one of them
             }
     return sorted(found)
 
@@ -174,18 +177,22 @@ def _cautions(
     calendar: Calendar, closings: Sequence[Closing], rules: dict[str, BoundRule]
 ) -> list[str]:
     found = list(calendar.cautions)
+    groups: dict[tuple[Operation, datetime | None, Outcome], list[Closing]] = {}
     for each in closings:
-        if each.at is None:
-            found.append(f"{each.operation.value} of {each.product.value}: forbidden at all times")
-        elif each.at <= calendar.announced:
+        groups.setdefault((each.operation, each.at, each.outcome), []).append(each)
+    for those in groups.values():
+        one = those[0]
+        name = f"{one.operation.value} of {', '.join(each.product.value for each in those)}"
+        is_open, since = one.outcome is Outcome.UNDETERMINED, one.local or "ever"
+        if one.at is not None and one.at <= calendar.announced:
+            what = "may be forbidden" if is_open else "is forbidden"
+            found.append(f"{name} {what} already, since {since}: stop it at once")
+        elif one.at is None and not is_open:
+            found.append(f"{name}: forbidden at all times")
+        if is_open:
             found.append(
-                f"{each.operation.value} of {each.product.value} is forbidden already, since "
-                f"{each.local}: stop it at once"
-            )
-        if each.outcome is Outcome.UNDETERMINED:
-            found.append(
-                f"{each.operation.value} of {each.product.value}: whether it is forbidden from "
-                f"{each.local or 'ever'} is not known; planned as if it were"
+                f"{name}: whether it is forbidden from {since} on is not known; planned as if it "
+                "were"
             )
     named = dict.fromkeys(rule for each in closings for rule in each.rules)
     for rule in named:
@@ -197,6 +204,16 @@ def _cautions(
     }.values():
         found += [f"{instrument.id}: sources conflict: {text}" for text in instrument.conflicts]
     return list(dict.fromkeys(found))
+
+
+def _taken_away(asked: Sequence[Asked]) -> Iterable[str]:
+    """What goes on only since another act says so than the one that forbids it."""
+    return dict.fromkeys(
+        f"{rule.id} ({rule.instrument.authority}) is taken away by {exemption}, which is another "
+        "act; whether it may is not for the rulebook to say"
+        for each in asked
+        for rule, exemption in each.last.taken_away
+    )
 
 
 def _continuing(asked: Sequence[Asked], closings: Sequence[Closing]) -> list[Continuing]:
@@ -216,7 +233,7 @@ def _continuing(asked: Sequence[Asked], closings: Sequence[Closing]) -> list[Con
             if each.product is product and (each.operation, product) not in closed
         ]
         for warned in (False, True):
-            those = [each for each in going_on if (each.last.outcome is Outcome.WARNED) is warned]
+            those = [each for each in going_on if (each.last.outcome in _WARNED) is warned]
             if not those:
                 continue
             rules = dict.fromkeys(

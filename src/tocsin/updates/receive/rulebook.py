@@ -39,7 +39,7 @@ from tocsin.updates.receive.trust import Trust
 from tocsin.updates.receive.tuf_client import TufClient
 from tocsin.updates.receive.updater import switched
 from tocsin.updates.receive.verify import Expected, Vouching
-from tocsin.updates.rulebooks import MOST_BYTES, Facts, Read
+from tocsin.updates.rulebooks import MOST_BYTES, Changes, Facts, Read, changes
 from tocsin.updates.statement import RulebookPredicate
 
 EditionOffer = Offered[int, RulebookTarget]
@@ -55,6 +55,7 @@ class EditionWishes:
         max_checkpoint_age: seconds that the witnesses' word on the log may be old; 0 for any.
         at: time that everything is judged by; None for now.
         again: try an edition again that could not be used here.
+        base: what is in the edition that comes with the program; None if nobody knows.
     """
 
     due_at: Callable[[RulebookTarget, bytes], datetime | None]
@@ -62,6 +63,7 @@ class EditionWishes:
     max_checkpoint_age: int = 0
     at: datetime | None = None
     again: bool = False
+    base: Callable[[], Facts] | None = None
 
 
 @dataclass
@@ -75,6 +77,7 @@ class EditionOutcome:
         failed: why a later one is not used; empty where nothing went wrong.
         source: mirror that it came from.
         facts: of a new edition.
+        rules: what became of rules by it: an edition that takes some away frees what they forbade.
         vouching: who vouches for it.
         steps: parts, in order.
         failures: mirrors that were left aside, and why.
@@ -86,6 +89,7 @@ class EditionOutcome:
     failed: str = ""
     source: str = ""
     facts: Facts | None = None
+    rules: Changes | None = None
     vouching: Vouching | None = None
     steps: list[Step] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
@@ -233,6 +237,9 @@ class RulebookUpdate(Run):
         assert isinstance(predicate, RulebookPredicate)
         with self._step("test"):
             outcome.facts = self._tried(read_bounded(place, MOST_BYTES), target, predicate)
+        earlier = self._facts_of(outcome.before)
+        if earlier is not None:
+            outcome.rules = changes(earlier.rules, outcome.facts.rules)
         self._held.begin()
         with self._step("store"):
             how = Received(
@@ -251,6 +258,15 @@ class RulebookUpdate(Run):
             self._held.keep_installed(switched(self._held.installed(), version))
         outcome.now = version
         outcome.why = f"edition {version} of the rulebook is in use"
+
+    def _facts_of(self, version: int) -> Facts | None:
+        """What is in the edition in use; None if nobody can say."""
+        if version > self._wishes.packaged:
+            with suppress(TocsinError, OSError):  # it is damaged, and that is said elsewhere
+                return self._read(read_bounded(self._held.database(version), MOST_BYTES))
+        with suppress(TocsinError, OSError):
+            return self._wishes.base() if self._wishes.base is not None else None
+        return None
 
     def _tried(self, data: bytes, target: RulebookTarget, predicate: RulebookPredicate) -> Facts:
         self._progress("trying the rulebook", 0, 0)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import random
 import shutil
@@ -35,6 +36,9 @@ from daemons import _pss, _tree
 
 HERE = Path(__file__).resolve().parent
 TOCSIN = [sys.executable, "-m", "tocsin"]
+_DIGESTS_ALONE = 0.001
+"""Up to this scale there is nothing of the real sets in it, which take longer than all the rest."""
+
 _BEFORE = 20.0
 _LONGEST = 3600.0
 
@@ -173,7 +177,7 @@ def databases(folder: Path, scale: float) -> None:
         large = deltas.CASES["large"]
         case = large._replace(
             digests=int(large.digests * scale),
-            copies=max(1, round(large.copies * scale)),
+            copies=math.ceil(large.copies * scale) if scale > _DIGESTS_ALONE else 0,
             added=int(large.added * scale),
             removed=int(large.removed * scale),
         )

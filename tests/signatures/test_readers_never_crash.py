@@ -76,10 +76,10 @@ def damaged(draw, kind=None):
 
 
 def takes_or_refuses(function, *arguments, allowed=SignatureError):
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(allowed):
         function(*arguments)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 @pytest.mark.parametrize(("kind", "line"), LINES)
@@ -210,10 +210,10 @@ def test_any_file(ending, data):
 def test_long_patterns_in_linear_time(line):
     """Forty times longer may take eighty times as long, but not the square of it."""
     takes_or_refuses(parse_text, Kind.BODY, line[: len(line) // 40])
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(SignatureError):
         parse_text(Kind.BODY, line)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

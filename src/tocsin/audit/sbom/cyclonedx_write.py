@@ -52,8 +52,8 @@ def bill_of(folders: Sequence[Path], subject: str) -> bytes:
     """
     found: dict[str, Distribution] = {}
     for each in distributions(path=[str(folder) for folder in folders]):
-        if each.metadata["Name"]:
-            found.setdefault(normalised(each.metadata["Name"]), each)
+        if _said(each, "Name"):
+            found.setdefault(normalised(_said(each, "Name")), each)
     main = found.get(normalised(subject))
     if main is None:
         raise UsageError(f"there is no distribution {subject!r} in {', '.join(map(str, folders))}")
@@ -75,26 +75,31 @@ def bill_of(folders: Sequence[Path], subject: str) -> bytes:
     return json.dumps(bill, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def _component(distribution: Distribution) -> dict[str, Any]:
+def _said(distribution: Distribution, key: str) -> str:
+    """A field of its metadata; empty where it has none, which some readers raise for."""
     metadata = distribution.metadata
+    return metadata[key] or "" if key in metadata else ""
+
+
+def _component(distribution: Distribution) -> dict[str, Any]:
     purl = _purl(distribution)
     component: dict[str, Any] = {
         "type": "library",
         "bom-ref": purl,
-        "name": metadata["Name"],
+        "name": _said(distribution, "Name"),
         "version": distribution.version or "",
         "purl": purl,
     }
-    author = metadata["Author"] or metadata["Author-email"]
+    author = _said(distribution, "Author") or _said(distribution, "Author-email")
     if author and author != "UNKNOWN":
         component["authors"] = [{"name": author}]
-    if metadata["Summary"]:
-        component["description"] = metadata["Summary"]
-    expression = metadata["License-Expression"]
+    if _said(distribution, "Summary"):
+        component["description"] = _said(distribution, "Summary")
+    expression = _said(distribution, "License-Expression")
     if expression:
         component["licenses"] = [{"expression": expression}]
-    elif metadata["License"] and len(metadata["License"]) < 100:
-        component["licenses"] = [{"license": {"name": metadata["License"]}}]
+    elif _said(distribution, "License") and len(_said(distribution, "License")) < 100:
+        component["licenses"] = [{"license": {"name": _said(distribution, "License")}}]
     references = list(_references(distribution))
     if references:
         component["externalReferences"] = references
@@ -103,7 +108,7 @@ def _component(distribution: Distribution) -> dict[str, Any]:
 
 def _references(distribution: Distribution) -> Iterable[dict[str, str]]:
     metadata = distribution.metadata
-    pairs = [("homepage", metadata["Home-page"] or "")]
+    pairs = [("homepage", _said(distribution, "Home-page"))]
     for entry in metadata.get_all("Project-URL") or []:
         label, _, address = entry.partition(",")
         pairs.append((label.strip().lower(), address.strip()))
@@ -131,4 +136,4 @@ def _needs(distribution: Distribution, found: dict[str, Distribution]) -> list[s
 
 
 def _purl(distribution: Distribution) -> str:
-    return write("pypi", normalised(distribution.metadata["Name"]), distribution.version or "")
+    return write("pypi", normalised(_said(distribution, "Name")), distribution.version or "")

@@ -115,7 +115,10 @@ def test_whatever_is_put_into_one_it_is_refused_or_usable(
     values = copy.deepcopy(SMALL)
     for path, new in changes:
         try:
-            at(values, path[:-1])[path[-1]] = copy.deepcopy(new)
+            place = at(values, path[:-1])
+            if isinstance(place, dict) and not isinstance(path[-1], str):
+                continue  # another change has put an object where a list was: keys are texts
+            place[path[-1]] = copy.deepcopy(new)
         except (KeyError, IndexError, TypeError):
             continue  # another change took its place away
     data = portable(values)

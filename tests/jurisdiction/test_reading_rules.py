@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
@@ -167,6 +168,13 @@ def test_ones_own_rule_about_a_supplier_of_the_book(tmp_path: Path) -> None:
         text.replace('["kaspersky"]', '["nobody-knows"]')
     )
     with pytest.raises(LawError, match="nobody-knows"):
+        read_own(tmp_path, the_book())
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    os.mkfifo(tmp_path / "rules" / "pipe.toml")
+    with pytest.raises(BrokenRulebook, match="not a file"):
         read_own(tmp_path, the_book())
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from tocsin.app.law import own_folder
 from tocsin.errors import InvalidRules, LawError, UsageError
-from tocsin.jurisdiction.folder import BrokenRulebook, packaged, read_folder, read_own
+from tocsin.jurisdiction.folder import BrokenRulebook, packaged, read_content, read_folder, read_own
 from tocsin.jurisdiction.model import Instrument, Supplier
-from tocsin.jurisdiction.reading import MOST_BYTES, read_instrument, read_supplier
+from tocsin.jurisdiction.reading import read_instrument, read_supplier
 from tocsin.jurisdiction.rulebook import Rulebook
 
 
@@ -79,8 +79,7 @@ def _check_folder(folder: Path, book: Rulebook) -> None:
 
 
 def _check_file(path: Path, book: Rulebook) -> None:
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
+    content = read_content(path)
     one = _read_either(content, str(path))
     known = {**book.instruments, **book.suppliers}
     if known.get(one.id) == one:

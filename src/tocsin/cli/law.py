@@ -20,6 +20,7 @@ from tocsin.cli.law_options import (
     read_operation,
     read_product,
 )
+from tocsin.errors import UsageError
 from tocsin.jurisdiction.vocabulary import OPERATIONS, PRODUCTS, Outcome
 
 if TYPE_CHECKING:
@@ -218,5 +219,7 @@ def read_book(path: Path) -> Rulebook:
 
     if path.is_dir():
         return read_folder(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: not a file, and no folder")
     with path.open("rb") as file:
         return read_portable(file.read(MOST_PORTABLE_BYTES + 1))

@@ -135,7 +135,7 @@ def _read_all(
     found = []
     for path in _files(folder, kind):
         try:
-            one = read(_content(path), str(path))
+            one = read(read_content(path), str(path))
         except InvalidRules as error:
             broken.append(error)
             continue
@@ -152,12 +152,20 @@ def _edition(folder: Traversable, broken: list[InvalidRules]) -> Edition:
     if not path.is_file():
         return Edition(number=1, checked=date(1970, 1, 1), note="not stated")
     try:
-        return read_edition(_content(path), str(path))
+        return read_edition(read_content(path), str(path))
     except InvalidRules as error:
         broken.append(error)
         return Edition(number=1, checked=date(1970, 1, 1))
 
 
-def _content(path: Traversable) -> bytes:
+def read_content(path: Traversable) -> bytes:
+    """The bytes of a file of a rulebook, and one more than it may have where it is larger.
+
+    Raises:
+        InvalidRules: it is no file; a pipe would be waited for.
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
+        raise InvalidRules(str(path), (Problem(0, "", "not a file"),))
     with path.open("rb") as file:
         return file.read(MOST_BYTES + 1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
+import pcre2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,10 +65,10 @@ PATTERNS = st.recursive(
 )
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11, 5), reason="`re` itself is wrong here")
 @given(PATTERNS, st.text("abc", max_size=12))
 def test_both_ways_to_write_it_match_the_same(pattern: str, text: str) -> None:
-    expected = re.match(pattern, text)
+    # By PCRE2: Python 3.11's own `re` misses `(?:a|ba|b){2}+` on "ba".
+    expected = pcre2.compile(f"\\A(?:{pattern})").match(text)
     found = re.match(spelt_out(pattern), text)
     assert (found and found.span()) == (expected and expected.span())
 

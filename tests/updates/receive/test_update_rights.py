@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import http.server
 import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,19 +28,26 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights 
 
 
 def process_of(port: int) -> int:
-    """The process that has the socket of a local port (proc(5), `net/tcp`)."""
-    inode = ""
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port:
-            inode = f"socket:[{fields[9]}]"
-    for place in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if os.readlink(place) == inode:
-                return int(place.parts[2])
-        except OSError:
-            continue
+    """The process that has the socket of a local port (proc(5), `net/tcp`).
+
+    A list of a process's descriptors is read while the process and others come and go, so that
+    one look may miss it.
+    """
+    for _ in range(100):
+        for inode in inodes_of(port):
+            for place in glob.iglob("/proc/[0-9]*/fd/*"):
+                with suppress(OSError):
+                    if os.readlink(place) == f"socket:[{inode}]":
+                        return int(place.split("/")[2])
+        time.sleep(0.02)
     raise AssertionError(f"nobody has port {port}")
+
+
+def inodes_of(port: int) -> list[str]:
+    """Sockets of a local port; one that only waits for its time to pass has none."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    here = [row for row in rows if int(row[1].rpartition(":")[2], 16) == port]
+    return [row[9] for row in here if row[9] != "0"]
 
 
 class Looking(http.server.SimpleHTTPRequestHandler):
